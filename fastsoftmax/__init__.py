@@ -1,0 +1,17 @@
+"""From logits to tokens and from text to Markov walks, on a CPU."""
+
+from fastsoftmax._threads import get_num_threads, set_num_threads
+from fastsoftmax.sampling import Sampler, SamplingParams, probabilities, sample
+from fastsoftmax.softmax import log_softmax, logsumexp, softmax
+
+__all__ = [
+    "Sampler",
+    "SamplingParams",
+    "get_num_threads",
+    "log_softmax",
+    "logsumexp",
+    "probabilities",
+    "sample",
+    "set_num_threads",
+    "softmax",
+]

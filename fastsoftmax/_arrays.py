@@ -1,0 +1,154 @@
+"""Array-likes to contiguous rows that a kernel can read, and back: dtypes, devices, axes, out."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Axis = int | Sequence[int] | None
+
+_CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROCm
+_FLOATS = "float16, bfloat16, float32 or float64"
+_MINUS_INFINITY = {"u": 0xFC00, "i": -0x80, "f": -math.inf}  # by kind of carrier: float16 bits, bfloat16 bits, itself
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """An array as kernels see it, and the dtype that a result of its kind has.
+
+    `carrier` is float32 or float64, or the bits of 16-bit numbers: uint16 for float16, int16 for bfloat16.
+    """
+
+    carrier: Array
+    dtype: np.dtype[Any]
+
+
+def as_logits(value: Any) -> Numbers:
+    """Return any array-like on the CPU as numbers; integers and booleans as float64. 16-bit floats are not copied."""
+    array = _as_array("logits", value)
+    if isinstance(array, Numbers):
+        return array
+    if array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    return _as_numbers("logits", array)
+
+
+def as_out(out: Any, shape: tuple[int, ...]) -> Numbers:
+    """Return the array to write results to, checked: floats of the right shape, writable."""
+    array = _as_array("out", out)
+    numbers = array if isinstance(array, Numbers) else _as_numbers("out", array)
+    check_out(numbers.carrier, shape)
+    if not isinstance(array, Numbers) and not np.may_share_memory(numbers.carrier, array):
+        raise TypeError(f"out has dtype {array.dtype} in foreign byte order, expected the machine's own")
+    return numbers
+
+
+def check_out(array: Array, shape: tuple[int, ...]) -> None:
+    """Check the shape of `out`, and that it can be written."""
+    if array.shape != shape:
+        raise ValueError(f"out has shape {array.shape}, expected {shape}")
+    if not array.flags.writeable:
+        raise ValueError("out is read-only, expected a writable array")
+
+
+def result_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype that a user asked results to have."""
+    wanted = np.dtype(dtype)
+    if wanted.name not in ("float16", "bfloat16", "float32", "float64"):
+        raise TypeError(f"dtype is {wanted}, expected {_FLOATS}")
+    native: np.dtype[Any] = wanted.newbyteorder("=")
+    return native
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Array, Numbers]:
+    """Return a new array and its numbers."""
+    array = np.empty(shape, dtype)
+    return array, _as_numbers("out", array)
+
+
+def compute_type(*numbers: Numbers) -> type[np.float32] | type[np.float64]:
+    """Return float64 if any array holds float64, else float32."""
+    return np.float64 if any(n.carrier.dtype == np.float64 for n in numbers) else np.float32
+
+
+def masked(carrier: Array, where: Any) -> Array:
+    """Return a copy with -inf where `where` is false."""
+    keep = np.asarray(where)
+    if keep.dtype != np.bool_:
+        raise TypeError(f"where has dtype {keep.dtype}, expected bool")
+    try:
+        keep = np.broadcast_to(keep, carrier.shape)
+    except ValueError:
+        raise ValueError(
+            f"where has shape {keep.shape}, expected one that broadcasts to the logits' {carrier.shape}"
+        ) from None
+    return np.where(keep, carrier, carrier.dtype.type(_MINUS_INFINITY[carrier.dtype.kind]))
+
+
+def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes to reduce, each in [0, ndim)."""
+    given = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = []
+    for one in given:
+        if not -ndim <= one < ndim:
+            raise np.exceptions.AxisError(f"axis is {one}, expected an integer in [{-ndim}, {ndim - 1}]")
+        axes.append(one % ndim)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis is {axis}, expected no axis twice")
+    return tuple(axes)
+
+
+def to_rows(array: Array, axes: tuple[int, ...]) -> Array:
+    """Return the array as a matrix whose rows are what `axes` span: a view where the layout allows it."""
+    if axes != (array.ndim - 1,):
+        array = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+    batch = array.shape[: array.ndim - len(axes)]
+    row = array.shape[array.ndim - len(axes) :]
+    return array.reshape(math.prod(batch), math.prod(row))
+
+
+def from_rows(rows: Array, array: Array, axes: tuple[int, ...]) -> None:
+    """Copy the matrix back into `array`, the inverse of `to_rows`."""
+    moved = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+    np.copyto(moved, rows.reshape(moved.shape))
+
+
+def _as_array(name: str, value: Any) -> Array | Numbers:
+    if isinstance(value, np.ndarray):
+        return value
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        if value.device.type != "cpu":
+            raise TypeError(f"{name} is on {value.device}, expected a CPU tensor: move it with .cpu()")
+        value = value.detach()
+        if value.dtype == torch.bfloat16:  # NumPy has no such dtype: read the bits, give float32
+            return Numbers(value.view(torch.int16).numpy(), np.dtype(np.float32))
+        return np.asarray(value.numpy())
+    if hasattr(value, "__dlpack_device__"):
+        kind, number = value.__dlpack_device__()
+        if kind not in _CPU_DEVICES:
+            raise TypeError(f"{name} is on DLPack device ({int(kind)}, {number}), expected an array on the CPU")
+        if not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is ragged, expected rows of one length") from None
+
+
+def _as_numbers(name: str, array: Array) -> Numbers:
+    """View 16-bit floats as their carriers."""
+    dtype = array.dtype.newbyteorder("=")
+    if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected {_FLOATS}{', integers or bool' if name == 'logits' else ''}"
+        )
+    array = array.astype(dtype, copy=False)
+    if dtype.itemsize == 2:
+        return Numbers(array.view(np.int16 if dtype.name == "bfloat16" else np.uint16), dtype)
+    return Numbers(array, dtype)

@@ -1,0 +1,1 @@
+"""The compiled kernels: short loops over plain arrays, without checks or Python objects."""

@@ -1,0 +1,273 @@
+"""sample and probabilities: the whole road from a row of logits to tokens, the same for both.
+
+    group maxima          1 read, at the speed of the load ports
+    total mass            1 read from cache, an exponential an element; only for top-p without top-k, or no filter
+    gather                what can be kept, by a threshold: only the groups that reach it are read again
+    top-k, top-p, min-p   on that list, in this order
+    draw                  a binary search in the running sums of the list
+
+Without a filter the list is never made: the draw finds its block from the blocks' sums, then its token in the block.
+Rows are independent; a row whose `status` is not 0 has no distribution and gets no token.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.draw import draw, running_sums
+from fastsoftmax.kernels.exp import log
+from fastsoftmax.kernels.lanes import (
+    FloatRow,
+    IntRow,
+    IntRows,
+    Number,
+    Row,
+    Rows,
+    WordRow,
+    element,
+    like,
+    splat,
+    store_part,
+)
+from fastsoftmax.kernels.philox import uniform
+from fastsoftmax.kernels.select import (
+    GROUP,
+    find_cut,
+    gather,
+    group_maxima,
+    keep_at_least,
+    keep_prefix,
+    key_of,
+)
+from fastsoftmax.kernels.softmax import block_buffers, fill_row, softmax_row
+from fastsoftmax.kernels.weights import BLOCK, Scale, block_maximum, block_weights, scale_of
+
+Parameters = tuple[FloatRow, IntRow, FloatRow, FloatRow]  # temperature, top_k, top_p, min_p
+Workspace = tuple[Row, FloatRow, IntRow, Row, Row, FloatRow]
+
+FINE, NAN, EMPTY = 0, 1, 2
+
+
+@inline
+def block_sums(logits: Row, row_largest: Number, scale: Scale, sums: FloatRow) -> float:
+    """Fill in the running sums of the blocks' masses, all relative to the row's maximum; return the last one."""
+    total = 0.0
+    for block in range(sums.size):
+        start = block * BLOCK
+        total += block_weights(logits, start, min(start + BLOCK, logits.size), row_largest, scale, None)
+        sums[block] = total
+    return total
+
+
+@inline
+def kth_maximum(maxima: Row, k: int, number: Number) -> Number:
+    """Return a logit that at least k of the row's reach: the k-th largest group maximum, or -inf for fewer groups."""
+    least = like(number, -math.inf)
+    if k > maxima.size:
+        return least
+    key, mask, _ = find_cut(maxima, None, maxima.size, float(k))
+    least = like(number, math.inf)
+    for group in range(maxima.size):
+        if key_of(maxima[group]) & mask >= key & mask:
+            least = min(least, maxima[group])
+    return least
+
+
+@inline
+def first_at(logits: Row, maxima: Row, row_largest: Number) -> int:
+    """Return the first token with the largest logit."""
+    group = 0
+    while maxima[group] != row_largest:
+        group += 1
+    token = group * GROUP
+    while element(logits, token, row_largest) != row_largest:
+        token += 1
+    return token
+
+
+@inline
+def nucleus_bound(size: int, temperature: float, top_p: float, row_largest: Number, total: float) -> float:
+    """Return a logit that every token of the nucleus reaches, from the row's mass relative to its maximum's.
+
+    All the logits below a bound weigh at most V times its weight. Where that is less than (1 - p) of the mass, none of
+    them is in the nucleus; half of it leaves room for rounding.
+    """
+    if temperature == math.inf:
+        return -math.inf
+    return float(row_largest) + temperature * log(0.5 * (1.0 - top_p) * total / size)
+
+
+@inline
+def keep(
+    logits: Row,
+    scale: Scale,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    min_p: float,
+    row_largest: Number,
+    workspace: Workspace,
+) -> int:
+    """List the tokens that the filters leave, with their weights; return how many. At least one filter is on."""
+    maxima, sums, tokens, values, weights, _ = workspace
+    limited = top_k > 0 and top_k < logits.size
+    at_least = -math.inf  # min-p as a logit
+    if temperature < math.inf and row_largest < math.inf:
+        at_least = float(row_largest) + temperature * log(min_p)
+    total = 0.0
+    if row_largest == math.inf:
+        threshold = row_largest
+    elif limited:
+        threshold = kth_maximum(maxima, top_k, row_largest)
+    else:
+        threshold = like(row_largest, at_least)
+        if top_p < 1.0:
+            values[0] = row_largest
+            largest_weight = block_weights(values, 0, 1, row_largest, scale, None)
+            total = block_sums(logits, row_largest, scale, sums)
+            bound = nucleus_bound(logits.size, temperature, top_p, row_largest, total / largest_weight)
+            threshold = max(threshold, like(row_largest, bound))
+    count = gather(logits, threshold, maxima, tokens, values)
+    if limited:
+        count = keep_prefix(tokens, values, None, count, float(top_k))
+    listed = block_weights(values, 0, count, row_largest, scale, weights)
+    if top_p < 1.0:
+        count = keep_prefix(tokens, values, weights, count, top_p * (total if total > 0.0 else listed))
+    if min_p > 0.0:
+        count = keep_at_least(tokens, values, weights, count, at_least)
+    return count
+
+
+@inline
+def draw_from_row(logits: Row, scale: Scale, row_largest: Number, target: float, workspace: Workspace) -> int:
+    """Return the first token whose running mass exceeds `target`, from the running sums of the blocks."""
+    _, sums, _, _, weights, running = workspace
+    block = draw(sums, 0, sums.size, target)
+    start = block * BLOCK
+    stop = min(start + BLOCK, logits.size)
+    block_weights(logits, start, stop, row_largest, scale, weights)
+    running_sums(weights[start:stop], stop - start, running)
+    before = sums[block - 1] if block > 0 else 0.0
+    return start + draw(running, 0, stop - start, target - before)
+
+
+@inline
+def status_of(row_largest: Number) -> int:
+    """Return whether a row has a distribution, or why not."""
+    if math.isnan(row_largest):
+        return NAN
+    return FINE if row_largest > -math.inf else EMPTY
+
+
+@inline
+def filtered(size: int, top_k: int, top_p: float, min_p: float) -> bool:
+    """Return whether any filter is on."""
+    return (top_k > 0 and top_k < size) or top_p < 1.0 or min_p > 0.0
+
+
+@inline
+def at(parameter: Row, row: int) -> Any:
+    """Return a row's entry of a parameter: there is one for all rows, or one a row."""
+    return parameter[min(row, parameter.size - 1)]
+
+
+@inline
+def parameters_at(parameters: Parameters, row: int) -> tuple[float, int, float, float]:
+    """Return a row's temperature, top_k, top_p and min_p."""
+    temperatures, top_ks, top_ps, min_ps = parameters
+    return at(temperatures, row), at(top_ks, row), at(top_ps, row), at(min_ps, row)
+
+
+@jit
+def sample(
+    logits: Rows,
+    parameters: Parameters,
+    seeds: WordRow,
+    steps: WordRow,
+    stream: int,
+    stride: int,
+    number: Number,
+    workspace: Workspace,
+    out: IntRows,
+    status: IntRow,
+) -> None:
+    """Write out.shape[1] tokens of each row to `out`; row i draws from stream + stride * i."""
+    maxima, sums, tokens, _, weights, running = workspace
+    for row in range(logits.shape[0]):
+        row_logits = logits[row]
+        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
+        row_largest = group_maxima(row_logits, number, maxima)
+        status[row] = status_of(row_largest)
+        if status[row] != FINE:
+            continue
+        if temperature == 0.0:
+            out[row, :] = first_at(row_logits, maxima, row_largest)
+            continue
+        scale = scale_of(temperature, number)
+        kept = 0
+        if filtered(row_logits.size, top_k, top_p, min_p):
+            kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
+            total = running_sums(weights, kept, running)
+        else:
+            total = block_sums(row_logits, row_largest, scale, sums)
+        row_stream = np.uint64(stream + stride * row)
+        for j in range(out.shape[1]):
+            target = uniform(at(seeds, row), at(steps, row), np.uint64(j), row_stream) * total
+            if kept > 0:
+                out[row, j] = tokens[draw(running, 0, kept, target)]
+            else:
+                out[row, j] = draw_from_row(row_logits, scale, row_largest, target, workspace)
+
+
+@jit
+def probabilities(
+    logits: Rows, parameters: Parameters, number: Number, workspace: Workspace, out: Rows, status: IntRow
+) -> None:
+    """Write the distribution that `sample` draws from to each row of `out`."""
+    maxima, _, tokens, _, weights, running = workspace
+    buffers = block_buffers(logits.shape[1], number)
+    for row in range(logits.shape[0]):
+        row_logits, row_out = logits[row], out[row]
+        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
+        row_largest = group_maxima(row_logits, number, maxima)
+        status[row] = status_of(row_largest)
+        if status[row] != FINE:
+            continue
+        if temperature == 0.0:
+            fill_row(row_out, like(number, 0.0))
+            write(row_out, first_at(row_logits, maxima, row_largest), like(number, 1.0))
+            continue
+        scale = scale_of(temperature, number)
+        if not filtered(row_logits.size, top_k, top_p, min_p):
+            softmax_row(row_logits, scale, number, weights, buffers, row_out)
+            continue
+        kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
+        total = running_sums(weights, kept, running)
+        fill_row(row_out, like(number, 0.0))
+        for i in range(kept):
+            write(row_out, tokens[i], like(number, weights[i] / total))
+
+
+@inline
+def write(out: Row, index: int, value: Number) -> None:
+    """Write one number, rounded to the array's type."""
+    start = np.int64(index)
+    store_part(out, start, start + 1, splat(value))
+
+
+@jit
+def find_invalid(logits: Rows, number: Number, status: IntRow) -> None:
+    """Write to `status` which rows have no distribution: one read."""
+    for row in range(logits.shape[0]):
+        status[row] = status_of(block_maximum(logits[row], 0, logits.shape[1], number))
+
+
+@jit
+def first_nan(logits: Row, number: Number) -> int:
+    """Return the index of the first NaN of a row that has one."""
+    i = 0
+    while not math.isnan(element(logits, i, number)):
+        i += 1
+    return i
