@@ -1,6 +1,7 @@
 """Array-likes to contiguous rows that a kernel can read, and back: dtypes, devices, axes, out."""
 
 import math
+import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from fastsoftmax import _checks
 
 Array = npt.NDArray[Any]
 Axis = int | Sequence[int] | None
@@ -40,6 +43,8 @@ def as_logits(value: Any) -> Numbers:
 
 def as_out(out: Any, shape: tuple[int, ...]) -> Numbers:
     """Return the array to write results to, checked: floats of the right shape, writable."""
+    if not hasattr(out, "__array__") and not hasattr(out, "__dlpack__"):
+        raise TypeError(f"out is {_checks.described(out)}, expected an array")
     array = _as_array("out", out)
     numbers = array if isinstance(array, Numbers) else _as_numbers("out", array)
     check_out(numbers.carrier, shape)
@@ -92,7 +97,14 @@ def masked(carrier: Array, where: Any) -> Array:
 
 def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the axes to reduce, each in [0, ndim)."""
-    given = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        given = tuple(map(operator.index, axis)) if isinstance(axis, Sequence) else (operator.index(axis),)
+    except TypeError:
+        raise TypeError(f"axis is {axis!r}, expected an integer, a tuple of integers or None") from None
+    if ndim == 0 and given:
+        raise np.exceptions.AxisError(f"axis is {axis}, expected None for an array without dimensions")
     axes = []
     for one in given:
         if not -ndim <= one < ndim:

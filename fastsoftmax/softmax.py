@@ -127,7 +127,9 @@ def logsumexp(
     shape = numbers.carrier.shape
     kept = [n for i, n in enumerate(shape) if i not in axes]
     full = [1 if i in axes else n for i, n in enumerate(shape)]
-    return sums.astype(numbers.dtype).reshape(full if keepdims else kept)[()]
+    with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
+        result = sums.astype(numbers.dtype)
+    return result.reshape(full if keepdims else kept)[()]
 
 
 def _elementwise(

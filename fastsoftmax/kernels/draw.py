@@ -1,5 +1,7 @@
 """Draws from masses by the inverse of their running sum: one uniform a draw, the token in index order."""
 
+import numpy as np
+
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes import FloatRow, Row
 
@@ -9,7 +11,7 @@ def running_sums(masses: Row, count: int, sums: FloatRow) -> float:
     """Fill in the float64 running sums of the first `count` masses; return the last one."""
     total = 0.0
     for i in range(count):
-        total += float(masses[i])
+        total += np.float64(masses[i])
         sums[i] = total
     return total
 

@@ -123,13 +123,13 @@ def _round_to_bfloat16(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
 
 
 def by_type(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of one number or vector: `single` where its elements are float32, `double` where float64."""
+    """Return a function that is `single` where its first argument has float32 elements, `double` where float64."""
 
-    def chosen(x: Any) -> Any:
+    def chosen(x: Any, *others: Any) -> Any:
         raise NotImplementedError("kernels call this; Python cannot")
 
     @overload(chosen, strict=False, jit_options={"forceinline": True})
-    def choose(x: Any) -> Any:
+    def choose(x: Any, *others: Any) -> Any:
         return single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double
 
     return chosen

@@ -42,7 +42,7 @@ from fastsoftmax.kernels.select import (
     key_of,
 )
 from fastsoftmax.kernels.softmax import block_buffers, fill_row, softmax_row
-from fastsoftmax.kernels.weights import BLOCK, Scale, block_maximum, block_weights, scale_of
+from fastsoftmax.kernels.weights import BLOCK, Scale, block_maximum, block_weights, scale_of, weight_of
 
 Parameters = tuple[FloatRow, IntRow, FloatRow, FloatRow]  # temperature, top_k, top_p, min_p
 Workspace = tuple[Row, FloatRow, IntRow, Row, Row, FloatRow]
@@ -51,13 +51,12 @@ FINE, NAN, EMPTY = 0, 1, 2
 
 
 @inline
-def block_sums(logits: Row, row_largest: Number, scale: Scale, sums: FloatRow) -> float:
-    """Fill in the running sums of the blocks' masses, all relative to the row's maximum; return the last one."""
+def block_sums(logits: Row, row_largest: Number, scale: Scale, sums: FloatRow, weights: Row | None) -> float:
+    """Fill in the weights and the running sums of the blocks, relative to the row's maximum; return the total."""
     total = 0.0
-    for block in range(sums.size):
-        start = block * BLOCK
-        total += block_weights(logits, start, min(start + BLOCK, logits.size), row_largest, scale, None)
-        sums[block] = total
+    for start in range(0, logits.size, BLOCK):
+        total += block_weights(logits, start, min(start + BLOCK, logits.size), row_largest, scale, weights)
+        sums[start // BLOCK] = total
     return total
 
 
@@ -67,7 +66,7 @@ def kth_maximum(maxima: Row, k: int, number: Number) -> Number:
     least = like(number, -math.inf)
     if k > maxima.size:
         return least
-    key, mask, _ = find_cut(maxima, None, maxima.size, float(k))
+    key, mask, _ = find_cut(maxima, None, maxima.size, np.float64(k))
     least = like(number, math.inf)
     for group in range(maxima.size):
         if key_of(maxima[group]) & mask >= key & mask:
@@ -96,7 +95,7 @@ def nucleus_bound(size: int, temperature: float, top_p: float, row_largest: Numb
     """
     if temperature == math.inf:
         return -math.inf
-    return float(row_largest) + temperature * log(0.5 * (1.0 - top_p) * total / size)
+    return np.float64(row_largest) + temperature * log(0.5 * (1.0 - top_p) * total / size)
 
 
 @inline
@@ -115,7 +114,7 @@ def keep(
     limited = top_k > 0 and top_k < logits.size
     at_least = -math.inf  # min-p as a logit
     if temperature < math.inf and row_largest < math.inf:
-        at_least = float(row_largest) + temperature * log(min_p)
+        at_least = np.float64(row_largest) + temperature * log(min_p)
     total = 0.0
     if row_largest == math.inf:
         threshold = row_largest
@@ -124,15 +123,14 @@ def keep(
     else:
         threshold = like(row_largest, at_least)
         if top_p < 1.0:
-            values[0] = row_largest
-            largest_weight = block_weights(values, 0, 1, row_largest, scale, None)
-            total = block_sums(logits, row_largest, scale, sums)
-            bound = nucleus_bound(logits.size, temperature, top_p, row_largest, total / largest_weight)
+            total = block_sums(logits, row_largest, scale, sums, None)
+            relative = total / np.float64(weight_of(row_largest, scale))
+            bound = nucleus_bound(logits.size, temperature, top_p, row_largest, relative)
             threshold = max(threshold, like(row_largest, bound))
     count = gather(logits, threshold, maxima, tokens, values)
     if limited:
-        count = keep_prefix(tokens, values, None, count, float(top_k))
-    listed = block_weights(values, 0, count, row_largest, scale, weights)
+        count = keep_prefix(tokens, values, None, count, np.float64(top_k))
+    listed = block_sums(values[:count], row_largest, scale, sums, weights)
     if top_p < 1.0:
         count = keep_prefix(tokens, values, weights, count, top_p * (total if total > 0.0 else listed))
     if min_p > 0.0:
@@ -211,7 +209,7 @@ def sample(
             kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
             total = running_sums(weights, kept, running)
         else:
-            total = block_sums(row_logits, row_largest, scale, sums)
+            total = block_sums(row_logits, row_largest, scale, sums, None)
         row_stream = np.uint64(stream + stride * row)
         for j in range(out.shape[1]):
             target = uniform(at(seeds, row), at(steps, row), np.uint64(j), row_stream) * total

@@ -73,7 +73,7 @@ def gather(logits: Row, threshold: Number, maxima: Row, tokens: IntRow, values: 
 @inline
 def key_of(logit: Number) -> np.uint64:
     """Return an unsigned integer that orders as the logits do; 0.0 and -0.0 are one."""
-    bits = np.uint64(bits_of(float(logit) + 0.0))
+    bits = np.uint64(bits_of(np.float64(logit) + 0.0))
     return ~bits if bits >> _63 else bits | (_1 << _63)
 
 
@@ -154,7 +154,7 @@ def keep_at_least(tokens: IntRow, values: Row, weights: Row, count: int, thresho
     """Keep the tokens whose logit is at least the float64 `threshold`; return how many stay."""
     kept = 0
     for i in range(count):
-        if float(values[i]) >= threshold:
+        if np.float64(values[i]) >= threshold:
             tokens[kept] = tokens[i]
             values[kept] = values[i]
             weights[kept] = weights[i]

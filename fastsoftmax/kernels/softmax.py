@@ -22,6 +22,7 @@ from fastsoftmax.kernels.lanes import (
     Rows,
     element,
     fma,
+    larger,
     like,
     load,
     load_part,
@@ -32,12 +33,16 @@ from fastsoftmax.kernels.lanes import (
 )
 from fastsoftmax.kernels.weights import (
     BLOCK,
+    DOUBLE,
+    SINGLE,
     Scale,
     block_maximum,
     block_weights,
     exponent_between,
-    number_format,
+    format_of,
+    reference_of,
     scale_of,
+    weight_of,
 )
 
 Buffers = tuple[Row, FloatRow]  # the maximum and the sum of each block
@@ -74,6 +79,21 @@ def row_sum(row_largest: Number, scale: Scale, maxima: Row, sums: FloatRow) -> f
 
 
 @inline
+def rounding_at(row_largest: Number, scale: Scale) -> float:
+    """Return what rounding took from the weight of the row's maximum, the one that can dominate the sum.
+
+    In float64 nothing is returned: 4 ulp leave room for it.
+    """
+    soft, anchor, n = reference_of(row_largest, scale)
+    if format_of(row_largest).top == DOUBLE.top or not soft:
+        return 0.0
+    s, hi, lo = scale
+    u = np.float64(row_largest * s - anchor)
+    weight = exp2(u * hi - np.float64(n), u * lo) * power_of_two(SINGLE.bias)
+    return weight - np.float64(weight_of(row_largest, scale))
+
+
+@inline
 def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: FloatRow) -> float:
     """Return the sum of a row's weights over that of its first maximum, less 1: all digits of a tiny tail."""
     fill = like(row_largest, -math.inf)
@@ -85,11 +105,10 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
     first = start
     while element(logits, first, row_largest) != row_largest:
         first += 1
-    alone = np.full(BLOCK, fill)
-    alone[0] = row_largest
-    weight = block_weights(alone, 0, 1, row_largest, scale, None)
+    weight = np.float64(weight_of(row_largest, scale))
     tail = row_sum(row_largest, scale, maxima, sums) / weight - 1.0
-    if tail < 2.0**-10:
+    if tail < 0.5:  # the subtraction has cost more than a bit
+        alone = np.full(BLOCK, fill)
         for i in range(stop - start):
             alone[i] = element(logits, start + i, fill)
         alone[first - start] = fill
@@ -135,13 +154,13 @@ def softmax_row(logits: Row, scale: Scale, number: Number, weights: Row, buffers
     if not row_largest > -math.inf:
         fill_row(out, like(number, math.nan))
         return
-    total = row_sum(row_largest, scale, maxima, sums)
+    total = row_sum(row_largest, scale, maxima, sums) + rounding_at(row_largest, scale)
     for block in range(maxima.size):
         high, low = exponent_between(maxima[block], row_largest, scale)
         whole = math.floor(high)
         factor = exp2(high - whole, low) / total
         start = block * BLOCK
-        scale_block(weights, start, min(start + BLOCK, size), number, factor, exp2(float(whole), 0.0), out)
+        scale_block(weights, start, min(start + BLOCK, size), number, factor, exp2(np.float64(whole), 0.0), out)
 
 
 @jit
@@ -168,7 +187,7 @@ def logsumexp(logits: Rows, temperature: FloatRow, number: Number, out: FloatRow
         row_largest = row_weights(logits[row], scale, number, None, maxima, sums)
         out[row] = row_largest
         if row_largest > -math.inf and row_largest < math.inf:
-            scaled = float(row_largest) / t if row_largest != 0.0 else 0.0
+            scaled = np.float64(row_largest) / t if row_largest != 0.0 else 0.0
             out[row] = scaled + log1p(row_tail(logits[row], row_largest, scale, maxima, sums))
 
 
@@ -204,17 +223,20 @@ def log_ties(logits: Row, largest: Number, log_sum: float, out: Row) -> None:
 def log_weights(logits: Row, temperature: float, largest: Number, log_sum: float, out: Row) -> None:
     """Write (z - largest) / temperature - log_sum; 1 / temperature is a power of two times a number in two parts."""
     fill = like(largest, -math.inf)
-    _, _, _, widest, _ = number_format(largest)
-    s = scale_of(temperature, largest)[0]
-    if temperature == math.inf or not abs(largest * s) < like(largest, power_of_two(widest)):
+    top = format_of(largest).top
+    # A quarter of the power of two nearest to 1 / T leaves an inverse of at least 2, so what overflows in u is below
+    # `bottom`, and that is beyond the largest number once multiplied.
+    s = like(largest, 0.25) * scale_of(temperature, largest)[0]
+    if temperature == math.inf or not abs(largest * s) < like(largest, power_of_two(top - 1)):
         s = like(largest, 0.25)  # no difference of two numbers overflows
     scaled = temperature * s
-    inverse = min(1.0 / scaled, power_of_two(widest + 20))
+    inverse = min(1.0 / scaled, power_of_two(top))
     high = like(largest, inverse)
     low = (inverse - high) + fma(-inverse, scaled, 1.0) * inverse if scaled < math.inf else 0.0
     a, b, c = splat(high), splat(like(largest, low)), splat(s)
     base, offset = splat(-(largest * s)), splat(like(largest, -log_sum))
+    bottom = splat(like(largest, -2.001 * power_of_two(top) / inverse))
     for i in range(0, logits.size, 16):
         z = load_part(logits, i, logits.size, fill)
-        u = fma(z, c, base)
+        u = larger(fma(z, c, base), bottom)
         store_part(out, i, out.size, select(z > splat(fill), fma(u, a, fma(u, b, offset)), splat(fill)))

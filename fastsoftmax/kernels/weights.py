@@ -13,6 +13,9 @@ The weights carry a factor 2**BIAS, so that none that matters is subnormal befor
 """
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.exp import (
@@ -43,7 +46,6 @@ from fastsoftmax.kernels.lanes import (
     store_part,
     sum_lanes,
     unordered,
-    widen,
 )
 
 Scale = tuple[Number, Number, Number]  # (s, hi, lo) of `scale_of`
@@ -52,11 +54,21 @@ BLOCK = 2048
 LEAST_EXPONENT = -2000.0  # 2**-2000 of the largest weight underflows to 0 in any format
 
 
-# By type: ROUND, BIAS, the smallest exponent of a weight, the widest exponent of s, and the bound on an exponent beyond
-# which two different logits differ by more than all exponents of the format, so that the larger takes all.
-number_format = by_type(
-    lambda number: (ROUND_SINGLE, 64, -125, 100, 2.0**60), lambda number: (ROUND_DOUBLE, 512, -1021, 900, 2.0**120)
-)
+class Format(NamedTuple):
+    """What the kernels know of float32 or float64."""
+
+    rounding: float  # x + rounding holds the integer nearest to x in its low bits
+    bias: int  # exponent of the weight of a logit at the reference
+    smallest: int  # exponent of the smallest weight that is not flushed to 0
+    widest: int  # exponent of s, and of 1 / s, at most
+    top: int  # exponent of the largest number
+    limit: float  # beyond this exponent, two different logits differ so much that the larger takes all
+    grid: float  # `rounding` times the spacing that `add` sums exactly over a block of weights
+
+
+SINGLE = Format(ROUND_SINGLE, 64, -125, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 16))
+DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 41))
+format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 
 @inline
@@ -65,7 +77,7 @@ def scale_of(temperature: float, number: Number) -> Scale:
 
     hi is inf where T is 0, or too small to tell from 0 between two different numbers of that type.
     """
-    _, _, _, widest, _ = number_format(number)
+    widest = format_of(number).widest
     if temperature == math.inf:
         return like(number, 1.0), like(number, 0.0), like(number, 0.0)
     if temperature == 0.0 or (widest == 100 and temperature < 2.0**-160):
@@ -87,7 +99,7 @@ def reference_of(largest: Number, scale: Scale) -> tuple[bool, Number, Number]:
     Where `soft` is false the largest logit takes all the weight: T = 0, +inf, or differences beyond any exponent.
     """
     s, hi, _ = scale
-    rounding, _, _, _, limit = number_format(largest)
+    rounding, limit = format_of(largest).rounding, format_of(largest).limit
     u = largest * s
     t = u * hi
     soft = abs(t) < like(largest, limit)
@@ -105,12 +117,12 @@ def exponent_between(largest: Number, row_largest: Number, scale: Scale) -> tupl
     _, anchor, n = reference_of(largest, scale)
     row_soft, row_anchor, row_n = reference_of(row_largest, scale)
     _, hi, lo = scale
-    distance = float(anchor) - float(row_anchor)
+    distance = np.float64(anchor) - np.float64(row_anchor)
     high = distance * hi
     if not row_soft or not high > -(2.0**60):
         return LEAST_EXPONENT, 0.0
-    low = fma(distance, float(hi), -high) + distance * lo
-    return max(high + (float(n) - float(row_n)), LEAST_EXPONENT), low
+    low = fma(distance, np.float64(hi), -high) + distance * lo
+    return max(high + (np.float64(n) - np.float64(row_n)), LEAST_EXPONENT), low
 
 
 @inline
@@ -145,32 +157,54 @@ def lane_weights(z: Vector, s: Vector, hi: Vector, lo: Vector, base: Vector, shi
 
 
 @inline
+def weight_of(largest: Number, scale: Scale) -> Number:
+    """Return the weight of the logit at the reference."""
+    format_ = format_of(largest)
+    soft, anchor, n = reference_of(largest, scale)
+    if not soft:
+        return like(largest, power_of_two(format_.bias))
+    shift = like(largest, format_.rounding + format_.bias) - n
+    return lane_weights(largest, *scale, -anchor, shift, like(largest, format_.rounding))
+
+
+@inline
 def lane_ties(z: Vector, largest: Vector, weight: Vector) -> Vector:
     """Return `weight` where z is the largest, else 0."""
     return select(z == largest, weight, like(z, 0.0))
 
 
 @inline
-def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Scale, weights: Row | None) -> float:
-    """Write the weights of logits[start:stop] to weights[start:stop] (None: nowhere) and return their float64 sum.
+def add(e: Vector, grid: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+    """Add e to a sum in two parts: what is a multiple of a grid, exactly, and the rest, which is tiny.
 
-    `largest` is the block's maximum, not NaN. The tree of four vectors a step costs two float32 roundings; everything
-    above it is added in float64.
+    `grid` is that of the `Format`: a block of multiples has no more bits than a number has.
     """
-    rounding, bias, smallest, _, _ = number_format(largest)
+    multiple = (e + grid) - grid
+    return coarse + multiple, fine + (e - multiple)
+
+
+@inline
+def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Scale, weights: Row | None) -> float:
+    """Write the weights of logits[start:stop], at most a block, to weights[start:stop] (None: nowhere).
+
+    `largest` is the reference: at least the largest of these logits, and not NaN. Returns the sum of the weights as a
+    float64, without a rounding that matters (see `add`).
+    """
+    format_ = format_of(largest)
     soft, anchor, n = reference_of(largest, scale)
     if largest == -math.inf:
         if weights is not None:
             weights[start:stop] = like(largest, 0.0)
         return 0.0
     whole = start + (stop - start) // 64 * 64
-    total = splat(0.0)
+    coarse = fine = splat(like(largest, 0.0))
+    grid = splat(like(largest, format_.grid))
     fill = like(largest, -math.inf)
     if soft:
         s, hi, lo = splat(scale[0]), splat(scale[1]), splat(scale[2])
         base = splat(-anchor)
-        shift = splat(like(largest, rounding + bias) - n)
-        lowest = splat(like(largest, rounding + smallest))
+        shift = splat(like(largest, format_.rounding + format_.bias) - n)
+        lowest = splat(like(largest, format_.rounding + format_.smallest))
         for i in range(start, whole, 64):
             p = lane_weights(load(logits, i, largest), s, hi, lo, base, shift, lowest)
             q = lane_weights(load(logits, i + 16, largest), s, hi, lo, base, shift, lowest)
@@ -181,18 +215,21 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
                 store(weights, i + 16, q)
                 store(weights, i + 32, r)
                 store(weights, i + 48, t)
-            total = total + widen((p + q) + (r + t))
+            coarse, fine = add(p, grid, coarse, fine)
+            coarse, fine = add(q, grid, coarse, fine)
+            coarse, fine = add(r, grid, coarse, fine)
+            coarse, fine = add(t, grid, coarse, fine)
         for i in range(whole, stop, 16):
             p = lane_weights(load_part(logits, i, stop, fill), s, hi, lo, base, shift, lowest)
             if weights is not None:
                 store_part(weights, i, stop, p)
-            total = total + widen(p)
+            coarse, fine = add(p, grid, coarse, fine)
     else:
-        top, weight = splat(largest), splat(like(largest, power_of_two(bias)))
+        top, weight = splat(largest), splat(like(largest, power_of_two(format_.bias)))
         for i in range(start, stop, 16):
             p = lane_ties(load_part(logits, i, stop, fill), top, weight)
             if weights is not None:
                 store_part(weights, i, stop, p)
-            total = total + widen(p)
-    result: float = sum_lanes(total)
+            coarse, fine = add(p, grid, coarse, fine)
+    result: float = sum_lanes(coarse) + sum_lanes(fine)
     return result

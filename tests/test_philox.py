@@ -1,0 +1,43 @@
+"""The generator in the kernels is the reference's, and its numbers stay strictly inside (0, 1)."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+from fastsoftmax._jit import jit
+from fastsoftmax.kernels.philox import philox4x32, uniform
+
+WORDS = st.integers(0, 2**64 - 1)
+HALF_WORDS = st.integers(0, 2**32 - 1)
+
+
+@jit
+def _uniform(seed: np.uint64, step: np.uint64, draw: np.uint64, stream: np.uint64) -> float:
+    return uniform(seed, step, draw, stream)
+
+
+@jit
+def _philox(counter: np.ndarray, key: np.ndarray) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    return philox4x32(counter[0], counter[1], counter[2], counter[3], key[0], key[1])
+
+
+@given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
+def test_uniform_is_the_references(seed: int, step: int, draw: int, stream: int) -> None:
+    ours = _uniform(np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream))
+    assert ours == reference.uniform(seed, step, draw, stream)
+    assert 0.0 < ours < 1.0
+
+
+def test_published_vectors() -> None:
+    """The known answers of the Random123 distribution for philox4x32-10."""
+    for counter, key, answer in [
+        ([0] * 4, [0] * 2, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        ([0xFFFFFFFF] * 4, [0xFFFFFFFF] * 2, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+        (
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            [0xA4093822, 0x299F31D0],
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ]:
+        assert list(_philox(np.array(counter, np.uint64), np.array(key, np.uint64))) == answer

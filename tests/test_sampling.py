@@ -1,0 +1,279 @@
+"""sample, probabilities, Sampler: cut-offs and ties, draws, seeds, errors."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import fastsoftmax
+from fastsoftmax import Sampler, SamplingParams, probabilities, sample
+from fastsoftmax._jit import jit
+from fastsoftmax.kernels.draw import draw, running_sums
+from tests.cases import DTYPES
+
+INF, NAN = math.inf, math.nan
+RNG = np.random.default_rng(3)
+BATCH = (RNG.standard_normal((6, 3000)) * 3).astype(np.float32)
+FILTERS = [
+    {},
+    {"top_k": 20},
+    {"top_p": 0.9},
+    {"min_p": 0.1},
+    {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
+    {"temperature": 3.0, "top_p": 0.95},
+]
+
+
+def kept(logits: Any, **words: Any) -> list[int]:
+    return np.flatnonzero(probabilities(logits, **words)).tolist()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize(
+    ("logits", "words", "expected"),
+    [
+        ([3, 2, 1], {"top_p": 0.8, "temperature": 0.5}, [0]),  # the temperature comes first
+        ([1, 2, 2, 2], {"top_k": 2}, [1, 2]),  # lower index first among equals
+        ([1, 2, 2, 2], {"top_k": 1}, [1]),
+        ([1, 2, 2, 2], {"top_k": 0}, [0, 1, 2, 3]),
+        ([1, 2, 2, 2], {"top_k": 4}, [0, 1, 2, 3]),
+        ([1, 2, 2, 2], {"top_k": 9}, [0, 1, 2, 3]),
+        ([0, 0, 0, 0], {"top_p": 0.5}, [0, 1]),  # mass strictly before token 2 is 0.5, not below
+        ([0, 0, 0, 0], {"top_p": 0.51}, [0, 1, 2]),
+        ([0, 0, 0, 0], {"top_p": 0.0}, [0]),
+        ([0, 1, 0, 0], {"top_p": 0.0}, [1]),
+        ([0, 0, 0, 0], {"top_k": 3, "top_p": 0.5}, [0, 1]),  # of the renormalised three
+        ([0, 1, 2, 3], {"min_p": 1.0}, [3]),
+        ([3, 1, 2, 3], {"min_p": 1.0}, [0, 3]),
+        ([0, 1, 2, 3], {"min_p": 0.0}, [0, 1, 2, 3]),
+        ([0, 1, 2, 3], {"temperature": INF, "min_p": 1.0}, [0, 1, 2, 3]),
+        ([0, 1, 2, 3], {"temperature": INF, "top_k": 2}, [2, 3]),
+        ([0, 1, 2, -INF], {"temperature": INF}, [0, 1, 2]),
+        ([3, 1, 2, 3], {"temperature": 0.0}, [0]),  # greedy: the first maximum
+        ([3, 1, 2, 3], {"temperature": 0.0, "top_k": 2, "top_p": 0.1, "min_p": 1.0}, [0]),
+        ([3, INF, 2, INF], {}, [1, 3]),
+        ([3, INF, 2, INF], {"top_k": 1}, [1]),
+        ([3, INF, 2, INF], {"top_p": 0.3, "temperature": INF}, [1]),
+        ([INF, 1, INF, 1], {"temperature": 0.0}, [0]),
+        ([-0.0, 0.0, -1, 0.0], {"top_k": 2}, [0, 1]),  # the zeros are equal
+    ],
+)
+def test_cut_offs(dtype: np.dtype, logits: list[float], words: dict[str, Any], expected: list[int]) -> None:
+    row = np.array(logits, dtype)
+    assert kept(row, **words) == expected
+    assert set(sample(row, **words, n=200, seed=1).tolist()) <= set(expected)
+
+
+@pytest.mark.parametrize("words", FILTERS)
+def test_probabilities_sum_to_one_and_are_what_is_drawn(words: dict[str, Any]) -> None:
+    """Chi-square of 200,000 draws against the distribution, rare tokens pooled."""
+    row = BATCH[0]
+    masses = probabilities(row.astype(np.float64), **words)
+    assert masses.sum() == pytest.approx(1.0, abs=1e-12)
+    n = 200_000
+    counts = np.bincount(sample(row, **words, n=n, seed=5), minlength=row.size)
+    assert not counts[masses == 0].any()
+    common = masses * n >= 10
+    observed = np.append(counts[common], counts[~common].sum())
+    expected = np.append(masses[common], masses[~common].sum()) * n
+    if expected[-1] < 5:
+        observed, expected = observed[:-1], expected[:-1] * (observed[:-1].sum() / expected[:-1].sum())
+    if observed.size > 1:
+        assert scipy.stats.chisquare(observed, expected).pvalue > 1e-4
+
+
+def test_tail_mass() -> None:
+    """A uniform of 24 bits would never, or far too often, return a token of probability 2**-20 in 20 M draws."""
+    logits = np.array([0.0, -20 * math.log(2)])
+    n = 20_000_000
+    hits = int(sample(logits, n=n, seed=9).sum())
+    mean = n * probabilities(logits)[1]
+    assert abs(hits - mean) < 5 * math.sqrt(mean)
+
+
+@jit
+def _draw(masses: np.ndarray, u: float) -> int:
+    sums = np.empty(masses.size)
+    total = running_sums(masses, masses.size, sums)
+    return draw(sums, 0, masses.size, u * total)
+
+
+@pytest.mark.parametrize(
+    ("masses", "u", "token"),
+    [
+        ([2.0**-33, 1 - 2.0**-33], 2.0**-34, 0),  # an event of probability 2**-33 is reached
+        ([2.0**-33, 1 - 2.0**-33], 2.0**-33, 1),
+        ([1 - 2.0**-33, 2.0**-33], 1 - 2.0**-53, 1),
+        ([1 - 2.0**-33, 2.0**-33], 1 - 2.0**-33, 1),  # the first whose cumulative mass exceeds u, not reaches it
+        ([0.0, 1.0, 0.0], 2.0**-54, 1),
+        ([0.0, 1.0, 0.0], 1 - 2.0**-53, 1),
+        ([0.0, 0.25, 0.0, 0.75, 0.0, 0.0], 1 - 2.0**-53, 3),
+        ([0.0, 0.25, 0.0, 0.75, 0.0, 0.0], 0.25, 3),
+        ([3.0, 0.1, 0.0], 1.0, 1),  # u * total rounded up to the total
+    ],
+)
+def test_the_map_from_u_to_token(masses: list[float], u: float, token: int) -> None:
+    assert _draw(np.array(masses), u) == token
+
+
+def test_more_categories_than_a_float32_can_count() -> None:
+    """torch.multinomial stops at 2**24."""
+    logits = np.zeros(2**24 + 5, np.float16)
+    tokens = sample(logits, n=200, seed=2)
+    assert tokens.max() > 2**23
+    logits[:-1] = -np.inf
+    assert sample(logits, seed=2) == 2**24 + 4
+
+
+@pytest.mark.parametrize("words", FILTERS)
+def test_seeded_rows_stand_alone(words: dict[str, Any]) -> None:
+    seeds, steps = np.arange(6) + 40, np.array([0, 3, 1, 2**40, 2, 5])
+    together = sample(BATCH, **words, seed=seeds, step=steps, n=3)
+    for i in range(6):
+        assert sample(BATCH[i], **words, seed=int(seeds[i]), step=int(steps[i]), n=3).tolist() == together[i].tolist()
+    order = RNG.permutation(6)
+    assert sample(BATCH[order], **words, seed=seeds[order], step=steps[order], n=3).tolist() == together[order].tolist()
+
+
+@pytest.mark.parametrize("words", FILTERS)
+def test_the_same_tokens_for_any_threads(words: dict[str, Any]) -> None:
+    batch = np.tile(BATCH, (100, 1))
+    before = fastsoftmax.get_num_threads()
+    try:
+        results = []
+        for n in (1, 2, 3):
+            fastsoftmax.set_num_threads(n)
+            results.append((sample(batch, **words, rng=4).tolist(), probabilities(batch, **words).tobytes()))
+    finally:
+        fastsoftmax.set_num_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+def test_rng_gives_every_row_a_stream() -> None:
+    same = np.tile(BATCH[:1], (50, 1))
+    assert len(set(sample(same, temperature=5.0, rng=1).tolist())) > 20
+    assert sample(same, rng=1).tolist() == sample(same, rng=np.random.default_rng(1)).tolist()
+    generator = np.random.default_rng(1)
+    assert sample(same, rng=generator).tolist() != sample(same, rng=generator).tolist()
+    assert sample(same).shape == (50,)
+    assert len(set(sample(same, temperature=5.0, seed=1).tolist())) == 1  # a scalar seed is one seed for every row
+
+
+def test_parameters_a_row() -> None:
+    words = {"temperature": np.array([0.0, 1.0, 2.0, INF, 0.5, 1.0]), "top_k": np.array([0, 5, 50, 7, 3000, 1])}
+    words |= {"top_p": np.array([1, 0.5, 0.9, 1, 0.1, 1.0]), "min_p": np.array([0, 0, 0.1, 0, 0.5, 0])}
+    masses = probabilities(BATCH, **words)
+    tokens = sample(BATCH, **words, seed=8)
+    for i in range(6):
+        one = {name: values[i] for name, values in words.items()}
+        np.testing.assert_array_equal(masses[i], probabilities(BATCH[i], **one))
+        assert tokens[i] == sample(BATCH[i], **one, seed=8)
+
+
+def test_shapes() -> None:
+    cube = BATCH[:, :24].reshape(2, 3, 24)
+    assert sample(cube[0, 0], seed=1).shape == ()
+    assert sample(cube[0, 0], seed=1).dtype == np.int64
+    assert sample(cube, seed=1).shape == (2, 3)
+    assert sample(cube, seed=1, n=4).shape == (2, 3, 4)
+    assert sample(cube, seed=1, n=0).shape == (2, 3, 0)
+    assert sample(cube[:0], seed=1).shape == (0, 3)
+    assert probabilities(cube[:0]).shape == (0, 3, 24)
+    assert sample(cube, seed=1).tolist() == sample(cube, seed=1, n=1)[..., 0].tolist()
+    views = cube.transpose(1, 0, 2)[:, :, ::-1]
+    assert sample(views, seed=1).tolist() == sample(np.ascontiguousarray(views), seed=1).tolist()
+
+
+def test_out() -> None:
+    tokens = np.full((6, 2), -7)
+    assert sample(BATCH, seed=1, n=2, out=tokens) is tokens
+    assert tokens.tolist() == sample(BATCH, seed=1, n=2).tolist()
+    masses = np.empty((6, 3000), np.float64)
+    assert probabilities(BATCH, top_k=5, out=masses) is masses
+    np.testing.assert_allclose(masses, probabilities(BATCH, top_k=5), rtol=1e-6)
+
+
+def test_sampler_counts_its_steps() -> None:
+    params = SamplingParams(temperature=0.8, top_p=0.95)
+    sampler = Sampler(params, seed=3, top_k=40)
+    assert sampler.params == SamplingParams(temperature=0.8, top_p=0.95, top_k=40)
+    words = {"temperature": 0.8, "top_p": 0.95, "top_k": 40}
+    assert [int(sampler(BATCH[0])) for _ in range(5)] == [
+        int(sample(BATCH[0], **words, seed=3, step=i)) for i in range(5)
+    ]
+    assert sampler.step == 5
+    sampler.step = 0
+    assert sampler(BATCH[0]) == sample(BATCH[0], **words, seed=3)
+    shared = Sampler(rng=6)
+    assert shared(BATCH).tolist() == sample(BATCH, rng=6).tolist()
+    assert shared(BATCH, n=3).shape == (6, 3)
+    assert shared(BATCH[:, :7]).shape == (6,)  # another vocabulary
+
+
+def test_sampling_params_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"top_p is 1.5, expected a number in \[0, 1\]"):
+        SamplingParams(top_p=1.5)
+    with pytest.raises(ValueError, match=r"top_k\[1\] is -1, expected an integer >= 0 \(0 is off\)"):
+        Sampler(top_k=[3, -1], seed=1)
+    with pytest.raises(TypeError, match="top_q"):
+        Sampler(top_q=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"temperature": -1.0}, ValueError, "temperature is -1.0, expected a number >= 0"),
+        ({"temperature": [1, 1, 1, 1, NAN, 1]}, ValueError, r"temperature\[4\] is nan, expected a number >= 0"),
+        ({"top_k": -1}, ValueError, r"top_k is -1, expected an integer >= 0 \(0 is off\)"),
+        ({"top_k": 2.5}, TypeError, r"top_k is 2.5 \(float64\), expected an integer >= 0"),
+        ({"top_k": True}, TypeError, "top_k is True"),
+        ({"top_p": 1.0001}, ValueError, r"top_p is 1.0001, expected a number in \[0, 1\]"),
+        ({"top_p": [0.5] * 5 + [-0.1]}, ValueError, r"top_p\[5\] is -0.1, expected a number in \[0, 1\]"),
+        ({"min_p": NAN}, ValueError, r"min_p is nan, expected a number in \[0, 1\]"),
+        ({"min_p": [0.1, 0.2]}, ValueError, r"min_p has shape \(2,\), expected a scalar or a shape that broadcasts"),
+        ({"n": -1}, ValueError, "n is -1, expected an integer >= 0"),
+        ({"n": 1.5}, TypeError, "n is 1.5, expected an integer >= 0"),
+        ({"seed": -1}, ValueError, r"seed is -1, expected an integer in \[0, 2\*\*64\)"),
+        ({"seed": 2**64}, ValueError, r"seed is 18446744073709551616, expected an integer in \[0, 2\*\*64\)"),
+        ({"seed": 0.5}, TypeError, r"seed is 0.5 \(float64\), expected an integer in"),
+        ({"seed": [1, 2]}, ValueError, r"seed has shape \(2,\), expected a scalar or a shape"),
+        ({"seed": [1, 2, 3, 4, 5, -6]}, ValueError, r"seed\[5\] is -6, expected an integer in"),
+        ({"step": -3}, ValueError, r"step is -3, expected an integer in"),
+        ({"seed": 1, "rng": 2}, ValueError, "rng and seed are both given, expected one"),
+        ({"out": np.empty(5, np.int64)}, ValueError, r"out has shape \(5,\), expected \(6,\)"),
+        ({"out": np.empty(6, np.int32)}, TypeError, "out is .*, expected an int64 array"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    words = {"seed": 1} if not {"seed", "rng"} & set(arguments) else {}
+    with pytest.raises(error, match=message):
+        sample(BATCH, **words, **arguments)
+
+
+@pytest.mark.parametrize("function", [sample, probabilities])
+def test_rows_without_a_distribution_change_nothing(function: Any) -> None:
+    words = {"seed": 1} if function is sample else {}
+    for value, message in [
+        (NAN, "logits row 3 is NaN at index 17, expected no NaN"),
+        (-INF, "logits row 3 is all -inf, expected at least one token above -inf"),
+    ]:
+        bad = BATCH.copy()
+        bad[3, 17 if value is NAN else slice(None)] = value
+        out = np.full(6, -7) if function is sample else np.full(bad.shape, -7.0)
+        with pytest.raises(ValueError, match=message):
+            function(bad, **words, out=out)
+        assert (out == -7).all()
+        with pytest.raises(ValueError, match=message):
+            function(bad, **words)
+    with pytest.raises(ValueError, match="logits is NaN at index 1, expected no NaN"):
+        function([1.0, NAN], **words)
+    with pytest.raises(ValueError, match=r"logits row 1, 0 is all -inf"):
+        function([[[1.0]], [[-INF]]], **words)
+
+
+@pytest.mark.parametrize("logits", [np.zeros((3, 0)), np.zeros(()), 1.0])
+def test_no_vocabulary(logits: Any) -> None:
+    with pytest.raises(ValueError, match=r"logits has shape .*, expected \(\.\.\., V\) with V >= 1"):
+        sample(logits, seed=1)

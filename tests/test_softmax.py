@@ -1,0 +1,265 @@
+"""softmax, log_softmax, logsumexp: limits, shapes, dtypes, views, errors, bits."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+import scipy.special
+
+import fastsoftmax
+from tests.cases import BFLOAT16, DTYPES
+
+INF, NAN = math.inf, math.nan
+BATCH = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32) * 4
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = fastsoftmax.get_num_threads()
+    fastsoftmax.set_num_threads(request.param)
+    yield request.param
+    fastsoftmax.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize(
+    ("row", "temperature", "expected"),
+    [
+        ([1, -INF, 1], 1.0, [0.5, 0, 0.5]),
+        ([INF, 1, INF], 1.0, [0.5, 0, 0.5]),
+        ([INF, 1, -INF], INF, [1, 0, 0]),
+        ([1, 3, 3, 2], 0.0, [0, 0.5, 0.5, 0]),
+        ([1, 3, -INF, 2], INF, [1 / 3, 1 / 3, 0, 1 / 3]),
+        ([1, NAN, 2], 1.0, [NAN, NAN, NAN]),
+        ([INF, NAN, -INF], 0.0, [NAN, NAN, NAN]),
+        ([-INF, -INF], 1.0, [NAN, NAN]),
+        ([-INF, -INF], 0.0, [NAN, NAN]),
+        ([7], 0.3, [1]),
+        ([-INF, 5], 1e-300, [0, 1]),
+        ([0.0, -0.0], 0.0, [0.5, 0.5]),
+    ],
+)
+def test_limits(dtype: np.dtype, row: list[float], temperature: float, expected: list[float]) -> None:
+    logits = np.array(row, dtype)
+    result = fastsoftmax.softmax(logits, temperature=temperature)
+    np.testing.assert_array_equal(result.astype(float), np.array(expected).astype(dtype).astype(float))
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.array(expected))
+    np.testing.assert_allclose(
+        fastsoftmax.log_softmax(logits, temperature=temperature).astype(float),
+        logs,
+        rtol=0.01 if dtype.itemsize == 2 else 1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "temperature", "expected"),
+    [
+        ([INF, 1], 1.0, INF),
+        ([INF, 1], INF, INF),
+        ([-INF, -INF], 1.0, -INF),
+        ([NAN, 1], 1.0, NAN),
+        ([2, 1], 0.0, INF),
+        ([-2, -1], 0.0, -INF),
+        ([0, 0, -1], 0.0, math.log(2)),
+        ([5, 7, -INF], INF, math.log(2)),
+        ([], 1.0, -INF),
+    ],
+)
+def test_logsumexp_limits(row: list[float], temperature: float, expected: float) -> None:
+    np.testing.assert_allclose(fastsoftmax.logsumexp(np.array(row, float), temperature=temperature), expected)
+
+
+def test_the_tail_of_a_maximum_is_kept() -> None:
+    assert fastsoftmax.log_softmax([0.0, -50.0])[0] == pytest.approx(-math.exp(-50), rel=1e-12)
+    long = np.full(5000, -np.inf)
+    long[[17, 4000]] = 0.0, -300.0
+    assert fastsoftmax.log_softmax(long)[17] == pytest.approx(-math.exp(-300), rel=1e-12)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, (0, 2), (2, 0), (0, 1, 2), None, ()])
+def test_axes_are_scipys(axis: Any) -> None:
+    exact = BATCH.astype(float)
+    for name in ("softmax", "log_softmax"):
+        ours, theirs = getattr(fastsoftmax, name), getattr(scipy.special, name)
+        np.testing.assert_allclose(ours(BATCH, axis=axis), theirs(exact, axis=axis), rtol=1e-6)
+    for keepdims in (False, True):
+        ours = fastsoftmax.logsumexp(BATCH, axis=axis, keepdims=keepdims)
+        theirs = scipy.special.logsumexp(exact, axis=axis, keepdims=keepdims)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+        assert np.shape(ours) == np.shape(theirs)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 5), (5, 0), (2, 0, 3), (1, 1)])
+def test_empty_batches_and_rows(shape: tuple[int, ...]) -> None:
+    zeros = np.zeros(shape, np.float32)
+    assert fastsoftmax.softmax(zeros).shape == shape
+    assert fastsoftmax.log_softmax(zeros).shape == shape
+    assert fastsoftmax.logsumexp(zeros).shape == shape[:-1]
+
+
+def test_zero_dimensions() -> None:
+    assert fastsoftmax.softmax(3.0, axis=None) == 1.0
+    assert fastsoftmax.logsumexp(3.0, axis=None) == 3.0
+
+
+def test_temperature_a_row() -> None:
+    temperatures = np.array([[0.5], [1.0], [0.0]])  # broadcasts against the batch shape (3, 4)
+    result = fastsoftmax.softmax(BATCH, temperature=temperatures)
+    for i, temperature in enumerate(temperatures[:, 0]):
+        np.testing.assert_array_equal(result[i], fastsoftmax.softmax(BATCH[i], temperature=temperature))
+    along_first = fastsoftmax.softmax(BATCH, axis=0, temperature=np.full((4, 5), 2.0))
+    np.testing.assert_array_equal(along_first, fastsoftmax.softmax(BATCH, axis=0, temperature=2.0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_where_is_a_mask(dtype: np.dtype) -> None:
+    where = np.array([True, False, True, True, False])
+    batch = BATCH.astype(dtype)
+    hidden = batch.copy()
+    hidden[..., ~where] = np.nan  # what is left out may be anything
+    result = fastsoftmax.softmax(hidden, where=where)
+    np.testing.assert_array_equal(result[..., where], fastsoftmax.softmax(np.ascontiguousarray(batch[..., where])))
+    assert not result[..., ~where].any()
+    assert np.isneginf(fastsoftmax.log_softmax(hidden, where=where)[..., ~where].astype(float)).all()
+    assert np.isnan(fastsoftmax.softmax(batch, where=False).astype(float)).all()
+    assert np.isneginf(fastsoftmax.logsumexp(batch, where=False).astype(float)).all()
+
+
+@pytest.mark.parametrize("given", [np.float16, BFLOAT16, np.float32, np.float64, np.int32, np.uint8, np.bool_])
+@pytest.mark.parametrize("wanted", [None, np.float16, BFLOAT16, np.float32, np.float64])
+def test_dtype_of_the_result(given: Any, wanted: Any) -> None:
+    logits = np.array([1, 0, 1, 1], given)
+    expected = wanted or (np.float64 if np.dtype(given).kind in "iub" else given)
+    result = fastsoftmax.softmax(logits, dtype=wanted)
+    assert result.dtype == expected
+    exact = fastsoftmax.softmax(logits.astype(np.float64))
+    np.testing.assert_allclose(result.astype(float), exact, rtol=2 * float(ml_dtypes.finfo(result.dtype).eps))
+
+
+def test_out_is_written_and_returned() -> None:
+    for axis in (-1, 0, None):
+        for out in (np.empty_like(BATCH), np.empty(BATCH.shape, np.float64), np.empty((5, 4, 3), np.float16).T):
+            assert fastsoftmax.softmax(BATCH, axis=axis, out=out) is out
+            np.testing.assert_allclose(out, fastsoftmax.softmax(BATCH, axis=axis), rtol=2e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [fastsoftmax.softmax, fastsoftmax.log_softmax])
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_in_place_and_overlapping_out(function: Callable[..., Any], axis: int) -> None:
+    expected = function(BATCH, axis=axis)
+    same = BATCH.copy()
+    np.testing.assert_array_equal(function(same, axis=axis, out=same), expected)
+    memory = np.zeros((4, 4, 5), np.float32)
+    memory[:3] = BATCH
+    np.testing.assert_array_equal(function(memory[:3], axis=axis, out=memory[1:]), expected)
+
+
+def test_views_are_read_where_they_are() -> None:
+    wide = np.random.default_rng(1).standard_normal((6, 40)).astype(np.float32)
+    wide.flags.writeable = False
+    for view in (wide[::2], wide[:, ::3], wide[::-1, ::-1], wide.T, wide[:, 5:17], wide.astype(">f4")):
+        expected = fastsoftmax.softmax(np.ascontiguousarray(view).astype(np.float32))
+        np.testing.assert_array_equal(fastsoftmax.softmax(view), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_the_same_bits_for_any_threads_and_any_split(dtype: np.dtype) -> None:
+    batch = (np.random.default_rng(2).standard_normal((300, 3001)) * 5).astype(dtype)
+    alone = np.stack([fastsoftmax.softmax(row) for row in batch[:7]])
+    before = fastsoftmax.get_num_threads()
+    try:
+        results = []
+        for n in (1, 2, 3):
+            fastsoftmax.set_num_threads(n)
+            results.append(fastsoftmax.softmax(batch))
+    finally:
+        fastsoftmax.set_num_threads(before)
+    assert alone.tobytes() == results[0][:7].tobytes()
+    assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
+
+
+def test_torch_tensors(threads: int) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    tensor = torch.tensor(BATCH, requires_grad=True)
+    np.testing.assert_array_equal(fastsoftmax.softmax(tensor), fastsoftmax.softmax(BATCH))
+    half = torch.tensor(BATCH).to(torch.bfloat16)
+    result = fastsoftmax.softmax(half)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, fastsoftmax.softmax(half.float().numpy()))
+    out = torch.empty_like(half)
+    assert fastsoftmax.softmax(half, out=out) is out
+    np.testing.assert_allclose(out.float().numpy(), result, rtol=2**-8)
+    with pytest.raises(TypeError, match="logits is on meta, expected a CPU tensor"):
+        fastsoftmax.softmax(torch.empty(3, device="meta"))
+
+
+class OnlyDlpack:
+    """An array that speaks nothing but DLPack."""
+
+    def __init__(self, array: np.ndarray, device: tuple[int, int] = (1, 0)) -> None:
+        self.array, self.device = array, device
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.device
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+
+def test_dlpack() -> None:
+    np.testing.assert_array_equal(fastsoftmax.softmax(OnlyDlpack(BATCH)), fastsoftmax.softmax(BATCH))
+    with pytest.raises(TypeError, match=r"logits is on DLPack device \(2, 1\), expected an array on the CPU"):
+        fastsoftmax.softmax(OnlyDlpack(BATCH, (2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"temperature": -0.5}, ValueError, "temperature is -0.5, expected a number >= 0"),
+        ({"temperature": NAN}, ValueError, "temperature is nan, expected a number >= 0"),
+        ({"temperature": [1.0, 1.0, -2.0, 1.0]}, ValueError, r"temperature\[0, 2\] is -2.0, expected a number >= 0"),
+        ({"temperature": [1.0, 2.0]}, ValueError, r"temperature has shape \(2,\), expected a scalar or a shape that"),
+        ({"temperature": "hot"}, TypeError, "temperature is 'hot' .*, expected a number >= 0"),
+        ({"temperature": True}, TypeError, "temperature is True"),
+        ({"axis": 3}, ValueError, r"axis is 3, expected an integer in \[-3, 2\]"),
+        ({"axis": (0, -3)}, ValueError, r"axis is \(0, -3\), expected no axis twice"),
+        ({"axis": 0.5}, TypeError, "axis is 0.5, expected an integer, a tuple of integers or None"),
+        ({"where": [1, 0, 1, 1, 1]}, TypeError, "where has dtype int64, expected bool"),
+        ({"where": [True, False]}, ValueError, r"where has shape \(2,\), expected one that broadcasts"),
+        ({"out": np.empty((3, 4))}, ValueError, r"out has shape \(3, 4\), expected \(3, 4, 5\)"),
+        ({"out": np.empty((3, 4, 5), int)}, TypeError, "out has dtype int64, expected float16, bfloat16"),
+        ({"out": np.broadcast_to(0.0, (3, 4, 5))}, ValueError, "out is read-only, expected a writable array"),
+        ({"out": np.empty((3, 4, 5), ">f4")}, TypeError, "out has dtype >f4 in foreign byte order"),
+        ({"out": [[1.0]]}, TypeError, r"out is \[\[1.0\]\], expected an array"),
+        ({"dtype": int}, TypeError, "dtype is int64, expected float16, bfloat16, float32 or float64"),
+        ({"dtype": "f8", "out": np.empty((3, 4, 5), "f4")}, TypeError, "dtype is float64 but out has float32"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    out = arguments.get("out")
+    before = np.array(out, copy=True) if isinstance(out, np.ndarray) else None
+    with pytest.raises(error, match=message):
+        fastsoftmax.softmax(BATCH, **arguments)
+    if before is not None:
+        np.testing.assert_array_equal(out, before)
+
+
+@pytest.mark.parametrize(
+    ("logits", "error", "message"),
+    [
+        (np.ones(3, complex), TypeError, "logits has dtype complex128, expected float16"),
+        (np.ones(3, np.longdouble), TypeError, "logits has dtype float128|longdouble, expected float16"),
+        (np.ones(3, ml_dtypes.float8_e4m3fn), TypeError, "logits has dtype float8_e4m3fn, expected float16"),
+        (["a", "b"], TypeError, "logits has dtype <U1, expected float16"),
+        ([None, 1], TypeError, "logits has dtype object, expected float16"),
+        ([[1, 2], [3]], ValueError, "logits is ragged, expected rows of one length"),
+        (3.0, ValueError, "axis is -1, expected None for an array without dimensions"),
+    ],
+)
+def test_bad_logits(logits: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fastsoftmax.softmax(logits)

@@ -1,0 +1,71 @@
+"""Threads: how work is split, concurrent callers, interrupts and forked children."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastsoftmax
+from fastsoftmax import _threads
+
+BATCH = np.random.default_rng(0).standard_normal((64, 5000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("count", "cost"), [(0, 10), (1, 10**9), (7, 0), (100, 10**6), (1000, 2**22), (3, 2**30)])
+def test_pieces_cover_the_range_once(count: int, cost: int) -> None:
+    done: list[int] = []
+    heard: list[int] = []
+    _threads.run(lambda start, stop: done.extend(range(start, stop)), count, cost, heard.append)
+    assert sorted(done) == list(range(count))
+    assert sum(heard) == count
+
+
+def test_small_work_stays_on_the_calling_thread() -> None:
+    threads: set[int] = set()
+    _threads.run(lambda start, stop: threads.add(threading.get_ident()), 100, 100)
+    assert threads == {threading.get_ident()}
+
+
+def test_the_first_error_stops_the_rest() -> None:
+    calls: list[int] = []
+
+    def fail(start: int, stop: int) -> None:
+        calls.append(start)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _threads.run(fail, 10_000, 2**22)
+    assert len(calls) <= fastsoftmax.get_num_threads()
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "2", None])
+def test_set_num_threads_checks(n: object) -> None:
+    before = fastsoftmax.get_num_threads()
+    with pytest.raises(ValueError, match=r"n is .*, expected an integer >= 1"):
+        fastsoftmax.set_num_threads(n)  # type: ignore[arg-type]
+    assert fastsoftmax.get_num_threads() == before
+
+
+def test_many_callers_at_once() -> None:
+    expected = fastsoftmax.softmax(BATCH).tobytes(), fastsoftmax.sample(BATCH, top_p=0.9, rng=1).tolist()
+    sampler = fastsoftmax.Sampler(top_k=50, seed=3)
+
+    def work(_: int) -> tuple[bytes, list[int]]:
+        sampler(BATCH)
+        return fastsoftmax.softmax(BATCH).tobytes(), fastsoftmax.sample(BATCH, top_p=0.9, rng=1).tolist()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(result == expected for result in pool.map(work, range(40)))
+    assert sampler.step == 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_works() -> None:
+    expected = fastsoftmax.softmax(BATCH).sum()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if fastsoftmax.softmax(BATCH).sum() == expected else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
