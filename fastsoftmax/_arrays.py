@@ -5,6 +5,7 @@ import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,11 @@ def check_out(array: Array, shape: tuple[int, ...]) -> None:
 
 def result_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the dtype that a user asked results to have."""
-    wanted = np.dtype(dtype)
-    if wanted.name not in ("float16", "bfloat16", "float32", "float64"):
+    wanted: np.dtype[Any] = np.dtype(dtype)
+    known = _known_float(wanted)
+    if known is None:
         raise TypeError(f"dtype is {wanted}, expected {_FLOATS}")
-    native: np.dtype[Any] = wanted.newbyteorder("=")
-    return native
+    return known[0]
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Array, Numbers]:
@@ -124,6 +125,16 @@ def to_rows(array: Array, axes: tuple[int, ...]) -> Array:
     return array.reshape(math.prod(batch), math.prod(row))
 
 
+def read_rows(array: Array, axes: tuple[int, ...]) -> Array:
+    """Return contiguous rows for a kernel to read: without a copy where the layout allows it.
+
+    They are read-only whatever the array is, so that a kernel compiles once for both.
+    """
+    rows = np.ascontiguousarray(to_rows(array, axes))
+    rows.flags.writeable = False
+    return rows
+
+
 def from_rows(rows: Array, array: Array, axes: tuple[int, ...]) -> None:
     """Copy the matrix back into `array`, the inverse of `to_rows`."""
     moved = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
@@ -154,13 +165,18 @@ def _as_array(name: str, value: Any) -> Array | Numbers:
 
 
 def _as_numbers(name: str, array: Array) -> Numbers:
-    """View 16-bit floats as their carriers."""
-    dtype = array.dtype.newbyteorder("=")
-    if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
-        raise TypeError(
-            f"{name} has dtype {array.dtype}, expected {_FLOATS}{', integers or bool' if name == 'logits' else ''}"
-        )
-    array = array.astype(dtype, copy=False)
-    if dtype.itemsize == 2:
-        return Numbers(array.view(np.int16 if dtype.name == "bfloat16" else np.uint16), dtype)
-    return Numbers(array, dtype)
+    """View 16-bit floats as their carriers, and bring numbers in foreign byte order into the machine's own."""
+    known = _known_float(array.dtype)
+    if known is None:
+        others = ", integers or bool" if name == "logits" else ""
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {_FLOATS}{others}")
+    dtype, carrier = known
+    return Numbers(array.astype(dtype, copy=False).view(carrier), dtype)
+
+
+@cache
+def _known_float(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], type] | None:
+    """Return a float dtype in the machine's byte order and the type of its carrier, or None for other dtypes."""
+    carriers = {"float16": np.uint16, "bfloat16": np.int16, "float32": np.float32, "float64": np.float64}
+    carrier = carriers.get(dtype.name)
+    return None if carrier is None else (dtype.newbyteorder("="), carrier)

@@ -52,6 +52,8 @@ def fraction_per_row(name: str, value: Any, batch_shape: tuple[int, ...] = ()) -
 
 def top_k_per_row(value: Any, batch_shape: tuple[int, ...] = ()) -> npt.NDArray[np.int64]:
     """Check top_k: integers >= 0, where 0 is off."""
+    if type(value) is int and 0 <= value < 2**63:
+        return np.array([value])
     return per_row("top_k", value, batch_shape, np.int64, lambda k: k >= 0, "an integer >= 0 (0 is off)")
 
 

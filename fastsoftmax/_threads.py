@@ -55,6 +55,9 @@ def run(
     held. The first exception stops the rest and is raised.
     """
     cost = max(cost, 1)
+    if count * cost <= SMALL and progress is None:
+        function(0, count)
+        return
     threads = max(1, min(get_num_threads(), count, count * cost // SMALL))
     size = max(1, min(-(-count // threads), PIECE // cost))
     pieces = _Pieces(count, size)

@@ -159,7 +159,7 @@ def probabilities(
     shape = numbers.carrier.shape
     parameters = _per_row({"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}, shape[:-1])
     result, target = _arrays.empty(shape, numbers.dtype) if out is None else (out, _arrays.as_out(out, shape))
-    rows = np.ascontiguousarray(_arrays.to_rows(numbers.carrier, (len(shape) - 1,)))
+    rows = _arrays.read_rows(numbers.carrier, (len(shape) - 1,))
     number = _arrays.compute_type(numbers, target)(0)
     status = np.zeros(len(rows), np.int8)
     if out is not None:
@@ -279,7 +279,7 @@ def _sample(
         if not isinstance(out, np.ndarray) or out.dtype != np.int64:
             raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
         _arrays.check_out(out, result_shape)
-    rows = np.ascontiguousarray(_arrays.to_rows(numbers.carrier, (len(shape) - 1,)))
+    rows = _arrays.read_rows(numbers.carrier, (len(shape) - 1,))
     number = _arrays.compute_type(numbers)(0)
     tokens = np.empty((len(rows), draws), np.int64)
     status = np.zeros(len(rows), np.int8)
@@ -328,10 +328,9 @@ def _over_rows(kernel: Callable[[slice, Any], None], shape: tuple[int, ...], vec
 
 def _check_status(status: npt.NDArray[np.int8], rows: Array, number: Any, shape: tuple[int, ...]) -> None:
     """Raise for the first row without a distribution."""
-    bad = np.flatnonzero(status)
-    if bad.size == 0:
+    if not status.any():
         return
-    row = int(bad[0])
+    row = int(np.flatnonzero(status)[0])
     place = f" row {', '.join(map(str, np.unravel_index(row, shape[:-1])))}" if len(shape) > 1 else ""
     if status[row] == kernels.EMPTY:
         raise ValueError(f"logits{place} is all -inf, expected at least one token above -inf")

@@ -151,7 +151,7 @@ def _elementwise(
     if not in_place:
         out_rows = np.empty(rows.shape, target.carrier.dtype)
     elif np.may_share_memory(rows, out_rows) and rows.ctypes.data != out_rows.ctypes.data:
-        rows = rows.copy()
+        rows = _arrays.read_rows(rows.copy(), (1,))
     number = _arrays.compute_type(numbers, target)(0)
     _over_rows(lambda part, t: kernel(rows[part], t, number, out_rows[part]), rows.shape, temperatures)
     if not in_place:
@@ -167,7 +167,7 @@ def _rows_and_temperatures(
     batch_shape = tuple(n for i, n in enumerate(numbers.carrier.shape) if i not in axes)
     temperatures = _checks.temperature_per_row(temperature, batch_shape)
     carrier = numbers.carrier if where is None else _arrays.masked(numbers.carrier, where)
-    return numbers, axes, np.ascontiguousarray(_arrays.to_rows(carrier, axes)), temperatures
+    return numbers, axes, _arrays.read_rows(carrier, axes), temperatures
 
 
 def _over_rows(

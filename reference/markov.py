@@ -1,0 +1,276 @@
+"""Markov chains on tokens: the smallest language model.
+
+A state is the last `order` tokens. P(next | state) is how often `next` has followed `state`, over how often
+anything has. Before the first token of a sequence, and after its last, stands the boundary (None to the user,
+-1 as an id): walks start where sequences start and end where they end.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Self
+
+from reference.philox import uniform
+from reference.sampling import check_parameters, cut, draw
+
+Token = str | int
+State = tuple[int, ...]
+Row = dict[int, float]  # the next tokens of a state, with their counts
+Law = tuple[list[int], list[float]]  # the next tokens that can be drawn, with their masses
+Walks = list[list[Token | None]]
+
+BOUNDARY = -1
+
+
+class MarkovChain:
+    """A Markov chain; its tokens are all words, numbered as they appear, or all integers >= 0."""
+
+    def __init__(self, order: int = 1) -> None:
+        if order < 1:
+            raise ValueError(f"order is {order}, expected an integer >= 1")
+        self.order = order
+        self.ids: dict[Token | None, int] = {None: BOUNDARY}
+        self.rows: dict[State, Row] = {}
+
+    @classmethod
+    def from_transitions(
+        cls, transitions: Mapping[Token | tuple[Token, ...], Mapping[Token | None, float]]
+    ) -> Self:
+        """Make a chain of given weights, {state: {next: weight}}; next None is the end of a sequence.
+
+        Each state counts as seen once, at the start of a sequence.
+        """
+        if not transitions:
+            raise ValueError("transitions is empty, expected at least one state")
+        keys = [key if isinstance(key, tuple) else (key,) for key in transitions]
+        chain = cls(order=len(keys[0]))
+        given: dict[State, Row] = {}
+        for key, weights in zip(keys, transitions.values(), strict=True):
+            if len(key) != chain.order:
+                raise ValueError(
+                    f"state {key!r} has {len(key)} tokens, expected {chain.order} as in the first"
+                )
+            if not weights:
+                raise ValueError(f"state {key!r} has no next token, expected at least one")
+            state = tuple(chain._learn(token) for token in key)
+            given[state] = {}
+            for token, weight in weights.items():
+                if isinstance(weight, bool) or not 0 < weight < math.inf:
+                    raise ValueError(f"weight of {token!r} after {key!r} is {weight}, expected a number > 0")
+                given[state][BOUNDARY if token is None else chain._learn(token)] = weight
+        for state in given:
+            padded = (BOUNDARY,) * chain.order + state
+            for t in range(chain.order):
+                chain._count(padded[t : t + chain.order], padded[t + chain.order], 1)
+        chain.rows.update(given)
+        return chain
+
+    def fit(self, sequences: Iterable[Sequence[Token]]) -> Self:
+        """Forget everything, then count the transitions of these sequences."""
+        part = MarkovChain(self.order).partial_fit(sequences)
+        self.ids, self.rows = part.ids, part.rows
+        return self
+
+    def partial_fit(self, sequences: Iterable[Sequence[Token]], weight: int = 1) -> Self:
+        """Add the transitions of these sequences, each as if seen `weight` times."""
+        part = MarkovChain(self.order)
+        for sequence in check_sequences(sequences):
+            for state, following in self._transitions([part._learn(token) for token in sequence]):
+                part._count(state, following, 1)
+        return self.merge(part, weight)
+
+    def merge(self, other: "MarkovChain", weight: int = 1) -> Self:
+        """Add the counts of another chain, `weight` times: parts merged in order equal the whole."""
+        if weight < 1:
+            raise ValueError(f"weight is {weight}, expected an integer >= 1")
+        if other.order != self.order:
+            raise ValueError(f"other has order {other.order}, expected {self.order}")
+        merged = MarkovChain(self.order)
+        for chain, times in ((self, 1), (other, weight)):
+            number = {
+                i: BOUNDARY if token is None else merged._learn(token) for token, i in chain.ids.items()
+            }
+            for state, row in chain.rows.items():
+                for following, count in row.items():
+                    merged._count(tuple(number[i] for i in state), number[following], count * times)
+        self.ids, self.rows = merged.ids, merged.rows
+        return self
+
+    def prune(self, min_count: float) -> Self:
+        """Drop the transitions seen less than `min_count` times, and the states that have none left."""
+        pruned = {s: {token: c for token, c in row.items() if c >= min_count} for s, row in self.rows.items()}
+        self.rows = {state: row for state, row in pruned.items() if row}
+        return self
+
+    def walk(
+        self,
+        n: int = 1,
+        length: int = 100,
+        *,
+        start: Token | Sequence[Token] | None = None,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        seed: int,
+        on_dead_end: str = "stop",
+    ) -> Walks:
+        """Walk n times; `length` counts the start. Token t of walk w takes uniform(seed, t, restarts, w).
+
+        A walk ends with its sequence, or at a dead end, a state without a row. With on_dead_end="restart" it
+        goes back to the boundary instead and draws that token again; with "raise" a dead end is an error.
+        """
+        check_parameters(temperature, top_k, top_p, min_p)
+        if on_dead_end not in ("stop", "restart", "raise"):
+            raise ValueError(f"on_dead_end is {on_dead_end!r}, expected 'stop', 'restart' or 'raise'")
+        if n < 0 or length < 0:
+            raise ValueError(f"n is {n} and length {length}, expected integers >= 0")
+        beginning = self._known(start)
+        if len(beginning) > length:
+            raise ValueError(f"length is {length}, expected at least the {len(beginning)} tokens of start")
+        laws = {s: law(row, temperature, top_k, top_p, min_p) for s, row in self.rows.items()}
+        first_tokens, _ = laws.get(self._state([]), ([], []))
+        if on_dead_end == "restart" and set(first_tokens) <= {BOUNDARY}:
+            raise ValueError("on_dead_end is 'restart', expected a chain in which a sequence can start")
+        walks = [self._walk(laws, beginning, length, seed, w, on_dead_end) for w in range(n)]
+        return [self._tokens(ids) for ids in walks]
+
+    def _walk(
+        self,
+        laws: Mapping[State, Law],
+        beginning: list[int],
+        length: int,
+        seed: int,
+        w: int,
+        on_dead_end: str,
+    ) -> list[int]:
+        ids = list(beginning)
+        state = self._state(ids)
+        restarts = 0
+        while len(ids) < length:
+            token = BOUNDARY
+            if state in laws:
+                tokens, masses = laws[state]
+                token = tokens[draw(masses, uniform(seed, len(ids), restarts, w))]
+            elif on_dead_end == "raise":
+                raise ValueError(f"state {self._tokens(state)} of walk {w} at {len(ids)} is a dead end")
+            if token != BOUNDARY:
+                ids.append(token)
+                state = (*state[1:], token)
+                restarts = 0
+            elif on_dead_end == "restart":
+                state = self._state([])
+                restarts += 1
+            else:
+                break
+        return ids
+
+    def next_tokens(
+        self,
+        context: Token | Sequence[Token] | None,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+    ) -> tuple[list[Token | None], list[float]]:
+        """Return the tokens that can follow, likeliest first, and their probabilities; None is the end."""
+        check_parameters(temperature, top_k, top_p, min_p)
+        state = self._state(self._known(context))
+        if state not in self.rows:
+            raise KeyError(f"context {context!r} has never been followed by anything")
+        tokens, masses = law(self.rows[state], temperature, top_k, top_p, min_p)
+        total = math.fsum(masses)
+        return self._tokens(tokens), [mass / total for mass in masses]
+
+    def log_likelihood(self, sequence: Sequence[Token]) -> float:
+        """Return the natural logarithm of P(sequence and its end); -inf if it has a transition never seen."""
+        logarithms = []
+        (sequence,) = check_sequences([sequence])
+        unknown = BOUNDARY - 1
+        for state, following in self._transitions([self.ids.get(token, unknown) for token in sequence]):
+            row = self.rows.get(state, {})
+            if following not in row:
+                return -math.inf
+            logarithms.append(math.log(row[following] / math.fsum(row.values())))
+        return math.fsum(logarithms)
+
+    def perplexity(self, sequences: Iterable[Sequence[Token]]) -> float:
+        """Return exp(-log-likelihood per predicted token, ends included): the effective number of choices."""
+        held = check_sequences(sequences)
+        predicted = sum(len(sequence) + 1 for sequence in held)
+        return math.exp(-sum(self.log_likelihood(sequence) for sequence in held) / predicted)
+
+    def _learn(self, token: Token) -> int:
+        """Return the id of a token, new if need be: the next number for a word, itself for an integer."""
+        if isinstance(token, bool) or not isinstance(token, str | int):
+            raise TypeError(f"token {token!r} is of {type(token)}, expected str or int")
+        if any(isinstance(known, str) != isinstance(token, str) for known in islice(self.ids, 1, 2)):
+            raise TypeError(f"token {token!r} is of {type(token)}, expected tokens of one type only")
+        if isinstance(token, int) and not 0 <= token < 2**31 - 1:
+            raise ValueError(f"token is {token}, expected an integer in [0, 2**31 - 1)")
+        return self.ids.setdefault(token, token if isinstance(token, int) else len(self.ids) - 1)
+
+    def _count(self, state: State, following: int, times: float) -> None:
+        row = self.rows.setdefault(state, {})
+        row[following] = row.get(following, 0) + times
+
+    def _transitions(self, ids: Sequence[int]) -> Iterator[tuple[State, int]]:
+        """Yield every (state, next) of a sequence, from the boundary before it to the boundary after it."""
+        padded = [BOUNDARY] * self.order + list(ids) + [BOUNDARY]
+        for t in range(self.order, len(padded)):
+            yield tuple(padded[t - self.order : t]), padded[t]
+
+    def _state(self, ids: Sequence[int]) -> State:
+        """Return the last `order` ids, with the boundary before them where there are fewer."""
+        return ((BOUNDARY,) * self.order + tuple(ids))[-self.order :]
+
+    def _known(self, tokens: Token | Sequence[Token] | None) -> list[int]:
+        """Return the ids of one token, of several or of none; KeyError for one never seen."""
+        if tokens is None:
+            return []
+        if isinstance(tokens, str | int):
+            tokens = [tokens]
+        for token in tokens:
+            if token is None or token not in self.ids:
+                raise KeyError(f"token {token!r} is unknown to the chain")
+        return [self.ids[token] for token in tokens]
+
+    def _tokens(self, ids: Iterable[int]) -> list[Token | None]:
+        token = {i: token for token, i in self.ids.items()}
+        return [token[i] for i in ids]
+
+
+def law(row: Row, temperature: float, top_k: int, top_p: float, min_p: float) -> Law:
+    """Return the next tokens that can be drawn and their masses: larger count first, then smaller id."""
+    ranked = sorted(row, key=lambda token: (-row[token], token))
+    kept = cut(tempered([row[token] for token in ranked], temperature), top_k, top_p, min_p)
+    masses = [mass for mass in kept if mass > 0]
+    return ranked[: len(masses)], masses
+
+
+def tempered(counts: Sequence[float], temperature: float) -> list[float]:
+    """Return masses in the ratios of softmax(log(counts) / T), for counts from the largest down.
+
+    That is counts ** (1 / T); (counts / largest) ** (1 / T) does not overflow. T=0: the first count alone.
+    """
+    if temperature == 0:
+        return [1.0]
+    if temperature == 1:
+        return list(counts)
+    return [(count / counts[0]) ** (1 / temperature) for count in counts]
+
+
+def check_sequences(sequences: Iterable[Sequence[Token]]) -> list[Sequence[Token]]:
+    """Return the sequences; a bare str is refused: its characters are seldom the tokens that were meant."""
+    if isinstance(sequences, str):
+        raise TypeError("sequences is a str, expected sequences of tokens such as [text.split()]")
+    checked = list(sequences)
+    if not checked:
+        raise ValueError("sequences is empty, expected at least one sequence")
+    for position, sequence in enumerate(checked):
+        if isinstance(sequence, str | int):
+            raise TypeError(f"sequences[{position}] is {sequence!r}, expected a sequence of tokens")
+        if not sequence:
+            raise ValueError(f"sequences[{position}] is empty, expected at least one token")
+    return checked
