@@ -1,12 +1,16 @@
 """From logits to tokens and from text to Markov walks, on a CPU."""
 
 from fastsoftmax._threads import get_num_threads, set_num_threads
+from fastsoftmax.markov import MarkovChain, MarkovText, Walks
 from fastsoftmax.sampling import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
+    "MarkovChain",
+    "MarkovText",
     "Sampler",
     "SamplingParams",
+    "Walks",
     "get_num_threads",
     "log_softmax",
     "logsumexp",

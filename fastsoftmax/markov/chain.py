@@ -1,0 +1,340 @@
+"""MarkovChain: count transitions between tokens, and walk at any temperature."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _checks
+from fastsoftmax.kernels import walk as kernels
+from fastsoftmax.markov import mapping, storage
+from fastsoftmax.markov.model import Model, counted, log_likelihood, merged, next_of, restart_state
+from fastsoftmax.markov.states import describe, ids_of, state_of
+from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, combine
+from fastsoftmax.markov.vocabulary import encode, encode_one, intern, kind_of, names_of
+from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, progress_bar
+
+_swapping = threading.Lock()  # held for a comparison and an assignment, never for work
+
+
+class MarkovChain:
+    """A Markov chain over tokens, str or int: the smallest language model.
+
+    A state is the last `order` tokens. P(next | state) is how often `next` came after `state`, over how often anything
+    did. Before its start a sequence is padded with a boundary, and its end is the boundary as a next token, so that
+    walks begin where sequences began and end where they ended.
+
+    Parameters
+    ----------
+    order : int
+        How many tokens make a state, at least 1.
+
+    Notes
+    -----
+    Any number of threads may use one chain at the same time, also while others change it.
+
+    Examples
+    --------
+    >>> chain = MarkovChain().fit([["the", "cat", "sat"], ["the", "dog", "sat"]])
+    >>> list(chain.walk(2, seed=1))
+    [['the', 'dog', 'sat'], ['the', 'cat', 'sat']]
+    """
+
+    def __init__(self, order: int = 1) -> None:
+        self._order = _checks.integer("order", order, 1)
+        self._model: Model | None = None
+        self._tables = TableCache()
+
+    @property
+    def order(self) -> int:
+        """How many tokens make a state."""
+        return self._order
+
+    @property
+    def vocabulary(self) -> list[str] | None:
+        """The str tokens, by id; None if the tokens are integers, or the chain is empty."""
+        model = self._model
+        return None if model is None or model.vocabulary is None else list(model.vocabulary.tokens)
+
+    @property
+    def transitions(self) -> Transitions:
+        """The table of counts, read-only arrays in canonical order. ValueError if the chain is empty."""
+        return self._fitted().transitions
+
+    def __repr__(self) -> str:
+        model = self._model
+        if model is None:
+            return f"MarkovChain(order={self._order}), empty"
+        states, edges = len(model.transitions.contexts), len(model.transitions.tokens)
+        return f"MarkovChain(order={self._order}), {states} states, {edges} transitions"
+
+    def fit(self, sequences: Iterable[Any]) -> Self:
+        """Forget everything and count the transitions of `sequences`.
+
+        Parameters
+        ----------
+        sequences : iterable of sequences of str, or of int in [0, 2**31 - 1)
+            Lists, tuples, generators or arrays. A one-dimensional integer array is one sequence, a two-dimensional one
+            is a sequence a row.
+
+        Returns
+        -------
+        MarkovChain
+            The chain itself.
+
+        Raises
+        ------
+        TypeError
+            If `sequences` or one of them is a str, or the tokens are not all str or all int.
+        ValueError
+            If there is no sequence, an empty one, or an integer out of range. The chain is then as before.
+
+        Notes
+        -----
+        O(n log n) for n tokens: integers are packed, sorted and run-length counted.
+        """
+        return self._put(counted(*intern(sequences), self._order, 1))
+
+    def partial_fit(self, sequences: Iterable[Any], weight: int = 1) -> Self:
+        """Add the transitions of `sequences` to the counts, each `weight` times.
+
+        Parameters and errors are those of `fit`; `weight` is an integer >= 1. The whole table is built anew, so that
+        many sequences at once are faster than one at a time.
+        """
+        weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
+        model = self._model
+        kind = None if model is None else kind_of(model.vocabulary)
+        return self._add(counted(*intern(sequences, kind), self._order, weight), 1)
+
+    def merge(self, other: "MarkovChain", weight: int = 1) -> Self:
+        """Add the counts of another chain of the same order, `weight` times.
+
+        Chains fitted to the parts of a corpus and merged in order equal one fitted to the whole, bit for bit.
+        """
+        weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
+        if not isinstance(other, MarkovChain):
+            raise TypeError(f"other is {other!r}, expected a MarkovChain")
+        if other._order != self._order:
+            raise ValueError(f"other has order {other._order}, expected {self._order}")
+        part = other._model
+        return self if part is None else self._add(part, weight)
+
+    def prune(self, min_count: float) -> Self:
+        """Drop the transitions with a count below `min_count`, and the states that are left with none."""
+        least = float(
+            _checks.per_row("min_count", min_count, (), np.float64, lambda least: least >= 0, "a number >= 0")[0]
+        )
+        self._fitted()
+        return self._swap(lambda model: model and model._replace(transitions=model.transitions.pruned(least)))
+
+    @classmethod
+    def from_transitions(cls, transitions: Mapping[Any, Mapping[Any, float]]) -> "MarkovChain":
+        """Make a chain from weights written by hand.
+
+        Parameters
+        ----------
+        transitions : dict of dicts, {state: {next token: weight}}
+            A state is a token, or a tuple of `order` tokens. Weights are positive and finite; they need not add up to
+            1. None as a next token is the end. States without a row are dead ends; each given state is equally likely
+            to start a walk.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the state, the token and what is wrong.
+
+        Examples
+        --------
+        >>> weather = MarkovChain.from_transitions({"sun": {"sun": 0.9, "rain": 0.1}, "rain": {"sun": 1.0}})
+        """
+        edges, vocabulary = mapping.edges_of(transitions)
+        order = edges.contexts.shape[1]
+        return cls._of(Model(combine(order, edges), vocabulary))
+
+    def walk(
+        self,
+        n: int = 1,
+        length: int = 100,
+        *,
+        start: Any = None,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        seed: int | None = None,
+        on_dead_end: str = "stop",
+        progress: bool = False,
+    ) -> Walks:
+        """Draw `n` walks of up to `length` tokens.
+
+        Parameters
+        ----------
+        n, length : int
+            `length` counts the start tokens. A walk that ends earlier is padded with -1.
+        start : token or sequence of tokens, optional
+            What every walk begins with. Fewer tokens than the order are the beginning of a sequence; of more, the last
+            ones are the state. By default walks begin where sequences began.
+        temperature : float >= 0
+            Weights are counts ** (1 / temperature): 0 always takes the likeliest next token, inf any seen one alike.
+        top_k, top_p, min_p
+            Cut-offs, as in `sample`: the k likeliest; the likeliest that hold the mass p; those at least `min_p` times
+            as likely as the likeliest. 0, 1 and 0 are off.
+        rng : None, int or numpy.random.Generator
+            A 64-bit key is drawn from it (SPEC 7).
+        seed : int in [0, 2**64), optional
+            The key itself. Walk w depends on the key and w alone: not on n, nor on the number of threads.
+        on_dead_end : {"stop", "restart", "raise"}
+            What to do at a state that nothing was seen after. With "restart" a walk that came to an end or a dead end
+            goes on from the beginning of a sequence, so that every walk is `length` long.
+        progress : bool
+            Show a progress bar (needs rich).
+
+        Returns
+        -------
+        Walks
+
+        Raises
+        ------
+        KeyError
+            If the start was never seen, with near matches.
+        ValueError
+            If an argument is out of range, the start is longer than `length`, "restart" has nowhere to begin, or
+            "raise" came to a dead end.
+        """
+        model = self._fitted()
+        table, vocabulary = model
+        n = _checks.integer("n", n, 0, 2**32)
+        length = _checks.integer("length", length, 0)
+        cut = checked_cut(temperature, top_k, top_p, min_p)
+        at_dead_end = _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise"))
+        key = _checks.key_of(rng, seed)
+        if key is None:
+            key = int(_checks.word_per_row("seed", seed)[0])
+        given = ids_of("start", start, vocabulary)
+        if len(given) > length:
+            raise ValueError(f"start has {len(given)} tokens, expected at most length, {length}")
+        state = state_of("start", given, table, vocabulary, may_be_dead_end=True)
+        restart = restart_state(table, cut) if at_dead_end == "restart" else -1
+        ids = np.empty((n, length), np.int64)
+        ids[:, : len(given)] = given
+        steps = n * (length - len(given))
+        with (
+            progress_bar(progress, "walking", steps) as report,
+            self._tables.table(table, cut, steps) as walk_table,
+        ):
+            lengths, places = walk_table.draw(ids, len(given), state, key, restart, report)
+        if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
+            walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
+            position = int(lengths[walk])
+            context = describe(table, ids[walk, :position].tolist(), vocabulary)
+            raise ValueError(f"walk {walk} came to a dead end at position {position}: nothing was seen after {context}")
+        return Walks(ids, lengths, None if vocabulary is None else vocabulary.tokens)
+
+    def next_tokens(
+        self,
+        context: Any,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+    ) -> tuple[list[Any], npt.NDArray[np.float64]]:
+        """Return what can come next, likeliest first, and how likely each is.
+
+        Parameters
+        ----------
+        context : token, sequence of tokens, or None
+            As `start` of `walk`; None is the beginning of a sequence.
+        temperature, top_k, top_p, min_p
+            As in `walk`.
+
+        Returns
+        -------
+        tokens : list
+            The tokens that the cut-offs keep; None is the end of a sequence.
+        probabilities : float64 array
+            They add up to 1.
+
+        Raises
+        ------
+        KeyError
+            If nothing was seen after the context, with near matches.
+        """
+        table, vocabulary = self._fitted()
+        cut = checked_cut(temperature, top_k, top_p, min_p)
+        given = ids_of("context", context, vocabulary)
+        state = state_of("context", given, table, vocabulary, may_be_dead_end=False)
+        ids, probabilities = next_of(table, state, cut)
+        return names_of(ids, vocabulary), probabilities
+
+    def log_likelihood(self, sequence: Any) -> float:
+        """Return the natural logarithm of the probability of a sequence and its end, from the start; -inf if unseen."""
+        model = self._fitted()
+        return log_likelihood(model, encode_one(sequence, model.vocabulary))
+
+    def perplexity(self, sequences: Iterable[Any]) -> float:
+        """Return exp(-log likelihood / number of predicted tokens, ends included): 1 is certain, inf is unseen."""
+        model = self._fitted()
+        stream = encode(sequences, model.vocabulary)
+        return float(np.exp(-log_likelihood(model, stream) / stream.size))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the chain to one safetensors file, whole or not at all."""
+        storage.save(path, "chain", *self._fitted())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "MarkovChain":
+        """Read a chain that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+        mmap : bool
+            Map the file into memory instead of reading it: processes share it, and it must not be cut short or
+            written over while they use it (`save` never does that: it renames a new file into its place).
+
+        Raises
+        ------
+        FileNotFoundError
+        ValueError
+            If the file is truncated, changed or something else, naming the path and what is wrong.
+        """
+        return cls._of(Model(*storage.load(path, "chain", mmap)))
+
+    @classmethod
+    def _of(cls, model: Model) -> "MarkovChain":
+        return cls(model.transitions.order)._put(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_order": self._order, "_model": self._model}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _tables=TableCache())
+
+    def _fitted(self) -> Model:
+        model = self._model
+        if model is None:
+            raise ValueError("the chain is empty, expected a call of fit first")
+        return model
+
+    def _put(self, model: Model) -> Self:
+        return self._swap(lambda _: model)
+
+    def _add(self, part: Model, weight: int) -> Self:
+        return self._swap(lambda model: merged(model, part, weight))
+
+    def _swap(self, build: Callable[[Model | None], Model | None]) -> Self:
+        """Replace the model by build(model), built again if another thread replaced it meanwhile."""
+        while True:
+            model = self._model
+            built = build(model)
+            with _swapping:
+                if self._model is model:
+                    self._model = built
+                    break
+        self._tables.clear()
+        return self

@@ -1,0 +1,102 @@
+"""Transitions written by hand: a dict of dicts to edges."""
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MAX_TOTAL, Edges
+from fastsoftmax.markov.vocabulary import Interning, Kind, Vocabulary, is_integer
+
+
+def edges_of(transitions: Any) -> tuple[Edges, Vocabulary | None]:
+    """Return the edges of {state: {next token: weight}} and the start of every state, as if seen once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the state, the token and what is wrong.
+    """
+    if not isinstance(transitions, Mapping):
+        raise TypeError(f"transitions is {transitions!r}, expected a dict of dicts, {{state: {{next token: weight}}}}")
+    if not transitions:
+        raise ValueError("transitions is empty, expected at least one state")
+    first = next(iter(transitions))
+    tokens = _Tokens("int" if is_integer(first[0] if isinstance(first, tuple) and first else first) else "str")
+    order = len(_state(first))
+    contexts: list[tuple[int, ...]] = []
+    offsets, nexts, weights = [0], [], []
+    for key, row in transitions.items():
+        state = _state(key)
+        if len(state) != order:
+            raise ValueError(
+                f"transitions key {key!r} has {len(state)} token(s), expected {order} as the first key has"
+            )
+        context = tuple(tokens.id_of(token, f"transitions key {key!r}") for token in state)
+        if not isinstance(row, Mapping):
+            raise TypeError(f"transitions[{key!r}] is {row!r}, expected a dict {{next token: weight}}")
+        if not row:
+            raise ValueError(f"transitions[{key!r}] is empty, expected at least one next token")
+        for token, weight in row.items():
+            place = f"transitions[{key!r}][{token!r}]"
+            nexts.append(BOUNDARY if token is None else tokens.id_of(token, place))
+            weights.append(_weight(weight, place))
+        contexts.append(context)
+        offsets.append(len(nexts))
+    if len(set(contexts)) < len(contexts):
+        raise ValueError("transitions has one state twice, as a token and as a tuple of one token")
+    for context in contexts[:]:
+        for position, token in enumerate(context):
+            contexts.append((BOUNDARY,) * (order - position) + context[:position])
+            nexts.append(token)
+            weights.append(1.0)
+            offsets.append(len(nexts))
+    whole = all(weight.is_integer() for weight in weights) and sum(weights) <= MAX_TOTAL
+    edges = Edges(
+        np.array(contexts, np.int32),
+        np.array(offsets, np.int64),
+        np.array(nexts, np.int32),
+        np.array(weights, np.int64 if whole else np.float64),
+    )
+    return edges, tokens.vocabulary()
+
+
+def _state(key: Any) -> tuple[Any, ...]:
+    state = key if isinstance(key, tuple) else (key,)
+    if not state:
+        raise ValueError("transitions has the key (), expected a token or a tuple of tokens")
+    return state
+
+
+def _weight(weight: Any, place: str) -> float:
+    if not isinstance(weight, Real) or isinstance(weight, bool):
+        raise TypeError(f"{place} is {weight!r}, expected a positive finite number")
+    try:
+        number = float(weight)
+    except OverflowError:
+        number = math.inf
+    if not 0.0 < number < math.inf:
+        raise ValueError(f"{place} is {weight}, expected a positive finite number")
+    return number
+
+
+class _Tokens:
+    """Ids of tokens of one kind, by order of first appearance; integers are their own."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._ids = Interning()
+
+    def id_of(self, token: Any, place: str) -> int:
+        if self._kind == "str" and isinstance(token, str):
+            return self._ids[token]
+        if self._kind == "str" or not is_integer(token):
+            raise TypeError(f"{place}: token {token!r}, expected a token of type {self._kind} as in the first key")
+        if not 0 <= token <= MAX_ID:
+            raise ValueError(f"{place}: token {token}, expected an integer in [0, 2**31 - 1)")
+        return int(token)
+
+    def vocabulary(self) -> Vocabulary | None:
+        return Vocabulary(self._ids) if self._kind == "str" else None

@@ -1,0 +1,89 @@
+"""What a chain knows, and the functions of it that need no chain."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.kernels import walk as kernels
+from fastsoftmax.kernels.walk import Cut
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, combine, count
+from fastsoftmax.markov.vocabulary import Vocabulary, kind_of
+
+Ids = npt.NDArray[np.int32]
+
+_LEAST_START = 2.0**-20  # of the start row's mass beside the end: below it a restart would try again for seconds
+
+
+class Model(NamedTuple):
+    """All that a chain knows. It is never changed, only replaced: readers need no lock, errors leave no trace."""
+
+    transitions: Transitions
+    vocabulary: Vocabulary | None
+
+
+def counted(stream: Ids, vocabulary: Vocabulary | None, order: int, weight: int) -> Model:
+    """Return the model of a stream of sequences, each followed by the boundary."""
+    if stream.size * weight > MAX_TOTAL:
+        raise ValueError(f"weight is {weight}, expected counts that add up to at most 2**53")
+    return Model(count(stream, order, weight), vocabulary)
+
+
+def merged(model: Model | None, part: Model, weight: int) -> Model:
+    """Return the sum of two models, the part `weight` times. New tokens come after those of the first."""
+    if model is None and weight == 1:
+        return part
+    edges = part.transitions.weighted(weight)
+    order = part.transitions.order
+    if model is None:
+        return Model(combine(order, edges), part.vocabulary)
+    if (model.vocabulary is None) != (part.vocabulary is None):
+        kinds = kind_of(part.vocabulary), kind_of(model.vocabulary)
+        raise TypeError(f"the tokens to add are of type {kinds[0]}, expected {kinds[1]} as those of the chain")
+    vocabulary = model.vocabulary
+    if vocabulary is not None and part.vocabulary is not None and vocabulary.tokens != part.vocabulary.tokens:
+        known = vocabulary
+        vocabulary = Vocabulary([*known.tokens, *(token for token in part.vocabulary.tokens if token not in known)])
+        ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)
+        edges = edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens])  # -1 is the last of them
+    return Model(combine(order, model.transitions.weighted(1), edges), vocabulary)
+
+
+def log_likelihood(model: Model, stream: Ids) -> float:
+    """Return the natural logarithm of the probability of a stream of sequences, each from its start to its end."""
+    transitions = model.transitions
+    start = transitions.find(np.full(transitions.order, BOUNDARY, np.int32))
+    probabilities = np.empty(stream.size)
+    kernels.follow(transitions.rows, transitions.totals, start, stream, probabilities)
+    if not probabilities.all():
+        return -math.inf
+    return math.fsum(np.log(probabilities).tolist())
+
+
+def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], npt.NDArray[np.float64]]:
+    """Return the ids that the cut keeps of a row, in its order, and their probabilities."""
+    start, stop = transitions.offsets[state : state + 2]
+    weights = np.empty(stop - start)
+    kept = kernels.row_weights(transitions.counts[start:stop], cut, weights)
+    return transitions.tokens[start : start + kept].tolist(), weights[:kept] / weights[:kept].sum()
+
+
+def restart_state(transitions: Transitions, cut: Cut) -> int:
+    """Return the state before any sequence, which walks restart from.
+
+    Raises
+    ------
+    ValueError
+        If it has no row, or one that only ends at once: a restart would never begin.
+    """
+    start = transitions.find(np.full(transitions.order, BOUNDARY, np.int32))
+    if start < 0:
+        raise ValueError('on_dead_end is "restart", expected a chain with a start: no transition leaves the beginning')
+    ids, probabilities = next_of(transitions, start, cut)
+    begins = math.fsum(probability for token, probability in zip(ids, probabilities, strict=True) if token >= 0)
+    if begins < _LEAST_START:
+        raise ValueError(
+            f'on_dead_end is "restart", expected a start that goes on: it ends at once but for a mass of {begins:.3g}'
+        )
+    return start

@@ -1,0 +1,188 @@
+"""Walks, the tables that they are drawn from, and how they are drawn: in pieces, on one thread or several."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _checks, _threads
+from fastsoftmax.kernels import walk as kernels
+from fastsoftmax.kernels.walk import Cut, Table
+from fastsoftmax.markov.transitions import Transitions
+
+Progress = Callable[[int], object]
+
+_STEP_COST = 16  # a step takes as long as this many elements of softmax, the unit of _threads
+_RECORD_COST = 32  # and so does building a record
+_SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
+_LONGEST = 2**12
+_ITERATED = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Walks:
+    """Markov walks, a sequence of lists of tokens.
+
+    `walks[i]`, and iteration, give the tokens of one walk as they were given to `fit`: a list of str or int.
+
+    Attributes
+    ----------
+    ids : (n, length) int64 array
+        The tokens as numbers, a walk a row, -1 after its end.
+    lengths : (n,) int64 array
+        How many tokens each walk has.
+    vocabulary : list of str, or None
+        The str token of every number; None if the tokens are integers themselves.
+    """
+
+    ids: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    vocabulary: list[str] | None = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> list[Any]:
+        ids: list[int] = self.ids[index, : self.lengths[index]].tolist()
+        return ids if self.vocabulary is None else [self.vocabulary[token] for token in ids]
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        for first in range(0, len(self), _ITERATED):  # many at once: some Python steps a walk, not a token
+            ids = self.ids[first : first + _ITERATED]
+            flat = ids[ids >= 0].tolist()
+            tokens = iter(flat if self.vocabulary is None else map(self.vocabulary.__getitem__, flat))
+            for length in self.lengths[first : first + _ITERATED].tolist():
+                yield list(islice(tokens, length))
+
+
+def checked_cut(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Cut:
+    """Check the four parameters of a draw."""
+    return Cut(
+        float(_checks.temperature_per_row(temperature)[0]),
+        int(_checks.top_k_per_row(top_k)[0]),
+        float(_checks.fraction_per_row("top_p", top_p)[0]),
+        float(_checks.fraction_per_row("min_p", min_p)[0]),
+    )
+
+
+class WalkTable:
+    """What walks at one (T, k, p, min_p) read: rows are built when a walk first comes to them, or all at once."""
+
+    def __init__(self, transitions: Transitions, cut: Cut) -> None:
+        self.transitions = transitions
+        self.cut = cut
+        self.complete = False
+        records = len(transitions.contexts) + len(transitions.tokens)
+        if records > np.iinfo(np.int32).max:
+            raise ValueError(f"the chain has {records} states and transitions, expected fewer than 2**31 to walk")
+        masses = np.zeros(2 * records)  # pages that no walk comes to are never touched
+        self._table = Table(masses, masses.view(np.int32), np.zeros(records, np.int32))
+
+    def header(self, state: int) -> int:
+        """Return where the row of a state is in the table; NO_ROW for state -1."""
+        return int(self.transitions.offsets[state]) + state if state >= 0 else kernels.NO_ROW
+
+    def build(self, start: int, stop: int) -> None:
+        """Build the rows [start, stop)."""
+        kernels.build_rows(self.transitions.rows, self.cut, start, stop, self._table)
+
+    def build_all(self) -> None:
+        """Build all rows, on as many threads as they are worth."""
+        states = len(self.transitions.contexts)
+        _threads.run(self.build, states, _RECORD_COST * (1 + len(self.transitions.tokens) // max(states, 1)))
+        self.complete = True
+
+    def draw(
+        self,
+        ids: npt.NDArray[np.int64],
+        first_step: int,
+        state: int,
+        seed: int,
+        restart: int,
+        progress: Progress | None,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Write ids[:, first_step:], walks from one state, and return the length of each and where it is at last.
+
+        `restart` is the state to go on from, instead of a stop, or -1.
+        """
+        walks, length = ids.shape
+        lengths = np.full(walks, length)
+        places = np.full(walks, self.header(state))
+        if restart >= 0 and not self.complete:
+            self.build(restart, restart + 1)
+        rows, start, key = self.transitions.rows, self.header(restart), np.uint64(seed)
+
+        def advance(from_walk: int, to_walk: int) -> None:
+            selection = (from_walk, to_walk, from_step, to_step)
+            kernels.advance(rows, self.cut, self._table, selection, key, start, places, lengths, ids)
+
+        span = max(_LONGEST, _SPAN // max(walks, 1))
+        for from_step in range(first_step, length, span):
+            to_step = min(from_step + span, length)
+            steps = to_step - from_step
+            report = None if progress is None else lambda done, steps=steps: progress(done * steps)
+            if self.complete:
+                _threads.run(advance, walks, _STEP_COST * steps, report)
+            else:  # one thread at a time may build rows
+                piece = max(1, _SPAN // steps)
+                for from_walk in range(0, walks, piece):
+                    advance(from_walk, min(from_walk + piece, walks))
+                    if report is not None:
+                        report(min(piece, walks - from_walk))
+        return lengths, places
+
+
+class TableCache:
+    """The last used table of a chain.
+
+    A complete table is only read, so any number of threads may share it. One that is still being built belongs to one
+    call at a time: it is taken out, and another call meanwhile begins a new one.
+    """
+
+    def __init__(self) -> None:
+        self._tables: list[WalkTable] = []
+
+    @contextmanager
+    def table(self, transitions: Transitions, cut: Cut, steps: int) -> Iterator[WalkTable]:
+        """Lend the table of that cut for so many steps: a complete one if they are many."""
+        table = self._take()
+        if table is None or table.transitions is not transitions or table.cut != cut:
+            table = WalkTable(transitions, cut)
+        if not table.complete and steps >= len(transitions.contexts) + len(transitions.tokens):
+            table.build_all()
+        if table.complete:
+            self._tables[:] = [table]
+        try:
+            yield table
+        finally:
+            self._tables[:] = [table]
+
+    def clear(self) -> None:
+        """Forget the table."""
+        self._tables.clear()
+
+    def _take(self) -> WalkTable | None:
+        try:
+            return self._tables.pop()  # atomic: one thread gets it
+        except IndexError:
+            return None
+
+
+@contextmanager
+def progress_bar(shown: bool, description: str, total: int) -> Iterator[Progress | None]:
+    """Show a progress bar on stderr, if wanted, and give the function that moves it."""
+    if not shown:
+        yield None
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import Progress as Bar
+    except ImportError:
+        raise ImportError("progress=True needs rich: pip install 'fastsoftmax[cli]'") from None
+    with Bar(console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)

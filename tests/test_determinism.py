@@ -1,0 +1,41 @@
+"""The same bits under a lesser CPU target: lanes and fma are part of the program, not the compiler's choice."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastsoftmax
+from tests.cases import DTYPES
+
+
+def digest() -> str:
+    """Return the hexadecimal bits of everything that could depend on the CPU."""
+    rng = np.random.default_rng(7)
+    parts: list[bytes] = []
+    for dtype in DTYPES:
+        batch = (rng.standard_normal((3, 2500)) * 6).astype(dtype)
+        for temperature in (1.0, 0.3):
+            parts.append(fastsoftmax.softmax(batch, temperature=temperature).tobytes())
+            parts.append(fastsoftmax.log_softmax(batch, temperature=temperature).tobytes())
+            parts.append(fastsoftmax.logsumexp(batch, temperature=temperature).tobytes())
+            for words in ({}, {"top_k": 30, "top_p": 0.9}, {"top_p": 0.99, "min_p": 0.001}):
+                parts.append(fastsoftmax.sample(batch, temperature=temperature, n=50, rng=1, **words).tobytes())
+                parts.append(fastsoftmax.probabilities(batch, temperature=temperature, **words).tobytes())
+    chain = fastsoftmax.MarkovChain().fit([[*"abracadabra"], [*"alakazam"]])
+    parts.append(chain.walk(50, 40, temperature=0.7, top_p=0.9, seed=3, on_dead_end="restart").ids.tobytes())
+    return " ".join(hashlib.sha256(part).hexdigest()[:8] for part in parts)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="haswell is an x86-64 target")
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_the_same_bits_under_a_lesser_target() -> None:
+    features = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt"
+    environment = {**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
+    code = "from tests.test_determinism import digest; print(digest())"
+    other = subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True)
+    assert other.stdout.strip() == digest()

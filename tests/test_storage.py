@@ -1,0 +1,314 @@
+"""The file of a model: round trips, and what happens to a file that is not what it says."""
+
+import json
+import os
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from fastsoftmax.markov import MarkovChain, MarkovText, storage
+from fastsoftmax.markov.transitions import Transitions
+
+ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
+WORDS = [["naïve", "猫", "", "🙂 word", "\x00", "naïve"], ["猫", "naïve"], ["e\u0301", "\u00e9", "猫"]]
+
+
+def chains():
+    yield "words", MarkovChain(2).fit(WORDS)
+    yield "integers", MarkovChain(3).fit([[1, 2, 3, 1, 2], [2**31 - 2, 0]])
+    yield "fractions", MarkovChain.from_transitions({"a": {"b": 0.1, None: 7}, "b": {"a": 1e-300}})
+    yield "pruned to nothing", MarkovChain().fit(WORDS).prune(100)
+    yield "odd sizes", MarkovChain().fit([["a"]])
+
+
+CHAINS = dict(chains())
+
+
+def assert_same(one: MarkovChain, two: MarkovChain) -> None:
+    assert one.vocabulary == two.vocabulary
+    assert one.order == two.order
+    for name in ARRAYS:
+        a, b = getattr(one.transitions, name), getattr(two.transitions, name)
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "model.safetensors"
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize("name", CHAINS)
+def test_round_trip(path, name, mmap):
+    chain = CHAINS[name]
+    chain.save(path)
+    assert os.listdir(path.parent) == [path.name]
+    loaded = MarkovChain.load(path, mmap=mmap)
+    assert_same(loaded, chain)
+    np.testing.assert_array_equal(loaded.walk(20, 9, seed=1).ids, chain.walk(20, 9, seed=1).ids)
+    for array in (getattr(loaded.transitions, array_name) for array_name in ARRAYS):
+        assert not array.flags.writeable
+        assert array.flags.aligned
+        assert not array.flags.owndata
+    more = [[5, 6]] if chain.vocabulary is None else [["猫", "new"]]
+    assert_same(loaded.partial_fit(more), MarkovChain(chain.order).merge(chain).partial_fit(more))
+    loaded.save(str(path))
+    assert_same(MarkovChain.load(str(path), mmap=mmap), loaded)
+
+
+@given(
+    st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1), min_size=1),
+    st.integers(1, 4),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_text_comes_back(tmp_path_factory, sequences, order):
+    path = tmp_path_factory.mktemp("any") / "model"
+    chain = MarkovChain(order).fit(sequences)
+    chain.save(path)
+    assert_same(MarkovChain.load(path), chain)
+
+
+def test_saved_over_while_mapped(path):
+    MarkovChain().fit(WORDS).save(path)
+    first = MarkovChain.load(path)
+    expected = first.walk(50, seed=1).ids
+    MarkovChain().fit([[1, 2]] * 9).save(path)
+    np.testing.assert_array_equal(MarkovChain.load(path).transitions.counts, [9, 9, 9])
+    np.testing.assert_array_equal(first.walk(50, seed=1).ids, expected)
+    first.save(path)
+    assert_same(MarkovChain.load(path), MarkovChain().fit(WORDS))
+
+
+def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
+    chain = MarkovChain().fit(WORDS)
+    chain.save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"token .* cannot be saved: it is not valid Unicode"):
+        MarkovChain().fit([["\ud800"]]).save(path)
+    for module, function in ((storage, "save_file"), (os, "fsync"), (os, "replace")):
+
+        def fail(*_: object) -> None:
+            raise OSError("no space left")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, function, fail)
+            with pytest.raises(OSError, match="no space left"):
+                MarkovChain().fit([[1]]).save(path)
+        assert path.read_bytes() == before
+        assert os.listdir(path.parent) == [path.name]
+    with pytest.raises(OSError, match=r"missing.model cannot be written"):
+        chain.save(path.parent / "missing" / "model")
+
+
+def test_the_file_can_be_read_without_the_library(path):
+    MarkovChain(2).fit(WORDS).save(path)
+    arrays = load_file(path)
+    assert set(arrays) == {*ARRAYS, "vocabulary", "vocabulary_offsets"}
+    bounds = arrays["vocabulary_offsets"].tolist()
+    text = arrays["vocabulary"].tobytes()
+    assert [text[a:b].decode() for a, b in pairwise(bounds)] == MarkovChain(2).fit(WORDS).vocabulary
+
+
+# --- files that are not what they say -----------------------------------------------------------------
+
+
+def test_missing(path):
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+        MarkovChain.load(path)
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"short",
+        b"\0" * 8,
+        b"\0" * 100,
+        b"\xff" * 100,
+        b"PK\x03\x04 a zip file, or something else",
+        b"\x80\x04\x95 a pickle".ljust(50),
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 2**63) + b"{}",
+        struct.pack("<Q", 30) + b'{"__metadata__":{"format":1}}  ',
+    ],
+)
+def test_foreign(path, content, mmap):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.safetensors is not a fastsoftmax chain file that can be read: ."):
+        MarkovChain.load(path, mmap=mmap)
+
+
+def test_foreign_safetensors(path):
+    save_file({"weight": np.zeros((3, 3), np.float32)}, path)
+    with pytest.raises(ValueError, match=r"model\.safetensors is not .*"):
+        MarkovChain.load(path)
+    save_file({"weight": np.zeros((3, 3), np.int32)}, path)
+    with pytest.raises(ValueError, match=r"its format is None, expected 'fastsoftmax-markov-1'"):
+        MarkovChain.load(path)
+
+
+def test_the_other_kind(path):
+    MarkovText().fit("One two.").save(path)
+    with pytest.raises(ValueError, match=r"is not a fastsoftmax chain file that can be read: it holds a text"):
+        MarkovChain.load(path)
+    MarkovChain().fit([["a"]]).save(path)
+    with pytest.raises(ValueError, match=r"is not a fastsoftmax text file that can be read: it holds a chain"):
+        MarkovText.load(path)
+
+
+@pytest.mark.parametrize("name", ["words", "integers"])
+def test_truncated_anywhere(path, name):
+    CHAINS[name].save(path)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"model\.safetensors is not a fastsoftmax chain file"):
+            MarkovChain.load(path, mmap=bool(size % 2))
+    path.write_bytes(whole + b"\0")
+    with pytest.raises(ValueError, match=r"model\.safetensors is not a fastsoftmax chain file"):
+        MarkovChain.load(path)
+
+
+def test_any_flipped_bit(path):
+    """It is an error, or (a space of the header) no change at all."""
+    chain = CHAINS["words"]
+    chain.save(path)
+    whole = bytearray(path.read_bytes())
+    harmless = 0
+    for position in range(len(whole)):
+        bit = 1 << position % 8
+        whole[position] ^= bit
+        path.write_bytes(whole)
+        whole[position] ^= bit
+        try:
+            loaded = MarkovChain.load(path, mmap=False)
+        except ValueError:
+            continue
+        assert_same(loaded, chain)
+        harmless += 1
+    assert harmless < 8
+
+
+GOOD = MarkovChain(2).fit([["a", "b", "a", "c"], ["a", "b", "b"]])
+
+
+def forged(path, kind="chain", metadata=None, **changes):
+    """Write a file with a right checksum over wrong contents."""
+    table = GOOD.transitions
+    arrays = {name: getattr(table, name) for name in ARRAYS} | storage._packed(GOOD.vocabulary)
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    for name, change in changes.items():
+        if change is None:
+            del arrays[name]
+        elif callable(change):
+            arrays[name] = np.ascontiguousarray(change(arrays[name]))
+        else:
+            arrays[name] = change
+    about = {"format": storage.FORMAT, "kind": kind, "order": "2"} | (metadata or {})
+    save_file(arrays, path, about | {"sha256": storage._digest(about, arrays)})
+
+
+def put(index, value):
+    def change(array):
+        array[index] = value
+        return array
+
+    return change
+
+
+def test_the_forger_forges_well(path):
+    forged(path)
+    assert_same(MarkovChain.load(path), GOOD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tokens": put(0, 3)}, "a token is out of range"),
+        ({"tokens": put(0, -2)}, "a token is out of range"),
+        ({"contexts": put((0, 0), 99)}, "a context is out of range"),
+        ({"contexts": put((-1, 0), -7)}, "a context is out of range"),
+        ({"targets": put(0, 2**31 - 1)}, "a target is out of range"),
+        ({"targets": put(0, -2)}, "a target is out of range"),
+        ({"offsets": put(0, 1)}, "its offsets are wrong"),
+        ({"offsets": put(-1, 10**12)}, "its offsets are wrong"),
+        ({"offsets": put(1, -5)}, "its offsets are wrong"),
+        ({"offsets": put(2, 1)}, "its offsets are wrong"),
+        ({"offsets": lambda a: a[:0]}, "its contexts have another shape"),
+        ({"offsets": lambda a: a[:-1]}, "its contexts have another shape"),
+        ({"offsets": lambda a: a[None]}, "."),
+        ({"counts": put(0, 0)}, "a count is not a positive number"),
+        ({"counts": put(0, -1)}, "a count is not a positive number"),
+        ({"counts": lambda a: put(0, np.nan)(a.astype(float))}, "a count is not a positive number"),
+        ({"counts": lambda a: put(0, np.inf)(a.astype(float))}, "a count is not a positive number"),
+        ({"counts": lambda a: a * 0 + 2**52}, "the counts add up to"),
+        ({"counts": lambda a: a.astype(float) + 1.7e308}, "the weights add up to inf"),
+        ({"counts": lambda a: a.astype(np.int32)}, "its counts have another type"),
+        ({"counts": lambda a: a[:-1]}, "its edges have different lengths"),
+        ({"targets": lambda a: a[:-1]}, "its edges have different lengths"),
+        ({"tokens": lambda a: a.astype(np.int64)}, "its arrays have other types"),
+        ({"contexts": lambda a: a.astype(np.float64)}, "its arrays have other types"),
+        ({"contexts": lambda a: a[:, :1]}, "its order is another"),
+        ({"contexts": lambda a: a.reshape(-1)}, "its contexts have another shape"),
+        ({"contexts": lambda a: a[::-1]}, "its states are not in order"),
+        ({"contexts": lambda a: a[[0, 0, *range(2, len(a))]]}, "its states are not in order"),
+        ({"tokens": None}, "its arrays are"),
+        ({"vocabulary": None}, "its arrays are"),
+        ({"more": np.zeros(3, np.int32)}, "its arrays are"),
+        ({"vocabulary": put(0, 255)}, "its vocabulary is not UTF-8"),
+        ({"vocabulary": put(0, ord("b"))}, "its vocabulary has a token twice"),
+        ({"vocabulary": lambda a: a.astype(np.int32)}, "its vocabulary has another type"),
+        ({"vocabulary_offsets": put(0, 1)}, "its vocabulary offsets are wrong"),
+        ({"vocabulary_offsets": put(-1, 99)}, "its vocabulary offsets are wrong"),
+        ({"vocabulary_offsets": put(1, 3)}, "its vocabulary offsets are wrong"),
+        ({"vocabulary_offsets": lambda a: a[:0]}, "its vocabulary has another type"),
+        ({"vocabulary_offsets": lambda a: a[:3]}, "its vocabulary offsets are wrong"),
+        ({"metadata": {"order": "3"}}, "its order is another"),
+        ({"metadata": {"format": "fastsoftmax-markov-2"}}, "its format is 'fastsoftmax-markov-2'"),
+        ({"kind": "text"}, "it holds a text"),
+    ],
+)
+def test_forged(path, changes, message):
+    """Wrong contents with a right checksum are refused before any kernel sees them."""
+    forged(path, **changes)
+    for mmap in (True, False):
+        with pytest.raises(ValueError, match=rf"model\.safetensors is not a fastsoftmax chain file .*{message}"):
+            MarkovChain.load(path, mmap=mmap)
+
+
+def test_forged_row_order(path):
+    table = GOOD.transitions
+    row = next(slice(a, b) for a, b in zip(table.offsets[:-1], table.offsets[1:], strict=True) if b - a > 1)
+    forged(path, tokens=put(row, table.tokens[row][::-1]), counts=put(row, table.counts[row][::-1]))
+    with pytest.raises(ValueError, match="a row is not in order"):
+        MarkovChain.load(path)
+
+
+def test_text_needs_words(path):
+    chain = MarkovChain().fit([[1, 2]])
+    storage.save(path, "text", chain.transitions, None)
+    with pytest.raises(ValueError, match="it has no vocabulary"):
+        MarkovText.load(path)
+
+
+def test_unaligned_arrays_are_copied(path):
+    """A header that is not padded is allowed by the format."""
+    GOOD.save(path)
+    content = path.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    header = json.dumps(json.loads(content[8 : 8 + size])).encode()
+    header += b" " * ((3 - len(header)) % 8)  # 3 more than a multiple of 8
+    path.write_bytes(struct.pack("<Q", len(header)) + header + content[8 + size :])
+    loaded = MarkovChain.load(path)
+    assert_same(loaded, GOOD)
+    assert all(getattr(loaded.transitions, name).flags.aligned for name in ARRAYS)
+    assert isinstance(loaded.transitions, Transitions)
+    assert list(loaded.walk(5, seed=1)) == list(GOOD.walk(5, seed=1))

@@ -1,0 +1,278 @@
+"""MarkovText: how text becomes sentences, and how generated sentences obey the temperature."""
+
+import math
+import pickle
+from itertools import pairwise
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastsoftmax.markov import MarkovChain, MarkovText, Walks
+
+CATS = "The cat sat on the mat. The cat ran. A dog sat on the cat!"
+
+
+def sentences(source, order=1):
+    """Return what a model took for sentences, by an order so large that it can only repeat them."""
+    model = MarkovText(order=30).fit(source)
+    return sorted(set(model.generate(300, seed=0, max_words=200)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One two. Three four!", ["One two.", "Three four!"]),
+        ("One\ntwo\r\nthree. Four.", ["Four.", "One two three."]),
+        (
+            "A title\n\nA paragraph without end\n \t\nAnother one.",
+            ["A paragraph without end", "A title", "Another one."],
+        ),
+        ("Windows\r\n\r\nlines.", ["Windows", "lines."]),
+        ("He said “Stop!” Then he ran.", ["He said “Stop!”", "Then he ran."]),
+        ('He said "Stop!" and ran.', ['He said "Stop!" and ran.']),
+        ("(Really?) Yes… No.", ["(Really?)", "No.", "Yes…"]),
+        ("Wait... What?! Oh.", ["Oh.", "Wait...", "What?!"]),
+        (
+            "Mr. Smith met Dr. Who, e.g. Tom. Then i.e. Jerry came.",
+            ["Mr. Smith met Dr. Who, e.g. Tom.", "Then i.e. Jerry came."],
+        ),
+        ("J. R. R. Tolkien wrote. The U.S. Army read.", ["J. R. R. Tolkien wrote.", "The U.S. Army read."]),
+        ("Pi is 3.14 or so. Version 2.0 came.", ["Pi is 3.14 or so.", "Version 2.0 came."]),
+        ("Cats, dogs etc. are pets. Birds etc. Fish too.", ["Birds etc.", "Cats, dogs etc. are pets.", "Fish too."]),
+        ("你好。世界！「好吗？」好。", ["「好吗？」", "世界！", "你好。", "好。"]),  # noqa: RUF001
+        ("  \n\n One.  \n\n\n\n Two. \n", ["One.", "Two."]),
+        ("Caf\u00e9 one. Cafe\u0301 two.", ["Caf\u00e9 one.", "Caf\u00e9 two."]),
+        ("Ж. Ёлка растёт. И всё.", ["Ж. Ёлка растёт.", "И всё."]),
+        ("no end at all", ["no end at all"]),
+    ],
+)
+def test_sentences(text, expected):
+    assert sentences(text) == sorted(expected)
+
+
+def test_sources(tmp_path):
+    text = "One two. Three\nfour. Über fünf."
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    files[0].write_text("\ufeffOne two. Three\nfour.", encoding="utf-8")
+    files[1].write_text("Über fünf.", encoding="utf-8")
+    expected = sentences(text)
+    assert expected == ["One two.", "Three four.", "Über fünf."]
+    assert sentences(files) == expected
+    assert sentences(iter(files)) == expected
+    assert sentences([files[0], "Über fünf."]) == expected
+    assert sentences(["One two. Three four.", "", "  ", "Über fünf."]) == expected
+    assert sentences(files[0]) == expected[:2]
+    with files[0].open(encoding="utf-8-sig") as lines:
+        assert sentences(lines) == ["One two.", "Three", "four."]
+    assert sentences(str(files[0])) == [str(files[0])]  # a str is text, never a path
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("", ValueError, "source has no words"),
+        (" \n\n ", ValueError, "source has no words"),
+        ([], ValueError, "source has no words"),
+        (["", " "], ValueError, "source has no words"),
+        (3, TypeError, "source is int, expected text, a pathlib.Path, or an iterable of them"),
+        (b"bytes", TypeError, "source is bytes, expected text"),
+        (None, TypeError, "source is NoneType"),
+        (["a", 3], TypeError, r"source\[1\] is 3, expected a str or a pathlib.Path"),
+        ([["a"]], TypeError, r"source\[0\] is \['a'\], expected a str"),
+    ],
+)
+def test_fit_refuses(source, error, message):
+    model = MarkovText().fit(CATS)
+    before = model.chain._model
+    for call in (model.fit, model.partial_fit, model.perplexity):
+        with pytest.raises(error, match=message):
+            call(source)
+    assert model.chain._model is before
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    model = MarkovText().fit(CATS)
+    before = model.chain._model
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes("Ünder".encode() + b"\xff rest")
+    with pytest.raises(ValueError, match=r"source: .*bad\.txt is not UTF-8 at byte 6: invalid start byte"):
+        model.fit(bad)
+    with pytest.raises(ValueError, match=r"source\[1\]: .*bad\.txt is not UTF-8 at byte 6"):
+        model.partial_fit(["Fine.", bad])
+    with pytest.raises(FileNotFoundError):
+        model.fit(tmp_path / "missing.txt")
+    assert model.chain._model is before
+
+
+def test_fit_is_that_of_the_chain():
+    """The stream of ids is cut into sentences as lists of words would be."""
+    text = "One two three. One two four! Five. one two"
+    words = [["One", "two", "three."], ["One", "two", "four!"], ["Five.", "one", "two"]]
+    model, chain = MarkovText(2).fit(text), MarkovChain(2).fit(words)
+    assert model.chain.vocabulary == chain.vocabulary
+    for name in ("contexts", "offsets", "tokens", "counts", "targets"):
+        np.testing.assert_array_equal(getattr(model.chain.transitions, name), getattr(chain.transitions, name))
+    assert model.log_likelihood(text) == pytest.approx(sum(map(chain.log_likelihood, words)), rel=1e-12)
+    assert model.perplexity(text) == pytest.approx(chain.perplexity(words), rel=1e-12)
+    assert model.log_likelihood("One two nine.") == -math.inf
+
+
+@given(st.lists(st.text("ab cd.!\n é。", min_size=1, max_size=40), min_size=1, max_size=5), st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_merge_of_parts_is_fit_of_the_whole(texts, order):
+    texts = [text + " end." for text in texts]
+    whole, merged, grown = MarkovText(order).fit(texts), MarkovText(order), MarkovText(order)
+    for text in texts:
+        merged.merge(MarkovText(order).fit(text))
+        grown.partial_fit(text)
+    for model in (merged, grown):
+        assert model.chain.vocabulary == whole.chain.vocabulary
+        for name in ("contexts", "offsets", "tokens", "counts", "targets"):
+            np.testing.assert_array_equal(
+                getattr(model.chain.transitions, name), getattr(whole.chain.transitions, name)
+            )
+
+
+def test_generate():
+    model = MarkovText().fit(CATS)
+    assert model.generate(start="The cat", temperature=0, max_words=3) == ["The cat sat"]
+    assert model.generate(3, seed=1) == model.generate(3, seed=1) == model.generate(9, seed=1)[:3]
+    assert model.generate(0) == []
+    known = set(CATS.split())
+    for sentence in model.generate(100, rng=0):
+        words = sentence.split(" ")
+        assert words[0] in ("The", "A")
+        assert words[-1] in ("mat.", "ran.", "cat!")
+        assert set(words) <= known
+    assert model.generate(2, max_words=2, start="A dog") == ["A dog"] * 2
+    assert all(sentence.startswith("The ") for sentence in model.generate(5, start="The"))
+    assert all(sentence.startswith("A dog sat on") for sentence in model.generate(5, start=" A  dog\nsat on "))
+    assert all(sentence.startswith("dog The cat") for sentence in model.generate(5, start="dog The cat"))
+    assert MarkovText(1).fit("Caf\u00e9 ole.").generate(start="Cafe\u0301") == ["Caf\u00e9 ole."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"start": "Teh cat"}, KeyError, "start: token 'Teh' was never seen, near matches: 'The'"),
+        ({"start": "the mat. The"}, KeyError, r"\('mat.', 'The'\) was never seen"),
+        ({"start": "cat"}, KeyError, "'cat' never begins a sequence"),
+        ({"start": 3}, TypeError, "start is 3, expected a str of one or more words"),
+        ({"start": "The cat sat", "max_words": 2}, ValueError, "start has 3 words, expected at most max_words, 2"),
+        ({"max_words": -1}, ValueError, "max_words is -1"),
+        ({"max_words": 1.5}, TypeError, "max_words is 1.5"),
+        ({"n": -1}, ValueError, "n is -1"),
+        ({"temperature": -1}, ValueError, "temperature is -1"),
+        ({"top_p": 2}, ValueError, "top_p is 2"),
+        ({"seed": 1, "rng": 1}, ValueError, "rng and seed are both given"),
+    ],
+)
+def test_generate_refuses(arguments, error, message):
+    with pytest.raises(error, match=message):
+        MarkovText().fit(CATS).generate(**arguments)
+
+
+def test_next_tokens():
+    model = MarkovText().fit(CATS)
+    words, probabilities = model.next_tokens("The cat")
+    assert words == ["sat", "ran."]
+    np.testing.assert_array_equal(probabilities, [0.5, 0.5])
+    assert model.next_tokens("cat ran.")[0] == [None]
+    assert model.next_tokens(None, top_k=1)[0] == ["The"]
+    with pytest.raises(TypeError, match="context is 3"):
+        model.next_tokens(3)
+
+
+def test_the_rest_is_the_chain_s(tmp_path):
+    model = MarkovText().fit(CATS)
+    assert model.order == 2
+    assert isinstance(model.chain, MarkovChain)
+    assert repr(model) == f"MarkovText(order=2), {len(model.chain.transitions.contexts)} states, 15 transitions"
+    assert repr(MarkovText(4)) == "MarkovText(order=4), empty"
+    assert pickle.loads(pickle.dumps(model)).generate(5, seed=1) == model.generate(5, seed=1)
+    with pytest.raises(TypeError, match=r"other is .*, expected a MarkovText"):
+        model.merge(model.chain)
+    with pytest.raises(ValueError, match="order is 0"):
+        MarkovText(0)
+    with pytest.raises(ValueError, match="the chain is empty"):
+        MarkovText().generate()
+    assert model.partial_fit("The cat", 3).next_tokens("The cat")[0][0] is None
+    assert model.prune(3).generate(start="The") == ["The cat"]
+    model.save(tmp_path / "model")
+    assert MarkovText.load(tmp_path / "model").generate(start="The") == ["The cat"]
+
+
+# --- a real text -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def manual() -> MarkovText:
+    """Python's own manual, 65,000 words."""
+    return MarkovText(order=1).fit(topics.values())
+
+
+def entropy(probabilities):
+    return -math.fsum(p * math.log(p) for p in probabilities if p > 0)
+
+
+def test_entropy_rises_with_the_temperature_at_every_state(manual):
+    """At T = .1, .5, 1: never falls, and rises wherever the counts differ."""
+    chain = manual.chain
+    table, names = chain.transitions, chain.vocabulary
+    rising = 0
+    for s, (context,) in enumerate(table.contexts.tolist()):
+        counts = table.counts[table.offsets[s] : table.offsets[s + 1]]
+        if len(counts) == 1:
+            continue
+        word = None if context < 0 else names[context]
+        cold, warm, plain = (
+            entropy(chain.next_tokens(word, temperature=temperature)[1]) for temperature in (0.1, 0.5, 1.0)
+        )
+        assert cold <= warm + 1e-12
+        assert warm <= plain + 1e-12
+        if counts[0] > counts[-1]:
+            assert cold < warm < plain
+            rising += 1
+        assert plain <= math.log(len(counts)) + 1e-12
+    assert rising > 1500
+
+
+def bigram_variety(walks: Walks) -> float:
+    """Return the share of neighbouring pairs that are new."""
+    pairs = [pair for walk in walks for pair in pairwise(walk)]
+    return len(set(pairs)) / len(pairs)
+
+
+def test_cold_walks_repeat_and_warm_walks_wander(manual):
+    cold, warm, plain = (
+        bigram_variety(manual.chain.walk(20, 500, temperature=temperature, seed=7, on_dead_end="restart"))
+        for temperature in (0.1, 0.5, 1.0)
+    )
+    assert cold < 0.5 * warm < 0.5 * plain
+    assert cold < 0.05
+    assert plain > 0.4
+    assert len(set(manual.generate(50, temperature=0.0, seed=1))) == 1
+    likely, wandering = (manual.chain.walk(50, 30, temperature=temperature, seed=2) for temperature in (0.1, 1.0))
+    ranks = [
+        np.mean([manual.chain.next_tokens(a)[0].index(b) for walk in walks for a, b in pairwise(walk)])
+        for walks in (likely, wandering)
+    ]
+    assert ranks[0] < 0.2 < 10 < ranks[1]
+
+
+def test_the_text_itself_is_likelier_than_another(manual):
+    text = next(iter(topics.values()))
+    order_2 = MarkovText(order=2).fit(topics.values())
+    assert 1 < order_2.perplexity(text) < manual.perplexity(text) < len(manual.chain.vocabulary)
+    assert manual.perplexity("Colourless green ideas sleep furiously.") == math.inf
+
+
+def test_paths_are_paths(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("A b.", encoding="utf-8")
+    assert isinstance(path, Path)
+    assert MarkovText(1).fit(path).generate(seed=1) == ["A b."]
