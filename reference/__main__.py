@@ -199,9 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--temperature", type=float, default=1.0, help="0 is greedy (default: 1)")
     parser.add_argument("--top-k", type=int, default=0, help="keep the k largest; 0 is off (default)")
     parser.add_argument("--top-p", type=float, default=1.0, help="keep the nucleus; 1 is off (default)")
-    parser.add_argument(
-        "--min-p", type=float, default=0.0, help="relative to the largest; 0 is off (default)"
-    )
+    parser.add_argument("--min-p", type=float, default=0.0, help="relative to the largest; 0 is off (default)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
     parser.add_argument("--rows", type=int, default=8, help="how many rows to compare at most (default: 8)")
     given = parser.parse_args(arguments)

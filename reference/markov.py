@@ -33,9 +33,7 @@ class MarkovChain:
         self.rows: dict[State, Row] = {}
 
     @classmethod
-    def from_transitions(
-        cls, transitions: Mapping[Token | tuple[Token, ...], Mapping[Token | None, float]]
-    ) -> Self:
+    def from_transitions(cls, transitions: Mapping[Token | tuple[Token, ...], Mapping[Token | None, float]]) -> Self:
         """Make a chain of given weights, {state: {next: weight}}; next None is the end of a sequence.
 
         Each state counts as seen once, at the start of a sequence.
@@ -47,9 +45,7 @@ class MarkovChain:
         given: dict[State, Row] = {}
         for key, weights in zip(keys, transitions.values(), strict=True):
             if len(key) != chain.order:
-                raise ValueError(
-                    f"state {key!r} has {len(key)} tokens, expected {chain.order} as in the first"
-                )
+                raise ValueError(f"state {key!r} has {len(key)} tokens, expected {chain.order} as in the first")
             if not weights:
                 raise ValueError(f"state {key!r} has no next token, expected at least one")
             state = tuple(chain._learn(token) for token in key)
@@ -87,9 +83,7 @@ class MarkovChain:
             raise ValueError(f"other has order {other.order}, expected {self.order}")
         merged = MarkovChain(self.order)
         for chain, times in ((self, 1), (other, weight)):
-            number = {
-                i: BOUNDARY if token is None else merged._learn(token) for token, i in chain.ids.items()
-            }
+            number = {i: BOUNDARY if token is None else merged._learn(token) for token, i in chain.ids.items()}
             for state, row in chain.rows.items():
                 for following, count in row.items():
                     merged._count(tuple(number[i] for i in state), number[following], count * times)

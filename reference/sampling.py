@@ -44,9 +44,7 @@ def cut(masses: Sequence[float], top_k: int, top_p: float, min_p: float) -> list
     return keep_min_p(keep_top_p(keep_top_k(masses, top_k), top_p), min_p)
 
 
-def kept_masses(
-    logits: Sequence[float], temperature: float, top_k: int, top_p: float, min_p: float
-) -> list[float]:
+def kept_masses(logits: Sequence[float], temperature: float, top_k: int, top_p: float, min_p: float) -> list[float]:
     """Return the mass of every token, exp((z - max) / T) if it stays and 0 if it is cut, in index order."""
     ranked = order(logits)
     maximum = logits[ranked[0]]

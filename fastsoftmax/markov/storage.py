@@ -38,14 +38,16 @@ def save(path: str | os.PathLike[str], kind: str, transitions: Transitions, voca
     }
     if vocabulary is not None:
         arrays |= _packed(vocabulary.tokens)
-    metadata = {"format": FORMAT, "kind": kind, "order": str(transitions.order)}
-    metadata["sha256"] = _digest(metadata, arrays)
+    about = {"format": FORMAT, "kind": kind, "order": transitions.order}
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        save_file(arrays, temporary, metadata)
+        temporary.touch()  # safetensors' own errors do not say which system error it was
+        save_file(arrays, temporary, sealed(about, arrays))
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from None
     except SafetensorError as error:
         raise OSError(f"{target} cannot be written: {error}") from None
     finally:
@@ -63,8 +65,7 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
     """
     target = Path(path)
     try:
-        metadata, arrays = _read(target, mmap)
-        return _checked(kind, metadata, arrays)
+        return _checked(kind, *_read(target, mmap))
     except (SafetensorError, _DamageError) as error:
         raise ValueError(f"{target} is not a fastsoftmax {kind} file that can be read: {error}") from None
 
@@ -73,8 +74,13 @@ class _DamageError(Exception):
     """What is wrong with a file."""
 
 
-def _read(path: Path, mmap: bool) -> tuple[dict[str, str], Arrays]:
-    """Return the metadata and the arrays of a file, not copied if it is mapped."""
+def sealed(about: dict[str, Any], arrays: Arrays) -> dict[str, str]:
+    """Return the metadata of a file: one entry, since the order of several is not the same in every file."""
+    return {"fastsoftmax": json.dumps(about | {"sha256": _digest(about, arrays)}, sort_keys=True)}
+
+
+def _read(path: Path, mmap: bool) -> tuple[dict[str, Any], Arrays]:
+    """Return what the metadata says, and the arrays of a file, not copied if it is mapped."""
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size < 8:
             raise _DamageError("it is too short")
@@ -84,11 +90,11 @@ def _read(path: Path, mmap: bool) -> tuple[dict[str, str], Arrays]:
     try:
         start = 8 + int.from_bytes(buffer[:8], "little")
         header = json.loads(buffer[8:start])
-        metadata = header.pop("__metadata__", {})
+        about = dict(json.loads(header.pop("__metadata__", {}).get("fastsoftmax", "{}")))
         arrays = {name: _array(buffer, start, **entry) for name, entry in header.items()}
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise _DamageError(f"its header is wrong ({error})") from None
-    return metadata, arrays
+    return about, arrays
 
 
 def _array(buffer: Any, start: int, dtype: str, shape: list[int], data_offsets: list[int]) -> Array:
@@ -98,12 +104,12 @@ def _array(buffer: Any, start: int, dtype: str, shape: list[int], data_offsets: 
     return np.require(array, requirements="A")
 
 
-def _checked(kind: str, metadata: dict[str, str], arrays: Arrays) -> tuple[Transitions, Vocabulary | None]:
+def _checked(kind: str, about: dict[str, Any], arrays: Arrays) -> tuple[Transitions, Vocabulary | None]:
     """Return what a file holds, or raise `_DamageError`."""
-    _require(metadata.get("format") == FORMAT, f"its format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    _require(metadata.get("kind") == kind, f"it holds a {metadata.get('kind')}")
-    stated = metadata.get("sha256")
-    found = _digest({name: text for name, text in metadata.items() if name != "sha256"}, arrays)
+    _require(about.get("format") == FORMAT, f"its format is {about.get('format')!r}, expected {FORMAT!r}")
+    _require(about.get("kind") == kind, f"it holds a {about.get('kind')}")
+    stated = about.pop("sha256", None)
+    found = _digest(about, arrays)
     _require(stated == found, "its contents do not match its checksum")
     expected = {"contexts", "offsets", "tokens", "counts", "targets"}
     words = {"vocabulary", "vocabulary_offsets"}
@@ -113,11 +119,11 @@ def _checked(kind: str, metadata: dict[str, str], arrays: Arrays) -> tuple[Trans
         vocabulary = Vocabulary(_unpacked(arrays.pop("vocabulary"), arrays.pop("vocabulary_offsets")))
     _require(kind != "text" or vocabulary is not None, "it has no vocabulary")
     transitions = Transitions(**arrays)
-    _check_rows(transitions, metadata.get("order"), MAX_ID if vocabulary is None else len(vocabulary) - 1)
+    _check_rows(transitions, about.get("order"), MAX_ID if vocabulary is None else len(vocabulary) - 1)
     return transitions, vocabulary
 
 
-def _check_rows(transitions: Transitions, order: str | None, largest: int) -> None:
+def _check_rows(transitions: Transitions, order: Any, largest: int) -> None:
     """Check everything that the kernels rely on."""
     contexts, offsets, tokens, counts, targets = (
         transitions.contexts,
@@ -131,7 +137,7 @@ def _check_rows(transitions: Transitions, order: str | None, largest: int) -> No
     _require(types == [np.int32, np.int64, np.int32, np.int32], "its arrays have other types")
     _require(counts.dtype in (np.int64, np.float64), "its counts have another type")
     _require(contexts.ndim == 2 and contexts.shape[0] == states and states >= 0, "its contexts have another shape")
-    _require(contexts.shape[1] >= 1 and str(contexts.shape[1]) == order, "its order is another")
+    _require(contexts.shape[1] >= 1 and contexts.shape[1] == order, "its order is another")
     _require(offsets.ndim == 1 and tokens.ndim == 1, "its arrays have other shapes")
     _require(counts.shape == targets.shape == tokens.shape, "its edges have different lengths")
     _require(
@@ -195,9 +201,9 @@ def _unpacked(text: Array, offsets: Array) -> list[str]:
     return tokens
 
 
-def _digest(metadata: dict[str, str], arrays: Arrays) -> str:
+def _digest(about: dict[str, Any], arrays: Arrays) -> str:
     """Return the SHA-256 of what a file says: metadata, names, types, shapes and contents."""
-    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())

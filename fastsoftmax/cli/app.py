@@ -1,0 +1,263 @@
+"""The commands and their options, and how bad input ends: one line on stderr and status 2."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from fastsoftmax.cli.inputs import InputError
+
+BAD_INPUT = 2
+# Typer carries click in some versions and imports it in others; this is click's UsageError in both.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class _Group(TyperGroup):
+    """A group of commands that shows every error in one line."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
+        """Run a command and exit."""
+        try:
+            status = super().main(args, prog_name="fastsoftmax", standalone_mode=False)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:  # whoever read our output has enough: nothing more is to be flushed at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except (KeyboardInterrupt, typer.Abort):
+            sys.exit(130)
+        except _UsageError as error:
+            _fail(error.format_message())  # type: ignore[attr-defined]
+        except OSError as error:
+            _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+        except KeyError as error:
+            _fail(str(error.args[0]))
+        except (ValueError, TypeError) as error:
+            _fail(str(error))
+        except MemoryError:
+            _fail("not enough memory")
+        sys.exit(status or 0)
+
+
+def _fail(message: str) -> NoReturn:
+    print("fastsoftmax: error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+app = typer.Typer(
+    cls=_Group,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    rich_markup_mode="rich" if sys.stdout is not None and sys.stdout.isatty() else None,
+    help="From logits to tokens and from text to Markov walks, on a CPU.",
+)
+
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature", "-t", metavar="T", help="T >= 0: below 1 is sharper, above 1 flatter, 0 greedy, inf uniform."
+    ),
+]
+TopK = Annotated[int, typer.Option("--top-k", metavar="K", help="Keep the K likeliest, K >= 0; 0 is off.")]
+TopP = Annotated[
+    float,
+    typer.Option("--top-p", metavar="P", help="Keep the likeliest until their mass reaches P, in [0, 1]; 1 is off."),
+]
+MinP = Annotated[
+    float,
+    typer.Option(
+        "--min-p", metavar="P", help="Keep what has at least P times the largest probability, in [0, 1]; 0 is off."
+    ),
+]
+Order = Annotated[int, typer.Option("--order", metavar="N", help="How many words make a state, >= 1.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print("fastsoftmax", version("fastsoftmax"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # so that -1.5 is a logit
+def table(
+    logits: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TOKEN=LOGIT", help="the=1.1 quick=.5, or plain numbers, which name themselves."),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Read one row of logits from .npy, .json (an object or a list), .csv, .tsv or .txt (a token and a "
+            "logit a line); - is standard input.",
+        ),
+    ] = None,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--temperature",
+            "-t",
+            metavar="T",
+            help="T >= 0: below 1 is sharper, above 1 flatter, 0 greedy, inf uniform. Repeat it to compare.",
+            show_default="1",
+        ),
+    ] = None,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    sort: Annotated[bool, typer.Option("--sort", help="Largest logit first.")] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="N",
+            help="Show the N largest only; 0 is all.",
+            show_default="all; 100 on a terminal",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show logits as distributions: for each temperature logit / T, probability and a bar.
+
+    The probabilities are those that sampling draws from, after --top-k, --top-p and --min-p, in this order.
+    """
+    from fastsoftmax.cli import table
+    from fastsoftmax.cli.inputs import parse_logits, read_logits
+
+    for argument in logits or []:
+        if argument.startswith("--"):
+            raise InputError(f"no such option: {argument}")
+    if top is not None and top < 0:
+        raise InputError(f"top is {top}, expected an integer >= 0")
+    if bool(logits) == (file is not None):
+        raise InputError("expected either logits as arguments, such as the=1.1 quick=.5, or --file")
+    row = parse_logits(logits or []) if file is None else read_logits(file)
+    filters = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+    table.show(row, list(dict.fromkeys(temperature or [1.0])), filters, sort, top, as_json)
+
+
+@app.command()
+def sample(
+    file: Annotated[str, typer.Argument(metavar="FILE.npy", help="Logits of shape (..., V); - is standard input.")],
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    draws: Annotated[
+        int | None, typer.Option("--draws", "-n", metavar="N", help="Draws a row.", show_default="1")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            help="Key in [0, 2**64), as seed= in Python: every row gets the same uniform number.",
+            show_default="fresh randomness",
+        ),
+    ] = None,
+    rng: Annotated[
+        int | None,
+        typer.Option(
+            "--rng",
+            metavar="N",
+            help="Seed >= 0 of a generator, as rng= in Python: rows are independent.",
+            show_default=False,
+        ),
+    ] = None,
+    step: Annotated[int, typer.Option("--step", metavar="N", help="Position in the sequence, in [0, 2**64).")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw tokens from logits: one row a line, as indices into the vocabulary."""
+    from fastsoftmax.cli.sample import draw
+
+    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+    draw(file, {**params, "seed": seed, "rng": rng, "step": step}, draws, as_json)
+
+
+@app.command()
+def fit(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="UTF-8 text files; - is standard input.")],
+    model: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")],
+    order: Order = 2,
+) -> None:
+    """Fit a Markov chain of words to texts, and save it."""
+    from fastsoftmax.cli import markov
+
+    markov.fit(texts, model, order)
+
+
+@app.command()
+def generate(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL|TEXT",
+            help="A model saved by `fit` (.safetensors), or texts to fit on the spot; - is standard input.",
+            show_default="Python's language reference",
+        ),
+    ] = None,
+    number: Annotated[int, typer.Option("--number", "-n", metavar="N", help="How many sentences, >= 0.")] = 5,
+    max_words: Annotated[int, typer.Option("--max-words", metavar="N", help="Cut longer sentences, >= 0.")] = 50,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="WORDS", help="Words that sentences start with.", show_default="any start"),
+    ] = None,
+    order: Annotated[
+        int | None,
+        typer.Option(
+            "--order",
+            metavar="N",
+            help="How many words make a state, >= 1; a saved model has its own.",
+            show_default="2",
+        ),
+    ] = None,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Key in [0, 2**64).", show_default="fresh randomness")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Generate sentences from a Markov chain of words, one a line."""
+    from fastsoftmax.cli import markov
+
+    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    markov.generate(sources or [], order, {"n": number, "max_words": max_words, "start": start, **params}, as_json)
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the usual kernels ahead of their first use, and keep them on disk."""
+    from fastsoftmax.cli.warmup import run
+
+    run()
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show versions, the CPU and the kernel cache, and check results; exit with 1 if anything is wrong."""
+    from fastsoftmax.cli.doctor import run
+
+    if not run(as_json):
+        raise typer.Exit(1)

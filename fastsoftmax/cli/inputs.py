@@ -1,0 +1,157 @@
+"""What commands read: files and standard input, as bytes, text, logits and tokens with logits."""
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+STDIN = "-"
+_NPY = b"\x93NUMPY"
+_LINE = re.compile(r"(.+?)\s*[,;\s]\s*([^\s,;]+)")  # a token, then white space, a comma or a semicolon, then a logit
+
+Array = npt.NDArray[Any]
+
+
+class InputError(ValueError):
+    """Bad input, in words for the user."""
+
+
+class Logits(NamedTuple):
+    """A row of logits and the names of its tokens."""
+
+    tokens: list[str]
+    values: Array
+
+
+def read_bytes(name: str) -> bytes:
+    """Return the content of a file, or of standard input for `-`."""
+    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+
+
+def read_text(name: str) -> str:
+    """Return the content of a UTF-8 file, or of standard input for `-`."""
+    return _decoded(read_bytes(name), name)
+
+
+def read_array(name: str) -> Array:
+    """Return the array of a .npy file, or of standard input for `-`."""
+    return _array(read_bytes(name), name)
+
+
+def read_logits(name: str) -> Logits:
+    """Return the tokens and logits of a .npy, JSON or text file, told apart by content; `-` is standard input."""
+    content = read_bytes(name)
+    if content.startswith(_NPY) or name.endswith(".npy"):
+        row = np.atleast_1d(_array(content, name))
+        if row.ndim > 1 and row.shape[:-1] == (1,) * (row.ndim - 1):
+            row = row.reshape(-1)
+        if row.ndim != 1:
+            raise InputError(f"{_place(name)} has shape {row.shape}, expected one row of logits")
+        return _checked(Logits([str(index) for index in range(row.size)], row), name)
+    text = _decoded(content, name)
+    if text.lstrip().startswith(("{", "[")) or name.endswith(".json"):
+        return _checked(_from_json(text, name), name)
+    return _checked(_from_lines(text, name), name)
+
+
+def parse_logits(arguments: list[str]) -> Logits:
+    """Return the tokens and logits of arguments such as `the=1.1`, or `1.1`, which is its own token."""
+    tokens, values = [], []
+    for argument in arguments:
+        token, equals, number = argument.rpartition("=")
+        tokens.append(token if equals else argument)
+        values.append(_number(number, f"argument {argument!r}", "TOKEN=LOGIT or a number"))
+    return Logits(tokens, np.array(values))
+
+
+def _from_json(text: str, name: str) -> Logits:
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"{_place(name)} is not JSON: {error}") from None
+    if isinstance(data, dict):
+        items = list(data.items())
+    elif isinstance(data, list):
+        items = [(str(index), value) for index, value in enumerate(data)]
+    else:
+        raise InputError(f"{_place(name)} holds a JSON {type(data).__name__}, expected an object or a list of logits")
+    values = [_number(value, f"{_place(name)}: the logit of {token!r}", "a number") for token, value in items]
+    return Logits([token for token, _ in items], np.array(values))
+
+
+def _from_lines(text: str, name: str) -> Logits:
+    """Read a token and a logit a line, or a logit alone. A header line ends in the word logit."""
+    tokens: list[str] = []
+    values = []
+    for line, fields in _lines(text, name):
+        if not tokens and fields[-1].lower() in ("logit", "logits"):
+            continue
+        place = f"{_place(name)} line {line}"
+        if len(fields) > 2:
+            raise InputError(f"{place} has {len(fields)} fields, expected a token and a logit")
+        tokens.append(fields[0])
+        values.append(_number(fields[-1], place, "a token and a logit"))
+    return Logits(tokens, np.array(values))
+
+
+def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the fields of each line that is not blank."""
+    if name.endswith((".csv", ".tsv")):
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="," if name.endswith(".csv") else "\t")
+        try:
+            yield from ((reader.line_num, fields) for fields in reader if fields)
+        except csv.Error as error:
+            raise InputError(f"{_place(name)} line {reader.line_num}: {error}") from None
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            match = _LINE.fullmatch(line.strip())
+            yield number, list(match.groups()) if match else [line.strip()]
+
+
+def _array(content: bytes, name: str) -> Array:
+    if not content.startswith(_NPY):
+        raise InputError(f"{_place(name)} is not a .npy file")
+    try:
+        array: Array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OverflowError, MemoryError) as error:
+        raise InputError(f"{_place(name)} cannot be read as .npy: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{_place(name)} has dtype {array.dtype}, expected floats or integers")
+    return array
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{_place(name)} is not UTF-8 text: byte {error.start} is {content[error.start]:#04x}"
+        ) from None
+
+
+def _number(value: Any, place: str, expected: str) -> float:
+    """Return a logit; strings are read too, since JSON has no infinity."""
+    try:
+        if isinstance(value, (bool, type(None))):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{place} is {repr(value)[:60]}, expected {expected}") from None
+
+
+def _checked(logits: Logits, name: str) -> Logits:
+    if not logits.tokens:
+        raise InputError(f"{_place(name)} is empty, expected at least one logit")
+    return logits
+
+
+def _place(name: str) -> str:
+    return "standard input" if name == STDIN else name

@@ -1,0 +1,81 @@
+"""ARCHITECTURE.md is true: who imports whom; and the rules that the layout lives by."""
+
+import ast
+import re
+from pathlib import Path
+
+import fastsoftmax
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "fastsoftmax"
+CACHE = "fastsoftmax._jit.cache_directories"
+PICTURES = re.findall(r"```mermaid\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), re.DOTALL)
+
+
+def pictured(picture: str) -> set[tuple[str, str]]:
+    return {(a, b) for a, b in re.findall(r"(\w+) --> (\w+)", picture)}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that a file imports from this repository."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] in ("fastsoftmax", "reference", "bench")}
+
+
+def unit(name: str) -> str:
+    """Return the room of the house that a dotted name is in: a top folder, or a module of the package."""
+    top, *rest = name.split(".")
+    inside = top == "fastsoftmax" and rest and (PACKAGE / rest[0]).is_dir() | (PACKAGE / f"{rest[0]}.py").is_file()
+    return rest[0] if inside else top
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return unit(".".join(part for part in parts if part != "__init__"))
+
+
+def test_the_picture_of_the_whole() -> None:
+    files = [file for top in ("fastsoftmax", "reference", "bench") for file in (ROOT / top).rglob("*.py")]
+    arrows = {(room(file), unit(name)) for file in files for name in imported(file)}
+    assert {(a, b) for a, b in arrows if a != b} == pictured(PICTURES[0])
+
+
+def test_the_picture_of_the_kernels() -> None:
+    prefix = "fastsoftmax.kernels."
+    arrows = {
+        (file.stem, name.removeprefix(prefix).split(".")[0])
+        for file in (PACKAGE / "kernels").glob("*.py")
+        for name in imported(file)
+        if name.startswith(prefix)
+    }
+    assert arrows == pictured(PICTURES[1])
+
+
+def test_only_the_cross_check_imports_the_library() -> None:
+    for file in (ROOT / "reference").glob("*.py"):
+        if file.name != "__main__.py":
+            assert not {name for name in imported(file) if not name.startswith("reference")}, file
+
+
+def test_the_command_line_uses_public_names() -> None:
+    for file in (PACKAGE / "cli").glob("*.py"):
+        for name in imported(file):
+            used = name.removeprefix("fastsoftmax.").split(".")[0]
+            assert used in ("fastsoftmax", "cli", *fastsoftmax.__all__) or name == CACHE, (file, name)
+
+
+def test_the_face_is_what_it_says() -> None:
+    public = {name for name in vars(fastsoftmax) if not name.startswith("_")}
+    modules = {"kernels", "markov", "sampling", "cli"}  # `softmax` the module is hidden by softmax the function
+    assert public - modules == set(fastsoftmax.__all__)
+    assert list(fastsoftmax.__all__) == sorted(fastsoftmax.__all__)
+
+
+def test_files_are_small() -> None:
+    for file in [*PACKAGE.rglob("*.py"), *(ROOT / "reference").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]:
+        assert len(file.read_text().splitlines()) <= 410, file
