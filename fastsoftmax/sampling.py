@@ -115,7 +115,7 @@ def sample(
     Examples
     --------
     >>> int(sample([1.0, 3.0, 2.0], temperature=0.7, top_k=2, seed=1))
-    1
+    2
     """
     params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     return _sample(logits, params, n, _checks.key_of(rng, seed), seed, step, out, _Workspaces())
@@ -201,7 +201,7 @@ class Sampler:
     --------
     >>> sampler = Sampler(temperature=0.7, top_p=0.9, seed=1)
     >>> [int(sampler([1.0, 3.0, 2.0])) for _ in range(5)]
-    [1, 1, 1, 1, 1]
+    [2, 1, 1, 1, 1]
     """
 
     def __init__(

@@ -1,0 +1,45 @@
+"""What is installed: one package, typed, with three runtime dependencies."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import fastsoftmax
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_runtime_dependencies() -> None:
+    names = {re.split(r"[<>=!~ ]", one)[0] for one in PROJECT["project"]["dependencies"]}
+    assert names == {"numpy", "numba", "safetensors"}
+
+
+def test_only_the_package_is_in_the_wheel() -> None:
+    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["fastsoftmax"]}
+    assert (ROOT / "fastsoftmax" / "py.typed").is_file()
+
+
+def test_the_version_is_the_changelogs() -> None:
+    version = PROJECT["project"]["version"]
+    assert metadata.version("fastsoftmax") == version
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+    assert not hasattr(fastsoftmax, "__version__")
+
+
+def test_importing_needs_no_extra() -> None:
+    code = "import sys, fastsoftmax; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert not set(done.stdout.split()) & {
+        "typer",
+        "rich",
+        "torch",
+        "ml_dtypes",
+        "pytest",
+        "hypothesis",
+        "transformers",
+        "reference",
+    }

@@ -1,0 +1,69 @@
+"""The README's code blocks and the docstrings' examples run, and print what they say."""
+
+import doctest
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastsoftmax
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MODULES = ["softmax", "sampling", "markov.chain", "markov.text", "markov.walks", "_threads"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_library_block() -> None:
+    (block,) = blocks("python")
+    test = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(test).failed == 0
+    assert runner.tries >= 8
+
+
+def test_the_two_set_up_commands_are_what_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text().splitlines()
+    commands = [block.strip() for block in blocks("sh")]
+    assert len(commands) == 2
+    for command in commands:
+        assert command in ci
+
+
+def test_the_command_line_block(tmp_path: Path) -> None:
+    np.save(tmp_path / "logits.npy", np.random.default_rng(0).standard_normal((2, 300)).astype(np.float32))
+    (tmp_path / "book.txt").write_text("The cat sat on the mat. The dog sat on the cat. A dog ran to the mat.\n" * 3)
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    (block,) = blocks("console")
+    commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        done = subprocess.run(
+            shlex.split(command), cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=300
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_docstrings(name: str) -> None:
+    importlib.import_module(f"fastsoftmax.{name}")
+    module = sys.modules[f"fastsoftmax.{name}"]
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_public_name_has_a_numpydoc_docstring() -> None:
+    for name in fastsoftmax.__all__:
+        text = getattr(fastsoftmax, name).__doc__
+        assert text, name
+        assert text.splitlines()[0].endswith("."), name
