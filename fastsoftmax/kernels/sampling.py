@@ -66,10 +66,10 @@ def kth_maximum(maxima: Row, k: int, number: Number) -> Number:
     least = like(number, -math.inf)
     if k > maxima.size:
         return least
-    key, mask, _ = find_cut(maxima, None, maxima.size, np.float64(k))
+    key, _ = find_cut(maxima, None, maxima.size, np.float64(k))
     least = like(number, math.inf)
     for group in range(maxima.size):
-        if key_of(maxima[group]) & mask >= key & mask:
+        if key_of(maxima[group]) >= key:
             least = min(least, maxima[group])
     return least
 

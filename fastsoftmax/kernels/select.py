@@ -5,10 +5,11 @@ logit and a number of ties. The kept tokens are a list in index order: `tokens`,
 
 gather       one read of the row, at the speed of the load ports: what reaches a threshold that no kept token is below.
 keep_prefix  a radix descent over the list, 8 bits of the logits a level: the bin in which the mass from the top reaches
-             its target, then the bins inside it. 2 levels do for most lists, 8 for any; no order of the input is slow.
+             its target, then that bin alone. 3 sweeps over the list, then ever less; no order of the input is slow.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,7 @@ from fastsoftmax.kernels.weights import block_maximum
 
 GROUP = 512  # logits that share one maximum: a threshold skips whole groups
 
-_0, _1, _8, _63, _255 = (np.uint64(n) for n in (0, 1, 8, 63, 255))
-_56 = np.uint64(56)
+_0, _1, _56, _63, _255 = (np.uint64(n) for n in (0, 1, 56, 63, 255))
 _LEAST = 2.0**-1022
 
 
@@ -78,51 +78,54 @@ def key_of(logit: Number) -> np.uint64:
 
 
 @inline
-def find_cut(values: Row, weights: Row | None, count: int, target: float) -> tuple[np.uint64, np.uint64, float]:
-    """Return (key, mask, above): under the mask, the mass of the keys above `key` is `above` < target, and with it not.
+def find_cut(values: Row, weights: Row | None, count: int, target: float) -> tuple[np.uint64, float]:
+    """Return (key, above): the mass of the keys above `key` is `above` < target, and with those that equal it, not.
 
     `weights` None is 1 each. Where the whole list does not reach the target, the key is that of the smallest logit.
     """
     mass = np.empty(256, np.float64)
-    filled = np.empty(256, np.bool_)
-    above, key, mask = 0.0, _0, _0
+    members = np.empty(256, np.int64)
+    list_values: Row = values
+    list_weights: Any = weights
+    above = 0.0
     while True:
-        different, one = _0, _0
-        found = False
-        for i in range(count):
-            k = key_of(values[i])
-            if (k ^ key) & mask == _0:
-                if not found:
-                    one, found = k, True
-                different |= k ^ one
+        first = key_of(list_values[0])
+        different = _0
+        for i in range(1, count):
+            different |= key_of(list_values[i]) ^ first
         if different == _0:
-            return one, ~_0, above
+            return first, above
         shift = _56
         while shift > _0 and different >> (shift + np.uint64(7)) == _0:
             shift -= _1
         mass[:] = 0.0
-        filled[:] = False
+        members[:] = 0
         for i in range(count):
-            k = key_of(values[i])
-            if (k ^ key) & mask == _0:
-                digit = (k >> shift) & _255
-                mass[digit] += 1.0 if weights is None else weights[i]
-                filled[digit] = True
-        bin_ = 255
-        last = 255
-        while bin_ >= 0:
-            if filled[bin_]:
-                last = bin_
-                if above + mass[bin_] >= target:
+            digit = (key_of(list_values[i]) >> shift) & _255
+            mass[digit] += 1.0 if weights is None else list_weights[i]
+            members[digit] += 1
+        chosen = last = 255
+        while chosen >= 0:
+            if members[chosen] > 0:
+                last = chosen
+                if above + mass[chosen] >= target:
                     break
-                above += mass[bin_]
-            bin_ -= 1
-        if bin_ < 0:  # rounding: the mass of the bins is a little below that of the list
-            bin_ = last
-            above -= mass[bin_]
-        key = (one >> shift) & ~_255 | np.uint64(bin_)
-        key <<= shift
-        mask = ~_0 << shift
+                above += mass[chosen]
+            chosen -= 1
+        if chosen < 0:  # rounding: the mass of the bins is a little below that of the list
+            chosen = last
+            above -= mass[last]
+        # From here on only the members of that bin matter.
+        bin_values = np.empty(members[chosen], values.dtype)
+        bin_weights: Any = None if weights is None else np.empty(members[chosen], weights.dtype)
+        found = 0
+        for i in range(count):
+            if (key_of(list_values[i]) >> shift) & _255 == np.uint64(chosen):
+                bin_values[found] = list_values[i]
+                if weights is not None:
+                    bin_weights[found] = list_weights[i]
+                found += 1
+        list_values, list_weights, count = bin_values, bin_weights, found
 
 
 @inline
@@ -132,14 +135,13 @@ def keep_prefix(tokens: IntRow, values: Row, weights: Row | None, count: int, ta
     The list is compacted in place and stays in index order. `weights` None is 1 each: target k keeps the first k.
     """
     target = max(target, _LEAST)
-    key, mask, above = find_cut(values, weights, count, target)
-    cut = key & mask
+    cut, above = find_cut(values, weights, count, target)
     kept = 0
     for i in range(count):
-        k = key_of(values[i]) & mask
-        if k < cut or (k == cut and above >= target):
+        key = key_of(values[i])
+        if key < cut or (key == cut and above >= target):
             continue
-        if k == cut:
+        if key == cut:
             above += 1.0 if weights is None else weights[i]
         tokens[kept] = tokens[i]
         values[kept] = values[i]
