@@ -118,16 +118,28 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
 
 
 @inline
-def scale_block(weights: Row, start: int, stop: int, number: Number, factor: float, power: float, out: Row) -> None:
-    """Write weights[start:stop] * factor * power to out[start:stop]; the factor is in two parts and rounds once."""
-    high = like(number, factor)
-    a, b, c = splat(high), splat(like(number, factor - high)), splat(like(number, power))
+def scale_block(weights: Row, start: int, stop: int, number: Number, factor: float, exponent: float, out: Row) -> None:
+    """Write weights[start:stop] * factor * 2**exponent to out[start:stop]; what would be subnormal is 0.
+
+    The factor is in two parts, so that it rounds once. No intermediate is subnormal either: one such number in a vector
+    costs as much as fifty vectors.
+    """
+    format_ = format_of(number)
+    wanted = factor * exp2(exponent + format_.unscaled, 0.0)
+    if wanted < power_of_two(-format_.unscaled):
+        wanted = 0.0  # then all of the block is
+    high = like(number, wanted)
+    a, b = splat(high), splat(like(number, wanted - high))
+    c, zero = splat(like(number, power_of_two(-format_.unscaled))), splat(like(number, 0.0))
+    least = splat(like(number, power_of_two(format_.unscaled + 1 - format_.top) / wanted))
     whole = start + (stop - start) // 16 * 16
     for i in range(start, whole, 16):
         w = load(weights, i, number)
+        w = select(w >= least, w, zero)
         store(out, i, fma(w, a, w * b) * c)
     if whole < stop:
         w = load_part(weights, whole, stop, like(number, 0.0))
+        w = select(w >= least, w, zero)
         store_part(out, whole, stop, fma(w, a, w * b) * c)
 
 
@@ -160,7 +172,7 @@ def softmax_row(logits: Row, scale: Scale, number: Number, weights: Row, buffers
         whole = math.floor(high)
         factor = exp2(high - whole, low) / total
         start = block * BLOCK
-        scale_block(weights, start, min(start + BLOCK, size), number, factor, exp2(np.float64(whole), 0.0), out)
+        scale_block(weights, start, min(start + BLOCK, size), number, factor, np.float64(whole), out)
 
 
 @jit

@@ -63,11 +63,12 @@ class Format(NamedTuple):
     widest: int  # exponent of s, and of 1 / s, at most
     top: int  # exponent of the largest number
     limit: float  # beyond this exponent, two different logits differ so much that the larger takes all
-    grid: float  # `rounding` times the spacing that `add` sums exactly over a block of weights
+    grid: float  # `rounding` times the spacing in which `add` sums a block of weights
+    unscaled: int  # results times 2**unscaled are neither subnormal nor too large, and so are their smallest parts
 
 
-SINGLE = Format(ROUND_SINGLE, 64, -125, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 16))
-DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 41))
+SINGLE = Format(ROUND_SINGLE, 64, -125, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100)
+DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900)
 format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 
@@ -174,13 +175,14 @@ def lane_ties(z: Vector, largest: Vector, weight: Vector) -> Vector:
 
 
 @inline
-def add(e: Vector, grid: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
-    """Add e to a sum in two parts: what is a multiple of a grid, exactly, and the rest, which is tiny.
+def add(e: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+    """Add e to a sum in two parts: `coarse`, which starts at the grid of the `Format`, and what it rounds off.
 
-    `grid` is that of the `Format`: a block of multiples has no more bits than a number has.
+    The grid is so large that all sums of a block have its exponent: each addition rounds e to a multiple of one
+    spacing, which is exact from there on, and the rest is known exactly and tiny.
     """
-    multiple = (e + grid) - grid
-    return coarse + multiple, fine + (e - multiple)
+    following = coarse + e
+    return following, fine + (e - (following - coarse))
 
 
 @inline
@@ -197,8 +199,8 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
             weights[start:stop] = like(largest, 0.0)
         return 0.0
     whole = start + (stop - start) // 64 * 64
-    coarse = fine = splat(like(largest, 0.0))
-    grid = splat(like(largest, format_.grid))
+    grid, fine = splat(like(largest, format_.grid)), splat(like(largest, 0.0))
+    coarse = grid
     fill = like(largest, -math.inf)
     if soft:
         s, hi, lo = splat(scale[0]), splat(scale[1]), splat(scale[2])
@@ -215,21 +217,21 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
                 store(weights, i + 16, q)
                 store(weights, i + 32, r)
                 store(weights, i + 48, t)
-            coarse, fine = add(p, grid, coarse, fine)
-            coarse, fine = add(q, grid, coarse, fine)
-            coarse, fine = add(r, grid, coarse, fine)
-            coarse, fine = add(t, grid, coarse, fine)
+            coarse, fine = add(p, coarse, fine)
+            coarse, fine = add(q, coarse, fine)
+            coarse, fine = add(r, coarse, fine)
+            coarse, fine = add(t, coarse, fine)
         for i in range(whole, stop, 16):
             p = lane_weights(load_part(logits, i, stop, fill), s, hi, lo, base, shift, lowest)
             if weights is not None:
                 store_part(weights, i, stop, p)
-            coarse, fine = add(p, grid, coarse, fine)
+            coarse, fine = add(p, coarse, fine)
     else:
         top, weight = splat(largest), splat(like(largest, power_of_two(format_.bias)))
         for i in range(start, stop, 16):
             p = lane_ties(load_part(logits, i, stop, fill), top, weight)
             if weights is not None:
                 store_part(weights, i, stop, p)
-            coarse, fine = add(p, grid, coarse, fine)
-    result: float = sum_lanes(coarse) + sum_lanes(fine)
+            coarse, fine = add(p, coarse, fine)
+    result: float = sum_lanes(coarse - grid) + sum_lanes(fine)
     return result
