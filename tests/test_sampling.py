@@ -96,7 +96,7 @@ def test_tail_mass() -> None:
 @jit
 def _draw(masses: np.ndarray, u: float) -> int:
     sums = np.empty(masses.size)
-    total = running_sums(masses, masses.size, sums)
+    total = running_sums(masses, masses.size, 0.0, sums)
     return draw(sums, 0, masses.size, u * total)
 
 
@@ -149,6 +149,11 @@ def test_the_same_tokens_for_any_threads(words: dict[str, Any]) -> None:
     finally:
         fastsoftmax.set_num_threads(before)
     assert results[0] == results[1] == results[2]
+
+
+def test_many_draws_begin_with_the_few() -> None:
+    many = sample(BATCH, rng=2, n=3000)
+    assert many[:, :1].tolist() == sample(BATCH, rng=2, n=1).tolist()
 
 
 def test_rng_gives_every_row_a_stream() -> None:

@@ -7,9 +7,9 @@ from fastsoftmax.kernels.lanes import FloatRow, Row
 
 
 @inline
-def running_sums(masses: Row, count: int, sums: FloatRow) -> float:
-    """Fill in the float64 running sums of the first `count` masses; return the last one."""
-    total = 0.0
+def running_sums(masses: Row, count: int, before: float, sums: FloatRow) -> float:
+    """Fill in the float64 running sums of the first `count` masses, from `before` on; return the last one."""
+    total = before
     for i in range(count):
         total += np.float64(masses[i])
         sums[i] = total

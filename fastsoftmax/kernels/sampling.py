@@ -6,7 +6,7 @@
     top-k, top-p, min-p   on that list, in this order
     draw                  a binary search in the running sums of the list
 
-Without a filter the list is never made: the draw finds its block from the blocks' sums, then its token in the block.
+Without a filter the list is never made: a draw finds its block from the blocks' sums, then its token in the block.
 Rows are independent; a row whose `status` is not 0 has no distribution and gets no token.
 """
 
@@ -139,16 +139,28 @@ def keep(
 
 
 @inline
-def draw_from_row(logits: Row, scale: Scale, row_largest: Number, target: float, workspace: Workspace) -> int:
-    """Return the first token whose running mass exceeds `target`, from the running sums of the blocks."""
+def block_running_sums(logits: Row, scale: Scale, row_largest: Number, block: int, workspace: Workspace) -> None:
+    """Fill in the running masses of a block's tokens, from the sum of the blocks before it."""
     _, sums, _, _, weights, running = workspace
-    block = draw(sums, 0, sums.size, target)
-    start = block * BLOCK
-    stop = min(start + BLOCK, logits.size)
+    start, stop = block * BLOCK, min((block + 1) * BLOCK, logits.size)
     block_weights(logits, start, stop, row_largest, scale, weights)
-    running_sums(weights[start:stop], stop - start, running)
     before = sums[block - 1] if block > 0 else 0.0
-    return start + draw(running, 0, stop - start, target - before)
+    running_sums(weights[start:stop], stop - start, before, running[start:stop])
+
+
+@inline
+def draw_from_row(
+    logits: Row, scale: Scale, row_largest: Number, target: float, ready: bool, workspace: Workspace
+) -> int:
+    """Return the first token whose running mass exceeds `target`: its block first, by the running sums of the blocks.
+
+    `ready` says that the running masses of all blocks are filled in already.
+    """
+    _, sums, _, _, _, running = workspace
+    block = draw(sums, 0, sums.size, target)
+    if not ready:
+        block_running_sums(logits, scale, row_largest, block, workspace)
+    return draw(running, block * BLOCK, min((block + 1) * BLOCK, logits.size), target)
 
 
 @inline
@@ -193,6 +205,7 @@ def sample(
 ) -> None:
     """Write out.shape[1] tokens of each row to `out`; row i draws from stream + stride * i."""
     maxima, sums, tokens, _, weights, running = workspace
+    many = out.shape[1] * BLOCK > logits.shape[1]  # to go over the row once is less than a block for each draw
     for row in range(logits.shape[0]):
         row_logits = logits[row]
         temperature, top_k, top_p, min_p = parameters_at(parameters, row)
@@ -207,16 +220,19 @@ def sample(
         kept = 0
         if filtered(row_logits.size, top_k, top_p, min_p):
             kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
-            total = running_sums(weights, kept, running)
+            total = running_sums(weights, kept, 0.0, running)
         else:
             total = block_sums(row_logits, row_largest, scale, sums, None)
+            if many:
+                for block in range(sums.size):
+                    block_running_sums(row_logits, scale, row_largest, block, workspace)
         row_stream = np.uint64(stream + stride * row)
         for j in range(out.shape[1]):
             target = uniform(at(seeds, row), at(steps, row), np.uint64(j), row_stream) * total
             if kept > 0:
                 out[row, j] = tokens[draw(running, 0, kept, target)]
             else:
-                out[row, j] = draw_from_row(row_logits, scale, row_largest, target, workspace)
+                out[row, j] = draw_from_row(row_logits, scale, row_largest, target, many, workspace)
 
 
 @jit
@@ -242,7 +258,7 @@ def probabilities(
             softmax_row(row_logits, scale, number, weights, buffers, row_out)
             continue
         kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
-        total = running_sums(weights, kept, running)
+        total = running_sums(weights, kept, 0.0, running)
         fill_row(row_out, like(number, 0.0))
         for i in range(kept):
             write(row_out, tokens[i], like(number, weights[i] / total))

@@ -1,0 +1,51 @@
+"""The command: `python -m bench run | report | compare`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench import compare, report, run
+from bench.results import Results, newest
+
+
+def main() -> int:
+    """Do what the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, report, compare.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    one = commands.add_parser("run", help="measure and keep the figures in bench/results")
+    one.add_argument("--quick", action="store_true", help="fewer cases, and less time for each")
+    one.add_argument("--only", default="", metavar="NAME", help="cases with this in their name; accuracy; first_call")
+
+    two = commands.add_parser("report", help="write docs/benchmarks.md, its charts and the table of the README")
+    two.add_argument("--results", type=Path, help="a JSON file of a run; the newest by default")
+
+    three = commands.add_parser("compare", help="tell what got slower or faster since a revision")
+    three.add_argument("revision", help="such as HEAD, a tag or a hash")
+    three.add_argument("--only", default="", metavar="NAME", help="cases with this in their name")
+    three.add_argument("--processes", type=int, default=5, help="of each side; 5 by default")
+    three.add_argument("--full", action="store_true", help="also the cases of the full run")
+
+    options = parser.parse_args()
+    if options.command == "run":
+        results, path = run.run(options.quick, options.only)
+        if options.only:
+            print(report.render(results, charts=[]))
+        print(f"saved {path}")
+    elif options.command == "report":
+        path = options.results or newest()
+        if path is None:
+            parser.error("there are no results yet: python -m bench run --quick")
+        results = Results.load(path)
+        from bench import charts  # only here: it needs matplotlib
+
+        for written in report.write(results, charts.draw(results)):
+            print(f"wrote {written}")
+    else:
+        judged = compare.compare(options.revision, options.only, options.processes, options.full)
+        print(compare.summary(judged, options.revision))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""SVG charts of the report, for light and dark pages: no background, middle tones, text that follows the page."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
+
+from bench.machine import ROOT
+from bench.results import Case, Results
+
+FOLDER = ROOT / "docs" / "charts"
+COLOURS = {
+    "NumPy": "#3f7fd6",
+    "SciPy": "#8a63c9",
+    "torch": "#d2622a",
+    "transformers": "#b98a00",
+    "llama.cpp": "#2f9168",
+}
+GREY = "#808080"
+STYLE = {
+    "svg.fonttype": "none",  # text stays text, so that a style sheet can colour it
+    "svg.hashsalt": "fastsoftmax",  # the same bytes every time
+    "font.family": "sans-serif",
+    "text.color": GREY,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
+SHEET = """<style>
+text { fill: #57606a !important }
+@media (prefers-color-scheme: dark) { text { fill: #adb5bd !important } }
+</style>
+"""
+
+Panel = tuple[str, str]  # group and name of a case
+PANELS: dict[Panel, str] = {
+    ("softmax", "softmax"): "softmax",
+    ("sample", "chat"): "token at T = 0.7, top-k 50, top-p 0.9",
+}
+PLAIN = {"kind": "llm", "vocabulary": 128_256, "batch": 1, "dtype": "float32"}
+GROUPS = {"softmax": COLOURS["torch"], "sample": COLOURS["NumPy"], "walk": COLOURS["llama.cpp"]}
+
+
+def draw(results: Results) -> list[str]:
+    """Write every chart that the results have figures for; return their names."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    with mpl.rc_context(STYLE):
+        for axis in ("vocabulary", "batch", "dtype"):
+            fixed = {key: value for key, value in PLAIN.items() if key != axis}
+            panels = {panel: along(results.cases, panel, axis, fixed) for panel in PANELS}
+            if any(len(cases) > 1 for cases in panels.values()):
+                drawn.append(f"ratio-by-{axis}")
+                _save(_ratios(panels, axis), drawn[-1])
+        if bars := [case for group in GROUPS for case in results.group(group) if case.limit and _usual(case)]:
+            drawn.append("time-over-the-limit")
+            _save(_times_limit(bars), drawn[-1])
+    return drawn
+
+
+def along(cases: Iterable[Case], panel: Panel, axis: str, fixed: dict[str, Any]) -> list[Case]:
+    """Return the cases of a panel that differ in one fact only, in its order; 1 thread for a row, all for a batch."""
+    chosen = [
+        case
+        for case in cases
+        if (case.group, case.name) == panel
+        and all(case.facts.get(key) == value for key, value in fixed.items())
+        and case.on.endswith("-1t" if case.facts["batch"] == 1 else "-all")
+    ]
+    return chosen if axis == "dtype" else sorted(chosen, key=lambda case: case.facts[axis])
+
+
+def _ratios(panels: dict[Panel, list[Case]], axis: str) -> Any:
+    """Draw the peers' time over ours: lines over numbers, markers over names."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(9, 3.8), layout="constrained")
+    lines: dict[str, Any] = {}
+    for ax, (panel, cases) in zip(axes, panels.items(), strict=True):
+        places = range(len(cases))
+        for name, colour in COLOURS.items():
+            ratios = [case.ratio(name) for case in cases]
+            if any(ratios):
+                style = "o" if axis == "dtype" else "o-"
+                (lines[name],) = ax.plot(places, [r or float("nan") for r in ratios], style, color=colour)
+        ax.axhline(1, color=GREY, linewidth=1, linestyle="--")
+        ax.set(title=PANELS[panel], xlabel=axis, yscale="log", xlim=(-0.3, max(len(cases) - 0.7, 0.3)))
+        ax.set_xticks(places, [_tick(case.facts[axis]) for case in cases])
+        _plain_ticks(ax.yaxis)
+    axes[0].set_ylabel("time over ours (above 1: ours is faster)")
+    figure.legend(lines.values(), lines, loc="outside upper center", ncols=len(lines))
+    return figure
+
+
+def _times_limit(cases: Sequence[Case]) -> Any:
+    """Draw our time over that of the limit, a bar a case."""
+    figure, ax = plt.subplots(figsize=(9, 1 + 0.28 * len(cases)), layout="constrained")
+    for place, case in enumerate(reversed(cases)):
+        ax.barh(place, case.times_limit or 0, color=GROUPS[case.group])
+    ax.set_yticks(range(len(cases)), [f"{case.name}, {case.on.rpartition('-')[0]}" for case in reversed(cases)])
+    ax.axvline(1, color=GREY, linewidth=1, linestyle="--")
+    ax.set(xscale="log", xlabel="our time over the limit (np.copyto, np.max or a pointer chase)")
+    ax.margins(y=0.01)
+    _plain_ticks(ax.xaxis)
+    return figure
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Write 0.5, 1, 2 on a logarithmic axis, and no powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:g}x")
+
+
+def _usual(case: Case) -> bool:
+    """Whether a case is one of the plain ones: a single row of a model's logits, or a walk on one thread."""
+    if not case.on.endswith("-1t"):
+        return False
+    if case.group == "walk":
+        return True
+    return all(case.facts[key] == value for key, value in PLAIN.items())
+
+
+def _tick(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _save(figure: Any, name: str) -> None:
+    path = FOLDER / f"{name}.svg"
+    figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    head, tag, rest = path.read_text(encoding="utf-8").partition("<defs>")
+    path.write_text(head + SHEET + tag + rest, encoding="utf-8")

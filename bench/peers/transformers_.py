@@ -1,0 +1,57 @@
+"""Hugging Face transformers: its logits warpers, as `generate` strings them together, and torch.multinomial."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from transformers.generation.logits_process import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+    TypicalLogitsWarper,
+)
+
+import fastsoftmax
+from bench.data import Array
+from bench.peers import torch_
+from bench.race import Contestant
+
+NAME = "transformers"
+DISTRIBUTIONS = ("transformers",)
+
+
+def sample(logits: Array, params: fastsoftmax.SamplingParams, n: int) -> Iterator[Contestant]:
+    """Temperature, top-k, top-p, min-p in this order, on float32, as `generate` does.
+
+    Where only top-p is on, also locally typical sampling with the same mass, for the time it takes: another law.
+    """
+    z = torch_.tensor(logits)
+    warpers = _warpers(params)
+    yield Contestant(NAME, "peer", lambda: _draw(z.float(), warpers, params, n))
+    if params == fastsoftmax.SamplingParams(top_p=params.top_p) and params.top_p < 1:
+        typical = LogitsProcessorList([TypicalLogitsWarper(params.top_p)])
+        yield Contestant(f"{NAME} (typical)", "aside", lambda: _draw(z.float(), typical, params, n))
+
+
+def _warpers(params: fastsoftmax.SamplingParams) -> LogitsProcessorList:
+    chosen: list[LogitsProcessor] = []
+    if params.temperature not in (0, 1):
+        chosen.append(TemperatureLogitsWarper(float(params.temperature)))
+    if params.top_k:
+        chosen.append(TopKLogitsWarper(params.top_k))
+    if params.top_p < 1:
+        chosen.append(TopPLogitsWarper(params.top_p))
+    if params.min_p:
+        chosen.append(MinPLogitsWarper(params.min_p))
+    return LogitsProcessorList(chosen)
+
+
+@torch.inference_mode()
+def _draw(z: torch.Tensor, warpers: LogitsProcessorList, params: fastsoftmax.SamplingParams, n: int) -> Any:
+    if params.temperature == 0:
+        return z.argmax(-1, keepdim=True).expand(-1, n)
+    weights = torch.softmax(warpers(None, z), -1)
+    return torch.multinomial(weights, n, replacement=True)

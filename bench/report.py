@@ -1,0 +1,260 @@
+"""The report: docs/benchmarks.md, and the table in the README, both from the JSON alone."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bench import prose
+from bench.machine import ROOT
+from bench.results import OURS, Case, Results, Timing, quartiles
+
+PAGE, README = Path("docs/benchmarks.md"), Path("README.md")
+BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+
+SLOWER = "▼"
+GROUPS = {
+    "softmax": "softmax, log_softmax, logsumexp",
+    "sample": "From logits to a token",
+    "walk": "Markov walks",
+    "fit": "Counting transitions",
+}
+HEADLINES = {  # key: what it is in words
+    "softmax/softmax/llm-128256-float32-1-1t": "`softmax`, a row of 128,256",
+    "softmax/softmax/llm-128256-float32-64-all": "`softmax`, 64 rows of 128,256",
+    "softmax/log_softmax/llm-128256-float32-1-1t": "`log_softmax`, a row of 128,256",
+    "sample/temperature/llm-128256-float32-1-1t": "a token at temperature 0.8",
+    "sample/top_p/llm-128256-float32-1-1t": "a token with top-p 0.9",
+    "sample/min_p/llm-128256-float32-1-1t": "a token with min-p 0.05",
+    "sample/chat/llm-128256-float32-1-1t": "a token at 0.7 with top-k 50, top-p 0.9",
+    "walk/plain/text-order2-1t": "a step of a walk over a text, order 2",
+    "walk/plain/zipf-5M-order1-1t": "a step of a walk over 5 M transitions",
+    "fit/fit/text-order2-all": "counting a token of a text, order 2",
+}
+FURTHEST = 3
+
+
+def write(results: Results, charts: Sequence[str]) -> list[Path]:
+    """Write the page and, where it has the markers, the README. Returns what was written."""
+    page = ROOT / PAGE
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render(results, charts), encoding="utf-8")
+    readme = ROOT / README
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    if BEGIN not in text or END not in text:
+        return [page]
+    readme.write_text(with_table(text, headline_table(results)), encoding="utf-8")
+    return [page, readme]
+
+
+def with_table(text: str, content: str) -> str:
+    """Put `content` between the markers of a text."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def render(results: Results, charts: Sequence[str]) -> str:
+    """Return the page."""
+    parts = [
+        "# Benchmarks",
+        f"<!-- written by `python -m bench report` from the {results.machine['run']} run: do not edit -->",
+        _where(results),
+        "## In short",
+        headline_table(results),
+        *(f"![{chart.replace('-', ' ')}](charts/{chart}.svg)" for chart in charts),
+        "## How to read it",
+        prose.HOW_TO_READ,
+        _noise(results.noise),
+        "## Slower than a peer",
+        _slower(results.cases),
+        "## Furthest from the limit",
+        _furthest(results),
+    ]
+    for group, title in GROUPS.items():
+        if cases := results.group(group):
+            parts += [f"## {title}", prose.GROUPS[group], group_table(cases)]
+    if results.first_call:
+        parts += ["## The first call", prose.FIRST_CALL, *_first_call(results.first_call)]
+    if results.accuracy:
+        parts += ["## Accuracy", prose.ACCURACY, _accuracy(results.accuracy)]
+    parts += ["## What is not measured", prose.NOT_MEASURED, *_skipped(results.skipped), "## Again", prose.AGAIN]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline_table(results: Results) -> str:
+    """Return the table of the README."""
+    rows = []
+    for key, words in HEADLINES.items():
+        if case := results.case(key):
+            rows.append([words, seconds(_shown(case, case.ours)), _against_limit(case), _best(case)])
+    machine = results.machine
+    caption = f"{machine['cpu']}, {machine['threads']} threads, commit {machine['commit']}, {machine['date'][:10]}"
+    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{caption}."
+
+
+def group_table(cases: Sequence[Case]) -> str:
+    """Return the cases of a group, with a column for each peer."""
+    roles = ("peer", "reference")
+    names = list(dict.fromkeys(t.name for role in roles for case in cases for t in case.timings if t.role == role))
+    head = ["case", "input", "threads", "time", "±", "a second", "over the limit", "fastest other", *names]
+    rows = [
+        [
+            case.name,
+            case.on.rpartition("-")[0],
+            str(case.facts["threads"]),
+            seconds(_shown(case, case.ours)),
+            _percent(case.ours.spread),
+            f"{_si(1 / case.ours.per_unit)} {case.unit}",
+            _against_limit(case),
+            _best(case),
+            *(_ratio(case.ratio(name)) for name in names),
+        ]
+        for case in cases
+    ]
+    if any(case.of_role("aside") for case in cases):
+        head.append("aside")
+        for row, case in zip(rows, cases, strict=True):
+            row.append("; ".join(f"{t.name} {_ratio(case.ratio(t.name), mark=False)}" for t in case.of_role("aside")))
+    return table(head, rows)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; the first column is left, the others right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def seconds(time: float) -> str:
+    """Return a time with its unit."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if time >= size:
+            return f"{time / size:.3g} {unit}"
+    return f"{time / 1e-9:.3g} ns"
+
+
+def slower(cases: Iterable[Case]) -> list[Case]:
+    """Return the cases in which a peer is faster, worst first."""
+    found = [(case.best_peer.per_unit / case.ours.per_unit, case) for case in cases if case.best_peer]
+    return [case for ratio, case in sorted(found, key=lambda pair: pair[0]) if ratio < 1]
+
+
+def furthest(cases: Iterable[Case]) -> list[Case]:
+    """Return the cases that have a limit, the furthest from it first."""
+    return sorted((case for case in cases if case.limit), key=lambda case: -(case.times_limit or 0))
+
+
+def _where(results: Results) -> str:
+    machine = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    changed = " with changes" if machine["changed"] else ""
+    return (
+        f"{machine['run'].capitalize()} run of {machine['date'][:10]} at commit {machine['commit']}{changed}. "
+        f"{machine['cpu']}; {', '.join(machine['caches'])}; {machine['memory_gib']} GiB; {machine['system']}; "
+        f"{machine['threads']} threads; load before the run {machine['load_before']}. "
+        f"Python {machine['python']}, {versions}."
+    )
+
+
+def _noise(noise: Sequence[float]) -> str:
+    if not noise:
+        return ""
+    _, middle, _ = quartiles(noise)
+    high = noise[min(len(noise) - 1, int(0.95 * len(noise)))]
+    return (
+        f"**How noisy this run was.** Every case of ours took part in its race twice. The two medians differ by "
+        f"{_percent(middle)} in half of the {len(noise)} cases, by less than {_percent(high)} in 95 of 100, and by "
+        f"{_percent(noise[-1])} at worst. A ratio nearer to 1 than that says nothing."
+    )
+
+
+def _slower(cases: Sequence[Case]) -> str:
+    rows = [[case.key, seconds(_shown(case, case.ours)), _best(case)] for case in slower(cases)]
+    if not rows:
+        return "No peer was faster in any case."
+    return f"In {len(rows)} of {len(cases)} cases.\n\n" + table(["case", OURS, "fastest other"], rows)
+
+
+def _furthest(results: Results) -> str:
+    rows = [
+        [case.key, seconds(_shown(case, case.ours)), case.limit.name if case.limit else "", _against_limit(case)]
+        for group in GROUPS
+        if group != "fit"
+        for case in furthest(results.group(group))[:FURTHEST]
+    ]
+    return table(["case", OURS, "limit", "over the limit"], rows)
+
+
+def _first_call(first_call: dict[str, Any]) -> list[str]:
+    calls = [
+        [f"`{name}`", *(seconds(times[kind]) for kind in ("cold", "warm", "steady"))]
+        for name, times in first_call["calls"].items()
+    ]
+    imports = [[f"`import {name}`", seconds(time)] for name, time in first_call["imports"].items()]
+    return [table(["", "compiling", "compiled before", "each later call"], calls), table(["", "time"], imports)]
+
+
+def _accuracy(records: Sequence[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(record["who"] for record in records))
+    head = ["function", "dtype", "largest \\|z\\|/T", *(f"{name}: {what}" for name in names for what in _ERRORS)]
+    key: Callable[[dict[str, Any]], Any] = lambda record: (record["function"], record["dtype"], record["scale"])  # noqa: E731
+    rows = []
+    for (function, dtype, scale), same in groupby(sorted(records, key=key), key):
+        worst: dict[str, dict[str, float]] = {}
+        for record in same:  # over the temperatures
+            errors = worst.setdefault(record["who"], {})
+            errors.update({what: max(record[what], errors.get(what, 0)) for what in _ERRORS if what in record})
+        cells = [_plain(worst.get(name, {}).get(what)) for name in names for what in _ERRORS]
+        rows.append([f"`{function}`", dtype, f"{scale:,}", *cells])
+    return table(head, rows)
+
+
+_ERRORS = ("largest", "mean", "sum")
+
+
+def _skipped(skipped: dict[str, str]) -> list[str]:
+    return [f"Skipped in this run: {'; '.join(f'{name} ({why})' for name, why in skipped.items())}."] if skipped else []
+
+
+def _shown(case: Case, timing: Timing) -> float:
+    """Return the time that is shown: of the whole call, or of one step or token of Markov chains."""
+    return timing.per_unit if case.group in ("walk", "fit") else timing.per_unit * case.ours.units
+
+
+def _best(case: Case) -> str:
+    best = case.best_peer
+    if best is None:
+        return ""
+    return f"{best.name} {seconds(_shown(case, best))} ±{_percent(best.spread)}, {_ratio(case.ratio(best.name))}"
+
+
+def _against_limit(case: Case) -> str:
+    return "" if case.times_limit is None else f"{_significant(case.times_limit)}x"
+
+
+def _ratio(ratio: float | None, mark: bool = True) -> str:
+    if ratio is None:
+        return ""
+    text = f"{_significant(ratio)}x"
+    return f"**{text} {SLOWER}**" if mark and ratio < 1 else text
+
+
+def _significant(value: float) -> str:
+    """Return three digits that matter, and no exponent."""
+    decimals = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else _significant(value) if value >= 0.1 else f"{value:.0e}" if value else "0"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _si(value: float) -> str:
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}"
+    return f"{value:.3g}"

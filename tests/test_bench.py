@@ -1,0 +1,349 @@
+"""The benchmark suite without its clock: its inputs, its arithmetic, and that the README says what was measured."""
+
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from bench import accuracy, compare, data, limits, race, report
+from bench.chains import Corpus
+from bench.machine import ROOT
+from bench.results import DIRECTORY, Case, Results, Timing, quartiles
+
+FULL = DIRECTORY / "full.json"
+
+
+def timing(name: str, role: str, median: float, units: float = 1) -> Timing:
+    return Timing(name, role, median, 0.9 * median, 1.1 * median, rounds=5, calls=2, units=units)
+
+
+def made_up_case(
+    group: str, name: str, on: str, ours: float, peer: float, limit: float = 1e-6, **facts: object
+) -> Case:
+    return Case(
+        group,
+        name,
+        on,
+        {"threads": 1, "limit": "the limit", **facts},
+        "elements",
+        [
+            timing("fastsoftmax", "ours", ours, 100),
+            timing("fastsoftmax again", "again", 1.02 * ours, 100),
+            timing("np.max", "limit", limit / 2, 100),
+            timing("the limit", "limit", limit, 100),
+            timing("slow peer", "peer", 10 * peer, 100),
+            timing("torch", "peer", peer, 100),
+            timing("refill", "aside", peer / 2, 100),
+        ],
+    )
+
+
+@pytest.fixture
+def results() -> Results:
+    rows = {"kind": "llm", "vocabulary": 128_256, "dtype": "float32", "batch": 1}
+    return Results(
+        machine={
+            "date": "2024-05-06T07:08:09+00:00",
+            "cpu": "Abacus",
+            "threads": 2,
+            "caches": ["L1 32K"],
+            "memory_gib": 8.0,
+            "system": "Linux x86_64",
+            "python": "3.12.1",
+            "commit": "0123456789ab",
+            "changed": False,
+            "load_before": 0.1,
+            "run": "quick",
+            "versions": {"numpy": "2.0.0"},
+        },
+        skipped={"quantecon": "needs quantecon: the extra bench"},
+        cases=[
+            made_up_case("softmax", "softmax", "llm-128256-float32-1-1t", 2e-6, 3e-6, **rows),
+            made_up_case("softmax", "softmax", "llm-32000-float32-1-1t", 1e-6, 3e-6, **rows | {"vocabulary": 32_000}),
+            made_up_case("sample", "top_p", "llm-128256-float32-1-1t", 40e-6, 30e-6, **rows),
+            made_up_case("walk", "plain", "text-order2-1t", 5e-6, 50e-6),
+            made_up_case("fit", "fit", "text-order2-all", 5e-6, 50e-6),
+        ],
+        first_call={
+            "imports": {"fastsoftmax": 0.2},
+            "calls": {"softmax": {"cold": 2.0, "warm": 0.2, "steady": 9e-6}},
+        },
+        accuracy=[
+            {"function": "softmax", "dtype": "float32", "temperature": t, "scale": 10, "who": who, **errors}
+            for t in (1.0, 0.75)
+            for who, errors in (("fastsoftmax", {"largest": t, "mean": 0.3, "sum": 1e-9}), ("torch", {"largest": 20.0}))
+        ],
+    )
+
+
+class TestResults:
+    def test_ratios_are_per_unit_of_work(self) -> None:
+        case = made_up_case("softmax", "softmax", "x-1t", 2e-6, 3e-6)
+        twice = replace(case, timings=[case.ours, timing("torch", "peer", 6e-6, 200)])
+        assert case.ratio("torch") == pytest.approx(1.5)
+        assert twice.ratio("torch") == pytest.approx(1.5)
+        assert case.ratio("nobody") is None
+        assert case.times_limit == pytest.approx(2)
+        assert case.repeat == pytest.approx(0.02)
+        assert case.best_peer is not None
+        assert case.best_peer.name == "torch"
+
+    def test_json_round_trip(self, results: Results, tmp_path) -> None:
+        path = tmp_path / "deep" / "results.json"
+        results.save(path)
+        loaded = Results.load(path)  # to five digits
+        assert [case.key for case in loaded.cases] == [case.key for case in results.cases]
+        assert loaded.cases[0].ours.median == pytest.approx(results.cases[0].ours.median, rel=1e-4)
+        content = path.read_bytes()
+        loaded.save(path)
+        assert path.read_bytes() == content
+
+    def test_another_schema_is_refused(self, tmp_path) -> None:
+        path = tmp_path / "results.json"
+        path.write_text('{"schema": 0}')
+        with pytest.raises(ValueError, match="another schema"):
+            Results.load(path)
+
+    def test_quartiles(self) -> None:
+        assert quartiles([7.0]) == (7.0, 7.0, 7.0)
+        assert quartiles([5, 1, 4, 2, 3]) == (2, 3, 4)
+
+
+class TestReport:
+    def test_every_part_is_there(self, results: Results) -> None:
+        page = report.render(results, ["ratio-by-batch"])
+        for title in ("In short", "How to read it", "Slower than a peer", "Furthest", "What is not measured", "Again"):
+            assert f"## {title}" in page
+        for group in report.GROUPS.values():
+            assert f"## {group}" in page
+        assert "charts/ratio-by-batch.svg" in page
+        assert "Abacus" in page
+        assert "quantecon (needs quantecon: the extra bench)" in page
+        assert "differ by 2.0 % in half of the 5 cases" in page
+
+    def test_a_faster_peer_is_marked_and_listed(self, results: Results) -> None:
+        assert [case.key for case in report.slower(results.cases)] == ["sample/top_p/llm-128256-float32-1-1t"]
+        page = report.render(results, [])
+        assert "In 1 of 5 cases." in page
+        assert page.count("**0.75x ▼**") == 4  # the table in short, the list, and twice in its group
+
+    def test_an_aside_is_no_peer(self, results: Results) -> None:
+        assert "refill 0.75x" in report.group_table(results.group("softmax"))
+        assert "▼" not in report.group_table(results.group("softmax"))
+
+    def test_the_furthest_from_the_limit_come_first(self, results: Results) -> None:
+        assert report.furthest(results.cases)[0].name == "top_p"
+
+    def test_accuracy_takes_the_worst_of_the_temperatures(self, results: Results) -> None:
+        line = next(
+            line for line in report.render(results, []).splitlines() if line.startswith("| `softmax` | float32")
+        )
+        assert line == "| `softmax` | float32 | 10 | 1.00 | 0.30 | 1e-09 | 20.0 |  |  |"
+
+    def test_a_run_of_one_case_can_be_shown(self, results: Results) -> None:
+        page = report.render(replace(results, cases=[], first_call={}, accuracy=[]), [])
+        assert "## Markov walks" not in page
+
+    def test_tables_are_rectangular(self, results: Results) -> None:
+        lines = report.render(results, []).splitlines()
+        starts = [i for i, line in enumerate(lines) if line.startswith("| ---")]
+        assert starts
+        for start in starts:
+            width = lines[start].count(" | ")
+            block = [lines[start - 1]]
+            for line in lines[start:]:
+                if not line.startswith("|"):
+                    break
+                block.append(line)
+            assert {line.replace("\\|", "").count(" | ") for line in block} == {width}
+
+    def test_the_table_goes_between_the_markers(self, results: Results) -> None:
+        text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+        content = report.headline_table(results)
+        once = report.with_table(text, content)
+        assert once == f"before\n{report.BEGIN}\n{content}\n{report.END}\nafter\n"
+        assert report.with_table(once, content) == once
+
+    def test_write(self, results: Results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(report, "ROOT", tmp_path)
+        assert report.write(results, []) == [tmp_path / report.PAGE]
+        (tmp_path / report.README).write_text(f"a\n{report.BEGIN}\n{report.END}\nb\n")
+        assert report.write(results, []) == [tmp_path / report.PAGE, tmp_path / report.README]
+        assert report.headline_table(results) in (tmp_path / report.README).read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize(
+        ("time", "text"), [(2.5, "2.5 s"), (1e-3, "1 ms"), (6.07e-5, "60.7 µs"), (5e-10, "0.5 ns")]
+    )
+    def test_times(self, time: float, text: str) -> None:
+        assert report.seconds(time) == text
+
+    def test_charts(self, results: Results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("matplotlib", reason="needs matplotlib: the extra bench")
+        from bench import charts
+
+        monkeypatch.setattr(charts, "FOLDER", tmp_path)
+        assert charts.draw(results) == ["ratio-by-vocabulary", "time-over-the-limit"]
+        for path in tmp_path.iterdir():
+            assert "prefers-color-scheme: dark" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no results of a full run are committed yet")
+class TestCommitted:
+    def test_readme_says_what_the_results_say(self) -> None:
+        text = (ROOT / report.README).read_text(encoding="utf-8")
+        assert report.with_table(text, report.headline_table(Results.load(FULL))) == text, "run: python -m bench report"
+
+    def test_page_says_what_the_results_say(self) -> None:
+        page = (ROOT / report.PAGE).read_text(encoding="utf-8")
+        charts = [
+            chart.stem for chart in sorted((ROOT / "docs" / "charts").glob("*.svg"), key=lambda c: page.find(c.stem))
+        ]
+        assert report.render(Results.load(FULL), charts) == page, "run: python -m bench report"
+
+
+class TestCompare:
+    def test_a_slowed_kernel_is_told(self) -> None:
+        change = compare.judge("case", old=[1.0, 1.01, 1.02], new=[1.2, 1.25, 1.5])
+        assert change == compare.Change("case", 1.01, 1.25, pytest.approx(1.2376, abs=1e-4), "slower")
+
+    def test_a_faster_one_too(self) -> None:
+        assert compare.judge("case", old=[1.2, 1.25, 1.5], new=[1.0, 1.01, 1.02]).verdict == "faster"
+
+    @pytest.mark.parametrize(
+        "new",
+        [
+            [1.0, 1.3, 1.4],  # overlaps
+            [1.021, 1.022, 1.023],  # apart, and too little to matter
+            [0.99, 0.995, 0.999],
+        ],
+    )
+    def test_noise_is_not(self, new: list[float]) -> None:
+        assert compare.judge("case", old=[1.0, 1.01, 1.02], new=new).verdict == ""
+
+    def test_summary(self) -> None:
+        judged = compare.changes(
+            {"a": [1.0], "b": [1.0], "c": [1.0], "gone": [1.0]}, {"a": [1.0], "b": [2.0], "c": [0.5]}
+        )
+        assert [change.key for change in judged] == ["b", "a", "c"]
+        text = compare.summary(judged, "v1")
+        assert "| b | 1 s | 2 s | 2.00x | slower |" in text
+        assert "| c | 1 s | 500 ms | 0.50x | faster |" in text
+        assert "1 of 3 cases did not change" in text
+
+
+class FakeBenchmark:
+    """Stands in for pytest-benchmark's fixture, which would time."""
+
+    def __init__(self, disabled: bool) -> None:
+        self.disabled = disabled
+        self.extra_info: dict[str, object] = {}
+        self.group = None
+        self.rounds: list[float] = []
+        self.stats = self
+        self.data = self.rounds
+
+    def pedantic(self, target, *, rounds: int = 1, iterations: int = 1, teardown=None) -> None:
+        for i in range(rounds):
+            for _ in range(iterations):
+                target()
+            self.rounds.append(1.0 + i)
+            if teardown is not None:
+                teardown()
+
+
+class TestRace:
+    case = Case("softmax", "softmax", "x-1t", {"threads": 1}, "elements")
+
+    def run(self, benchmark: FakeBenchmark, **options: bool) -> list[str]:
+        """Run a race in which everybody signs a list."""
+        calls: list[str] = []
+        peers = [race.Contestant(name, "peer", lambda name=name: calls.append(name)) for name in ("a", "b")]
+        pace = race.Pace(rounds=4, seconds=1e-9)
+        race.race(benchmark, self.case, 10, lambda: calls.append("ours"), peers, pace, **options)
+        return calls
+
+    def test_disabled_everything_runs_once(self) -> None:
+        assert sorted(self.run(FakeBenchmark(disabled=True))) == ["a", "b", "ours"]
+
+    def test_rounds_take_turns(self) -> None:
+        benchmark = FakeBenchmark(disabled=False)
+        calls = self.run(benchmark)
+        case = Case.from_json(benchmark.extra_info["case"])
+        assert [timing.name for timing in case.timings] == ["fastsoftmax", "fastsoftmax again", "a", "b"]
+        assert case.ours.rounds == len(benchmark.rounds) >= 3
+        assert {timing.units for timing in case.timings} == {10}
+        laps = [name for name, _ in groupby(calls)]
+        for name in ("a", "b"):
+            assert laps.count(name) == 1 + case.ours.rounds  # once to warm up
+
+    def test_alone(self) -> None:
+        benchmark = FakeBenchmark(disabled=False)
+        assert set(self.run(benchmark, alone=True)) == {"ours"}
+        assert len(Case.from_json(benchmark.extra_info["case"]).timings) == 1
+
+    @pytest.mark.parametrize(("rounds", "turns"), [(3, 21), (21, 21), (5, 11), (9, 3)])
+    def test_slow_ones_sit_out_evenly(self, rounds: int, turns: int) -> None:
+        taken = [turn for turn in range(turns + 1) if race._has_turn(turn, rounds, turns)]
+        assert len(taken) == min(rounds, turns)
+        assert max(np.diff([-1, *taken]), default=0) <= -(-turns // rounds)
+
+
+class TestInputs:
+    @pytest.mark.parametrize("kind", [kind for kind in data.KINDS if kind != "real"])
+    def test_rows(self, kind: str) -> None:
+        rows = data.Rows(kind, vocabulary=500, batch=3, dtype="float16")
+        logits = rows.array()
+        assert logits.shape == (3, 500)
+        assert logits.dtype == np.float16
+        data._array.cache_clear()
+        np.testing.assert_array_equal(rows.array(), logits)
+        assert (logits.max(axis=1) > -np.inf).all()
+        assert not np.isnan(logits).any()
+
+    def test_llm_rows_range_from_nearly_certain_to_undecided(self) -> None:
+        logits = data.Rows(vocabulary=32_000, batch=64).array().astype(float)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p = weights / weights.sum(axis=1, keepdims=True)
+        low, middle, high = quartiles(-(p * np.log(p)).sum(axis=1))
+        assert 0.5 < low < middle < high < 6
+        assert 1.5 < middle < 4
+
+    def test_zipf_tokens(self) -> None:
+        tokens = Corpus("zipf-80k").sequences
+        assert tokens.size == Corpus("zipf-80k").tokens
+        assert tokens.min() == 0
+        assert tokens.max() < 1_000
+        expected = np.log1p(1 / np.arange(1, 6)) / np.log(1_000)
+        np.testing.assert_allclose(np.bincount(tokens)[:5] / tokens.size, expected, rtol=0.05)
+
+    def test_a_small_text_is_the_beginning_of_the_text(self) -> None:
+        small = Corpus("text-small").sequences
+        assert small == Corpus("text").sequences[: len(small)]
+
+    def test_the_pointer_chase_visits_every_line(self) -> None:
+        table = limits.cycle(100)
+        place, visited = 0, set()
+        for _ in range(100):
+            place = int(table[place, 0])
+            visited.add(place)
+        assert visited == set(range(100))
+        assert place == 0
+
+
+class TestAccuracy:
+    def test_ulps(self) -> None:
+        third = np.float32(1 / 3)
+        up = np.nextafter(third, np.float32(1))
+        truth = (np.array([1 / 3, 1 / 3, 1e-40]), np.zeros(3))
+        error = accuracy.ulps(np.array([third, up, 0], np.float32), truth)
+        assert error.size == 2  # 1e-40 is no normal float32
+        assert error[0] < 0.5
+        assert error[1] == pytest.approx(error[0] + 1, abs=0.7)
+
+    def test_exact_is_more_than_a_double(self) -> None:
+        logits = np.array([0.0, np.log(2.0)])
+        high, low = accuracy.exact("softmax", logits, 1.0)
+        np.testing.assert_allclose(high, [1 / 3, 2 / 3], rtol=1e-15)
+        assert (np.abs(low) < np.spacing(high)).all()
+        assert low.any()
