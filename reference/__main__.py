@@ -96,7 +96,11 @@ def neighbours(logits: Logits, parameters: Parameters, tolerance: float) -> list
     top_ps = {min(parameters.top_p * f, 1.0) for f in factors} if parameters.top_p < 1 else {1.0}
     min_ps = {min(parameters.min_p * f, 1.0) for f in factors}
     near = [replace(parameters, top_p=p, min_p=min_p) for p, min_p in product(top_ps, min_ps)]
-    return [masses_of(logits, moved) for moved in near]
+    kept = [masses_of(logits, moved) for moved in near]
+    if parameters.min_p * factors[2] >= 1:  # weights may differ by less than a float shows: then the maxima alone stay
+        largest = max(logits)
+        kept += [[mass if z == largest else 0.0 for z, mass in zip(logits, masses, strict=True)] for masses in kept]
+    return kept
 
 
 def check_masses(
