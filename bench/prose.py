@@ -59,7 +59,7 @@ NOT_MEASURED = """\
 
 AGAIN = """\
 ```
-pip install -e '.[bench]'        # torch for the CPU first: pip install torch --index-url https://download.pytorch.org/whl/cpu
+pip install -e '.[bench]'        # a CPU build of torch first is enough, and far smaller
 python -m bench run --quick      # about 5 minutes; without --quick about 40
 python -m bench report
 ```

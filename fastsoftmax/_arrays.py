@@ -16,7 +16,6 @@ from fastsoftmax import _checks
 Array = npt.NDArray[Any]
 Axis = int | Sequence[int] | None
 
-_CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROCm
 _FLOATS = "float16, bfloat16, float32 or float64"
 _MINUS_INFINITY = {"u": 0xFC00, "i": -0x80, "f": -math.inf}  # by kind of carrier: float16 bits, bfloat16 bits, itself
 
@@ -64,8 +63,11 @@ def check_out(array: Array, shape: tuple[int, ...]) -> None:
 
 def result_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the dtype that a user asked results to have."""
-    wanted: np.dtype[Any] = np.dtype(dtype)
-    known = _known_float(wanted)
+    try:
+        wanted: Any = np.dtype(dtype)
+        known = _known_float(wanted)
+    except (TypeError, ValueError):
+        wanted, known = _checks.described(dtype), None
     if known is None:
         raise TypeError(f"dtype is {wanted}, expected {_FLOATS}")
     return known[0]
@@ -84,7 +86,7 @@ def compute_type(*numbers: Numbers) -> type[np.float32] | type[np.float64]:
 
 def masked(carrier: Array, where: Any) -> Array:
     """Return a copy with -inf where `where` is false."""
-    keep = np.asarray(where)
+    keep = _checks.as_array("where", where)
     if keep.dtype != np.bool_:
         raise TypeError(f"where has dtype {keep.dtype}, expected bool")
     try:
@@ -100,8 +102,11 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the axes to reduce, each in [0, ndim)."""
     if axis is None:
         return tuple(range(ndim))
+    given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     try:
-        given = tuple(map(operator.index, axis)) if isinstance(axis, Sequence) else (operator.index(axis),)
+        if any(isinstance(one, (bool, np.bool_)) for one in given):
+            raise TypeError
+        given = tuple(map(operator.index, given))
     except TypeError:
         raise TypeError(f"axis is {axis!r}, expected an integer, a tuple of integers or None") from None
     if ndim == 0 and given:
@@ -142,26 +147,12 @@ def from_rows(rows: Array, array: Array, axes: tuple[int, ...]) -> None:
 
 
 def _as_array(name: str, value: Any) -> Array | Numbers:
-    if isinstance(value, np.ndarray):
-        return value
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        if value.device.type != "cpu":
-            raise TypeError(f"{name} is on {value.device}, expected a CPU tensor: move it with .cpu()")
         value = value.detach()
-        if value.dtype == torch.bfloat16:  # NumPy has no such dtype: read the bits, give float32
-            return Numbers(value.view(torch.int16).numpy(), np.dtype(np.float32))
-        return np.asarray(value.numpy())
-    if hasattr(value, "__dlpack_device__"):
-        kind, number = value.__dlpack_device__()
-        if kind not in _CPU_DEVICES:
-            raise TypeError(f"{name} is on DLPack device ({int(kind)}, {number}), expected an array on the CPU")
-        if not hasattr(value, "__array__"):
-            return np.from_dlpack(value)
-    try:
-        return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} is ragged, expected rows of one length") from None
+        if value.dtype == torch.bfloat16 and value.layout == torch.strided:  # read the bits, give float32
+            return Numbers(_checks.as_array(name, value.view(torch.int16)), np.dtype(np.float32))
+    return _checks.as_array(name, value)
 
 
 def _as_numbers(name: str, array: Array) -> Numbers:

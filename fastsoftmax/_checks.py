@@ -2,69 +2,133 @@
 
 import math
 import operator
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
-Check = Callable[[Any], bool]
+Check = Callable[[Array], Any]
+
+_CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROCm
+
+
+def as_array(name: str, value: Any) -> Array:
+    """Return any array-like on the CPU as a NumPy array, without a copy where memory can be shared."""
+    if isinstance(value, np.ndarray):
+        return value
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _from_torch(name, value)
+    if hasattr(value, "__dlpack_device__"):
+        kind, number = value.__dlpack_device__()
+        if kind not in _CPU_DEVICES:
+            raise TypeError(f"{name} is on DLPack device ({int(kind)}, {number}), expected an array on the CPU")
+        if not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is ragged, expected rows of one length") from None
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(f"{name} is {described(value)}, expected an array of numbers: {error}") from None
+
+
+def _from_torch(name: str, tensor: Any) -> Array:
+    if tensor.device.type != "cpu":
+        raise TypeError(f"{name} is on {tensor.device}, expected a CPU tensor: move it with .cpu()")
+    tensor = tensor.detach()
+    if str(tensor.dtype) == "torch.bfloat16":  # NumPy has no such dtype
+        tensor = tensor.float()
+    try:
+        return np.asarray(tensor.numpy())
+    except (TypeError, RuntimeError):
+        raise TypeError(
+            f"{name} is a tensor of {tensor.dtype} and {tensor.layout}, expected a dense one of a dtype that NumPy has"
+        ) from None
 
 
 def per_row(
-    name: str, value: Any, batch_shape: tuple[int, ...], dtype: type, accepted: Check, expected: str
-) -> npt.NDArray[Any]:
-    """Return a parameter as a vector: one entry for a scalar, else one a row of the batch.
+    name: str, value: Any, batch_shape: tuple[int, ...] | None, dtype: type, accepted: Check, expected: str
+) -> Array:
+    """Return a parameter as a vector: one entry for a scalar, else one a row of the batch (None: of any batch).
 
-    `accepted` takes the array and returns which entries are fine.
+    `accepted` takes the array and returns which entries are fine. Integers above the dtype are its largest.
     """
-    array = np.asarray(value)
-    if array.dtype.kind not in ("iu" if dtype in (np.int64, np.uint64) else "iuf"):
-        raise TypeError(f"{name} is {described(value)} ({array.dtype}), expected {expected}")
+    array = _numbers(as_array(name, value), value, dtype)
+    if array is None:
+        raise TypeError(f"{name} is {described(value)} ({as_array(name, value).dtype}), expected {expected}")
+    fine = np.asarray(accepted(array), np.bool_)
+    if not fine.all():
+        place = tuple(np.argwhere(~fine)[0])
+        index = f"[{', '.join(map(str, place))}]" if array.ndim else ""
+        raise ValueError(f"{name}{index} is {array[place]}, expected {expected}")
     try:
-        array = np.broadcast_to(array, batch_shape) if array.ndim else array
+        array = np.broadcast_to(array, batch_shape) if array.ndim and batch_shape is not None else array
     except ValueError:
         raise ValueError(
             f"{name} has shape {array.shape}, expected a scalar or a shape that broadcasts to the batch {batch_shape}"
         ) from None
-    fine = accepted(array)
-    if not np.all(fine):
-        place = np.argwhere(~np.asarray(fine))[0]
-        index = f"[{', '.join(map(str, place))}]" if array.ndim else ""
-        raise ValueError(f"{name}{index} is {array[tuple(place)]}, expected {expected}")
+    if array.dtype in (np.object_, np.uint64):
+        array = np.minimum(array, np.iinfo(dtype).max)
     return np.ascontiguousarray(array, dtype=dtype).reshape(-1)
 
 
-def temperature_per_row(value: Any, batch_shape: tuple[int, ...] = ()) -> FloatArray:
+def _numbers(array: Array, value: Any, dtype: type) -> Array | None:
+    """Return the numbers of `array`, made from `value`, or None if they are of another kind than `dtype`.
+
+    Integers that NumPy has no dtype for stay what they are, in an array of objects.
+    """
+    kind = array.dtype.kind
+    if dtype is np.float64:
+        real = kind == "V" and "float" in array.dtype.name  # small floats of ml_dtypes
+        real = real or (kind == "O" and all(isinstance(x, Real) and not isinstance(x, bool) for x in array.flat))
+        try:
+            return array.astype(np.float64) if real or kind in "iuf" else None
+        except OverflowError:
+            return None
+    if kind in "iu":
+        return array
+    if kind in "fO":  # NumPy reads [2**63, 1] as floats
+        integers = np.array(value if isinstance(value, Sequence) else array, np.object_)
+        if all(isinstance(x, (int, np.integer)) and not isinstance(x, bool) for x in integers.flat):
+            return integers
+    return None
+
+
+def temperature_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check temperatures: numbers >= 0, inf allowed."""
     if type(value) is float and value >= 0.0:
         return np.array([value])
     return per_row("temperature", value, batch_shape, np.float64, lambda t: t >= 0, "a number >= 0")
 
 
-def fraction_per_row(name: str, value: Any, batch_shape: tuple[int, ...] = ()) -> FloatArray:
+def fraction_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check top_p or min_p: numbers in [0, 1]."""
     if type(value) is float and 0.0 <= value <= 1.0:
         return np.array([value])
     return per_row(name, value, batch_shape, np.float64, lambda p: (p >= 0) & (p <= 1), "a number in [0, 1]")
 
 
-def top_k_per_row(value: Any, batch_shape: tuple[int, ...] = ()) -> npt.NDArray[np.int64]:
+def top_k_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> npt.NDArray[np.int64]:
     """Check top_k: integers >= 0, where 0 is off."""
     if type(value) is int and 0 <= value < 2**63:
         return np.array([value])
     return per_row("top_k", value, batch_shape, np.int64, lambda k: k >= 0, "an integer >= 0 (0 is off)")
 
 
-def word_per_row(name: str, value: Any, batch_shape: tuple[int, ...] = ()) -> npt.NDArray[np.uint64]:
+def word_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()) -> npt.NDArray[np.uint64]:
     """Check a seed or a step: integers in [0, 2**64)."""
     expected = "an integer in [0, 2**64)"
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value < 2**64:
             raise ValueError(f"{name} is {value}, expected {expected}")
         return np.array([value], dtype=np.uint64)
-    return per_row(name, value, batch_shape, np.uint64, lambda word: word >= 0, expected)
+    return per_row(name, value, batch_shape, np.uint64, lambda word: (word >= 0) & (word < 2**64), expected)
 
 
 def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
@@ -83,9 +147,10 @@ def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Check an argument that takes one of a few words."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, allowed))}")
-    return str(value)
+    if not isinstance(value, str) or value not in allowed:
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{name} is {described(value)}, expected one of {', '.join(map(repr, allowed))}")
+    return value
 
 
 def key_of(rng: Any, seed: Any) -> int | None:
@@ -93,14 +158,21 @@ def key_of(rng: Any, seed: Any) -> int | None:
 
     Raises
     ------
-    ValueError
-        If both are given.
+    TypeError, ValueError
+        If both are given, or NumPy makes no generator of `rng`.
     """
-    if seed is None:
-        return int(np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64))
-    if rng is not None:
-        raise ValueError("rng and seed are both given, expected one: rng draws a key, seed is one")
-    return None
+    if seed is not None:
+        if rng is not None:
+            raise ValueError("rng and seed are both given, expected one: rng draws a key, seed is one")
+        return None
+    expected = "None, an integer >= 0 or a numpy Generator"
+    if isinstance(rng, (bool, np.bool_)):
+        raise TypeError(f"rng is {rng}, expected {expected}")
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng is {described(rng)}, expected {expected}") from None
+    return int(generator.integers(0, 2**64, dtype=np.uint64))
 
 
 def described(value: Any) -> str:

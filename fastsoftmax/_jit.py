@@ -147,8 +147,19 @@ def _write_atomically(path: Path, content: bytes) -> None:
 @cache
 def _warn_uncached() -> None:
     places = " or ".join(str(directory) for directory in cache_directories())
+    chosen = "NUMBA_CACHE_DIR" in os.environ
+    remedy = "NUMBA_CACHE_DIR is not writable" if chosen else "set NUMBA_CACHE_DIR to a place that is writable"
     warnings.warn(
-        f"fastsoftmax cannot write to {places} and compiles anew in every process: set NUMBA_CACHE_DIR",
+        f"fastsoftmax cannot write to {places} and compiles anew in every process: {remedy}",
         RuntimeWarning,
-        stacklevel=2,
+        stacklevel=_callers_level(),
     )
+
+
+def _callers_level() -> int:
+    """Return the `stacklevel`, seen from the caller, of the first frame outside of this package and numba."""
+    inside = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, numba.__file__))
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -7,9 +7,12 @@ calling thread. Pieces are small enough that Ctrl-C is answered within tens of m
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import suppress
+from functools import lru_cache
+
+from fastsoftmax import _checks
 
 SMALL = 2**17  # elements (about 50 us of softmax) below which another thread costs more than it brings
 PIECE = 2**22  # elements between two looks at signals and progress
@@ -34,13 +37,13 @@ def set_num_threads(n: int, /) -> None:
 
     Raises
     ------
+    TypeError
+        If `n` is not an integer.
     ValueError
-        If `n` is not a positive integer.
+        If it is below 1.
     """
     global _num_threads
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"n is {n!r}, expected an integer >= 1")
-    _num_threads = n
+    _num_threads = _checks.integer("n", n, 1)
 
 
 def run(
@@ -60,50 +63,72 @@ def run(
         return
     threads = max(1, min(get_num_threads(), count, count * cost // SMALL))
     size = max(1, min(-(-count // threads), PIECE // cost))
-    pieces = _Pieces(count, size)
-
-    def work() -> None:
-        try:
-            for start, stop in pieces:
-                function(start, stop)
-                if progress is not None:
-                    progress(stop - start)
-        except BaseException:
-            pieces.stop()
-            raise
-
-    helpers = [_pool(get_num_threads()).submit(work) for _ in range(threads - 1)]
+    pieces = _Pieces(function, progress, count, size)
     try:
-        work()
-    finally:
-        errors = [helper.exception() for helper in helpers if not helper.cancel()]
-    for error in errors:
-        if error is not None:
-            raise error
+        with suppress(RuntimeError):  # no more threads can be had, or Python is shutting down: fewer do it all
+            submit = _pool(get_num_threads()).submit
+            for _ in range(threads - 1):
+                submit(pieces.help)
+        pieces.work()
+    finally:  # after an interrupt too, nobody writes any more
+        pieces.join()
+    if pieces.error is not None:
+        raise pieces.error
 
 
 class _Pieces:
-    """The pieces of range(count), each handed to one thread."""
+    """The pieces of range(count), each done by one thread.
 
-    def __init__(self, count: int, size: int) -> None:
+    The helpers at work are counted here: a future does not tell of one whose submission failed half-way.
+    """
+
+    def __init__(
+        self, function: Callable[[int, int], None], progress: Callable[[int], object] | None, count: int, size: int
+    ) -> None:
+        self._function, self._progress, self._count, self._size = function, progress, count, size
         self._starts = iter(range(0, count, size))
-        self._count, self._size = count, size
-        self._lock = threading.Lock()
+        self._helpers = 0
+        self._changed = threading.Condition()
+        self.error: BaseException | None = None
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def work(self) -> None:
+        """Do pieces until there are no more."""
         while True:
-            with self._lock:
+            with self._changed:
                 start = next(self._starts, None)
             if start is None:
                 return
-            yield start, min(start + self._size, self._count)
+            stop = min(start + self._size, self._count)
+            self._function(start, stop)
+            if self._progress is not None:
+                self._progress(stop - start)
 
-    def stop(self) -> None:
-        with self._lock:
+    def help(self) -> None:
+        """Work on a thread of the pool; an error stops all."""
+        with self._changed:
+            self._helpers += 1
+        try:
+            self.work()
+        except BaseException as error:
+            self._stop()
+            self.error = error
+        finally:
+            with self._changed:
+                self._helpers -= 1
+                self._changed.notify_all()
+
+    def join(self) -> None:
+        """Hand out no more pieces, and wait for those that helpers are at."""
+        self._stop()
+        with self._changed:
+            self._changed.wait_for(lambda: self._helpers == 0)
+
+    def _stop(self) -> None:
+        with self._changed:
             self._starts = iter(range(0))
 
 
-@cache
+@lru_cache(maxsize=1)  # an executor that is forgotten ends its threads
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="fastsoftmax")
 

@@ -14,6 +14,9 @@ from fastsoftmax.kernels import sampling as kernels
 from fastsoftmax.kernels.select import GROUP
 from fastsoftmax.kernels.weights import BLOCK
 
+_DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
+_DRAWS = 2**18  # draws of a row between two looks at signals
+
 
 @dataclass(frozen=True)
 class SamplingParams:
@@ -46,11 +49,10 @@ class SamplingParams:
 
     def __post_init__(self) -> None:
         for name, check in _PARAMETER_CHECKS.items():
-            value = getattr(self, name)
-            check(value, np.shape(value))
+            check(getattr(self, name), None)
 
 
-_PARAMETER_CHECKS: dict[str, Callable[[Any, tuple[int, ...]], Array]] = {
+_PARAMETER_CHECKS: dict[str, Callable[[Any, tuple[int, ...] | None], Array]] = {
     "temperature": _checks.temperature_per_row,
     "top_k": _checks.top_k_per_row,
     "top_p": lambda value, shape: _checks.fraction_per_row("top_p", value, shape),
@@ -108,7 +110,8 @@ def sample(
     -----
     A draw is the inverse of the cumulative distribution, in index order, at
     ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
-    out for any number of threads and on any CPU. O(V) time a row without sorting, O(V) memory a thread.
+    out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting, and the call O(V)
+    memory a thread beside its result of n numbers a row.
     Sources: Holtzman et al., "The curious case of neural text degeneration" (2020) for top-p; Nguyen et al., "Turning
     up the heat: min-p sampling" (2024); Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 
@@ -150,6 +153,10 @@ def probabilities(
     TypeError, ValueError
         As in `sample`, before anything is written.
 
+    Notes
+    -----
+    O(V) time a row without sorting, O(V) memory a thread; with `out`, a copy of the result too.
+
     Examples
     --------
     >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
@@ -162,20 +169,20 @@ def probabilities(
     rows = _arrays.read_rows(numbers.carrier, (len(shape) - 1,))
     number = _arrays.compute_type(numbers, target)(0)
     status = np.zeros(len(rows), np.int8)
-    if out is not None:
-        _over_rows(lambda part, _: kernels.find_invalid(rows[part], number, status[part]), rows.shape, ())
-        _check_status(status, rows, number, shape)
-    out_rows = np.empty(rows.shape, target.carrier.dtype)
+    # into an array of the user's only when all rows are known to be fine
+    out_rows = target.carrier.reshape(rows.shape) if out is None else np.empty(rows.shape, target.carrier.dtype)
     workspaces = _Workspaces()
 
-    def kernel(part: slice, some: Any) -> None:
+    def piece(start: int, stop: int) -> None:
+        part = slice(start, stop)
         workspace = workspaces.take(shape[-1], number.dtype)
-        kernels.probabilities(rows[part], some, number, workspace, out_rows[part], status[part])
+        kernels.probabilities(rows[part], _of(parameters, part), number, workspace, out_rows[part], status[part])
         workspaces.give_back(workspace)
 
-    _over_rows(kernel, rows.shape, parameters)
+    _threads.run(piece, *rows.shape)
     _check_status(status, rows, number, shape)
-    _arrays.from_rows(out_rows, target.carrier, (len(shape) - 1,))
+    if out is not None:
+        _arrays.from_rows(out_rows, target.carrier, (len(shape) - 1,))
     return result
 
 
@@ -186,16 +193,29 @@ class Sampler:
     ----------
     params : SamplingParams, optional
         Or give its fields by name.
-    rng, seed
-        As in `sample`; the key is drawn from `rng` once, here.
-    **params
+    rng : None, int or numpy.random.Generator, optional
+        As in `sample`; the key is drawn from it once, here.
+    seed : int or array_like of int, optional
+        As in `sample`.
+    **fields
         Fields of `SamplingParams`; they replace those of `params`.
 
     Attributes
     ----------
     params : SamplingParams
+        How logits become a distribution.
     step : int
         The step of the next call. Setting it goes back or ahead.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a parameter or a seed outside its range, or `rng` and `seed` together.
+
+    Notes
+    -----
+    Any number of threads may call one sampler: each call has a step of its own. A copy, also a pickled one, draws what
+    the sampler itself would draw next.
 
     Examples
     --------
@@ -207,12 +227,22 @@ class Sampler:
     def __init__(
         self, params: SamplingParams | None = None, /, *, rng: Any = None, seed: Any = None, **fields: Any
     ) -> None:
-        self.params = replace(params or SamplingParams(), **fields)
+        if params is not None and not isinstance(params, SamplingParams):
+            raise TypeError(f"params is {_checks.described(params)}, expected a SamplingParams")
+        self.params = replace(SamplingParams() if params is None else params, **fields)
         self.step = 0
         self._key = _checks.key_of(rng, seed)
+        if seed is not None:
+            _checks.word_per_row("seed", seed, None)
         self._seed = seed
         self._lock = threading.Lock()
         self._workspaces = _Workspaces()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("params", "step", "_key", "_seed")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock(), _workspaces=_Workspaces())
 
     def __call__(self, logits: Any, /, *, n: int | None = None, out: npt.NDArray[np.int64] | None = None) -> Any:
         """Draw tokens from logits, as `sample` does at the sampler's step, and take a step.
@@ -225,12 +255,24 @@ class Sampler:
         Returns
         -------
         int64 or ndarray of int64, shape (...) or (..., n)
+            Tokens in [0, V).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `sample`. The step is then given back, unless another thread has taken a later one meanwhile.
         """
         with self._lock:
             step = self.step
-            self.step += 1
+            self.step = step + 1
         fields = {name: getattr(self.params, name) for name in _PARAMETER_CHECKS}
-        return _sample(logits, fields, n, self._key, self._seed, step, out, self._workspaces)
+        try:
+            return _sample(logits, fields, n, self._key, self._seed, step, out, self._workspaces)
+        except BaseException:
+            with self._lock:
+                if self.step == step + 1:
+                    self.step = step
+            raise
 
 
 class _Workspaces:
@@ -284,17 +326,27 @@ def _sample(
     tokens = np.empty((len(rows), draws), np.int64)
     status = np.zeros(len(rows), np.int8)
     stride = 0 if key is None else 1
+    span = max(_DRAWS, shape[-1])  # so many that going over the row again costs little
+    spans = max(1, -(-draws // span))
 
-    def kernel(part: slice, some: Any) -> None:
+    def draw(first_row: int, last_row: int, first: int) -> None:
+        part = slice(first_row, last_row)
         workspace = workspaces.take(shape[-1], number.dtype)
-        first = stride * part.start
-        seeds, steps, *parameters = some
-        kernels.sample(
-            rows[part], tuple(parameters), seeds, steps, first, stride, number, workspace, tokens[part], status[part]
-        )
+        some, (key, step) = _of(parameters, part), _of((seeds, steps), part)
+        drawn = tokens[part, first : first + span]
+        stream = stride * first_row
+        kernels.sample(rows[part], some, key, step, stream, stride, first, number, workspace, drawn, status[part])
         workspaces.give_back(workspace)
 
-    _over_rows(kernel, rows.shape, (seeds, steps, *parameters))
+    def piece(start: int, stop: int) -> None:
+        if spans == 1:
+            draw(start, stop, 0)
+            return
+        for item in range(start, stop):
+            row, place = divmod(item, spans)
+            draw(row, row + 1, place * span)
+
+    _threads.run(piece, len(rows) * spans, shape[-1] + _DRAW_COST * min(draws, span))
     _check_status(status, rows, number, shape)
     if out is None:
         return tokens.reshape(result_shape)[()]
@@ -316,14 +368,9 @@ def _per_row(params: dict[str, Any], batch: tuple[int, ...]) -> tuple[Array, ...
     return tuple(check(params[name], batch) for name, check in _PARAMETER_CHECKS.items())
 
 
-def _over_rows(kernel: Callable[[slice, Any], None], shape: tuple[int, ...], vectors: tuple[Array, ...]) -> None:
-    """Call kernel(rows, their entries of the vectors) on the pieces of a batch."""
-
-    def piece(start: int, stop: int) -> None:
-        part = slice(start, stop)
-        kernel(part, tuple(vector if vector.size == 1 else vector[part] for vector in vectors))
-
-    _threads.run(piece, shape[0], shape[1])
+def _of(vectors: tuple[Array, ...], part: slice) -> Any:
+    """Return what the vectors have for a part of the rows; one entry is for all rows."""
+    return tuple(vector if vector.size == 1 else vector[part] for vector in vectors)
 
 
 def _check_status(status: npt.NDArray[np.int8], rows: Array, number: Any, shape: tuple[int, ...]) -> None:

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 import fastsoftmax
 import reference
+from fastsoftmax._jit import jit
+from fastsoftmax.kernels.sampling import block_sums, draw_from_row
+from fastsoftmax.kernels.weights import BLOCK, scale_of
 from reference.__main__ import PRECISION, Parameters, check_masses, check_tokens, ulps
 from tests.cases import DTYPES, FRACTIONS, TEMPERATURES, TOP_KS, floats, rows
 
@@ -112,3 +115,70 @@ def test_a_large_batch() -> None:
         assert ulps(reference.softmax(logits), floats(softmaxes[i]), precision) <= precision.ulps
         different, _ = check_tokens(tuple(logits), Parameters(0.8, 50, 0.9, 0.02), i, tokens[i].tolist(), precision)
         assert different == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [0.6931480765342712] * 4 + [-4.301992703403812e-06, -0.5217084288597107],
+        [0.6931670308113098] * 16 + [-5.545162677764893, -1.3791844844818115],
+        [0.6931470036506653] * 30 + [-20.0, -40.0],
+    ],
+)
+def test_rounding_of_tied_maxima_does_not_add_up(row: list[float]) -> None:
+    """Ties whose power of two is just above 1 are all rounded alike: the sum must not inherit it."""
+    logits = np.float32(row)
+    assert ulps(reference.softmax(floats(logits)), floats(fastsoftmax.softmax(logits)), PRECISION["float32"]) <= 2
+
+
+def test_the_smallest_normal_result_is_not_flushed() -> None:
+    row = np.float32([-0.5397111177444458] * 5 + [-76.61383819580078])
+    assert fastsoftmax.softmax(row, temperature=0.8873987456967166)[-1] == np.finfo(np.float32).tiny
+
+
+def test_a_row_of_one_is_certain() -> None:
+    for dtype in DTYPES:
+        column = np.random.default_rng(0).standard_normal((5000, 1)).astype(dtype) * 10
+        assert (fastsoftmax.softmax(column) == 1).all()
+
+
+def test_min_p_of_large_float64_logits() -> None:
+    """The maximum less T log(1 / p) has no room for the digits that decide."""
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        largest = 10.0 ** rng.uniform(2, 6)
+        min_p = float(rng.uniform(0.1, 0.99))
+        row = np.array([largest, largest + np.log(min_p) + rng.choice([-1, 1]) * 1e-9])
+        row[1] = np.nextafter(row[1], rng.choice([-np.inf, np.inf]))
+        computed = floats(fastsoftmax.probabilities(row, min_p=min_p))
+        error, _ = check_masses(tuple(floats(row)), Parameters(1.0, 0, 1.0, min_p), computed, PRECISION["float64"])
+        assert error <= 1e-12 + 2.0**-53
+
+
+@pytest.mark.parametrize(("size", "kept"), [(128256, 117677), (2048, 1024), (2_000_000, 1_234_567)])
+def test_top_p_of_long_flat_rows(size: int, kept: int) -> None:
+    """Equal masses are counted, not added up: a hundred thousand roundings would move the cut."""
+    row = np.full(size, -0.9669447289429418)
+    for slack, expected in [(1 - 2e-12, kept), (1 + 2e-12, kept + 1)]:
+        masses = fastsoftmax.probabilities(row, top_p=kept / size * slack)
+        assert np.count_nonzero(masses) == expected
+
+
+@jit
+def _draw_from_row(logits: np.ndarray, share: float, workspace: tuple[np.ndarray, ...]) -> int:
+    scale = scale_of(1.0, logits[0])
+    total = block_sums(logits, logits.max(), scale, workspace[1], None)
+    return draw_from_row(logits, scale, logits.max(), share * total, False, workspace)
+
+
+def test_no_masked_token_at_any_u() -> None:
+    """Blocks whose tokens are too light to move a running sum of the whole row, beside masked ones."""
+    logits = np.zeros(3 * BLOCK)
+    logits[BLOCK:] = -30.0
+    logits[BLOCK] = logits[2 * BLOCK - 1] = -np.inf
+    logits[2 * BLOCK :] = -np.inf
+    size = logits.size
+    workspace = (np.empty(12), np.empty(3), np.empty(size, np.int32), *(np.empty(size) for _ in range(3)))
+    for k in range(3000):
+        token = _draw_from_row(logits, 1 - k * 2.0**-53, workspace)
+        assert logits[token] > -np.inf

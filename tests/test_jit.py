@@ -48,6 +48,8 @@ def test_a_place_that_cannot_be_written_gives_one_warning(tmp_path: Path) -> Non
     result = python(SOFTMAX + "; fastsoftmax.log_softmax([1.0])", blocked)
     assert "[0.268941421" in result.stdout
     assert result.stderr.count("fastsoftmax cannot write to") == 1
+    assert "NUMBA_CACHE_DIR is not writable" in result.stderr
+    assert "<string>:" in result.stderr  # the user's own line
 
 
 def test_a_changed_helper_is_seen(tmp_path: Path) -> None:

@@ -171,7 +171,6 @@ def test_ways_to_give_sequences():
         read_only,
         [np.array(sequence) for sequence in lists],
         [range(1, 4), range(4, 7)],
-        [bytes([1, 2, 3]), bytes([4, 5, 6])],
         [[np.int64(1), 2, np.uint8(3)], lists[1]],
     ):
         assert_same(MarkovChain(2).fit(given_), expected)
@@ -514,6 +513,8 @@ def test_walks_object():
     assert walks.ids.dtype == walks.lengths.dtype == np.int64
     assert [walks[i] for i in range(3)] == list(walks)
     assert walks[-1] == walks[2]
+    assert walks[::-2] == [walks[2], walks[0]]
+    assert isinstance(walks.vocabulary, tuple)  # the chain's own, which nobody can change
     assert "sat" not in repr(walks)
     with pytest.raises(IndexError):
         walks[3]
@@ -771,10 +772,23 @@ def test_counts_that_would_not_be_exact():
 
 
 def test_the_table_is_read_only():
-    table = MarkovChain().fit(CATS).transitions
-    for name in ARRAYS:
-        with pytest.raises(ValueError, match="read-only"):
-            getattr(table, name)[...] = 0
+    chain = MarkovChain().fit(CATS)
+    for table in (chain.transitions, pickle.loads(pickle.dumps(chain)).transitions, copy.deepcopy(chain.transitions)):
+        for name in ARRAYS:
+            with pytest.raises(ValueError, match="read-only"):
+                getattr(table, name)[...] = 0
+
+
+def test_bytes_are_no_sequence():
+    with pytest.raises(TypeError, match=r"sequences\[0\] is a bytes \(b'abc'\), expected a sequence of tokens"):
+        MarkovChain().fit([b"abc"])
+    with pytest.raises(TypeError, match="sequences is a bytes, expected an iterable of sequences"):
+        MarkovChain().fit(b"abc")
+
+
+def test_on_dead_end_of_another_type():
+    with pytest.raises(TypeError, match=r"on_dead_end is array.*, expected one of 'stop'"):
+        MarkovChain().fit(CATS).walk(on_dead_end=np.array(["stop", "raise"]))
 
 
 # --- threads, processes, progress ------------------------------------------------------------------

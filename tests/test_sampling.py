@@ -1,6 +1,8 @@
 """sample, probabilities, Sampler: cut-offs and ties, draws, seeds, errors."""
 
+import copy
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -96,7 +98,7 @@ def test_tail_mass() -> None:
 @jit
 def _draw(masses: np.ndarray, u: float) -> int:
     sums = np.empty(masses.size)
-    total = running_sums(masses, masses.size, 0.0, sums)
+    total = running_sums(masses, masses.size, sums)
     return draw(sums, 0, masses.size, u * total)
 
 
@@ -217,6 +219,64 @@ def test_sampler_counts_its_steps() -> None:
     assert shared(BATCH[:, :7]).shape == (6,)  # another vocabulary
 
 
+def test_a_call_that_fails_takes_no_step() -> None:
+    sampler = Sampler(seed=3)
+    with pytest.raises(ValueError, match="NaN"):
+        sampler([NAN, 1.0])
+    assert sampler.step == 0
+
+
+def test_copies_of_a_sampler_go_on_alike() -> None:
+    sampler = Sampler(rng=3, top_k=4)
+    sampler(BATCH)
+    copies = pickle.loads(pickle.dumps(sampler)), copy.deepcopy(sampler)
+    following = sampler(BATCH).tolist()
+    assert [other(BATCH).tolist() for other in copies] == [following] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (({"top_k": 2},), TypeError, r"params is {'top_k': 2}, expected a SamplingParams"),
+        (({},), TypeError, "params is {}, expected a SamplingParams"),
+        ((0,), TypeError, "params is 0, expected a SamplingParams"),
+    ],
+)
+def test_sampler_params(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Sampler(*arguments)
+
+
+def test_sampler_checks_its_key() -> None:
+    with pytest.raises(ValueError, match="seed is -1, expected an integer"):
+        Sampler(seed=-1)
+    with pytest.raises(ValueError, match="rng and seed are both given"):
+        Sampler(rng=1, seed=1)
+
+
+def test_integers_that_numpy_makes_floats_of() -> None:
+    seeds = [2**63, 1, 2, 3, 2**64 - 1, 0]
+    expected = sample(BATCH, seed=np.array(seeds, np.uint64)).tolist()
+    assert sample(BATCH, seed=seeds).tolist() == expected
+    assert sample(BATCH, seed=1, step=seeds).tolist() == sample(BATCH, seed=1, step=np.array(seeds, np.uint64)).tolist()
+    for large in (10**20, [10**20] * 6, np.uint64(2**64 - 1)):
+        assert sample(BATCH, seed=1, top_k=large).tolist() == sample(BATCH, seed=1).tolist()
+
+
+def test_very_many_draws_are_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ({"seed": [1, 2, 3, 4, 5, 6]}, {"rng": 7, "top_k": 9}):
+        whole = sample(BATCH, n=5000, **words)
+        with monkeypatch.context() as patch:
+            patch.setattr(fastsoftmax.sampling, "_DRAWS", 1)
+            np.testing.assert_array_equal(sample(BATCH, n=5000, **words), whole)
+
+
+def test_generators_are_what_numpy_takes() -> None:
+    first = sample(BATCH, rng=5).tolist()
+    assert sample(BATCH, rng=np.random.SeedSequence(5)).tolist() == first
+    assert sample(BATCH, rng=np.random.PCG64(5)).tolist() == first
+
+
 def test_sampling_params_are_checked() -> None:
     with pytest.raises(ValueError, match=r"top_p is 1.5, expected a number in \[0, 1\]"):
         SamplingParams(top_p=1.5)
@@ -245,6 +305,13 @@ def test_sampling_params_are_checked() -> None:
         ({"seed": 0.5}, TypeError, r"seed is 0.5 \(float64\), expected an integer in"),
         ({"seed": [1, 2]}, ValueError, r"seed has shape \(2,\), expected a scalar or a shape"),
         ({"seed": [1, 2, 3, 4, 5, -6]}, ValueError, r"seed\[5\] is -6, expected an integer in"),
+        ({"seed": [1, [2]]}, ValueError, "seed is ragged, expected rows of one length"),
+        ({"seed": [2**63, 1.5, 1, 1, 1, 1]}, TypeError, "seed is .*, expected an integer in"),
+        ({"seed": [2**64, 1, 1, 1, 1, 1]}, ValueError, r"seed\[0\] is 18446744073709551616, expected an integer in"),
+        ({"rng": "a"}, TypeError, "rng is 'a', expected None, an integer >= 0 or a numpy Generator"),
+        ({"rng": 1.5}, TypeError, "rng is 1.5, expected None, an integer >= 0"),
+        ({"rng": -1}, ValueError, "rng is -1, expected None, an integer >= 0"),
+        ({"rng": True}, TypeError, "rng is True, expected None, an integer >= 0"),
         ({"step": -3}, ValueError, r"step is -3, expected an integer in"),
         ({"seed": 1, "rng": 2}, ValueError, "rng and seed are both given, expected one"),
         ({"out": np.empty(5, np.int64)}, ValueError, r"out has shape \(5,\), expected \(6,\)"),

@@ -156,6 +156,11 @@ def test_in_place_and_overlapping_out(function: Callable[..., Any], axis: int) -
     memory = np.zeros((4, 4, 5), np.float32)
     memory[:3] = BATCH
     np.testing.assert_array_equal(function(memory[:3], axis=axis, out=memory[1:]), expected)
+    narrow = np.zeros((2, *BATCH.shape), np.float32)  # logits and wider results begin at one address
+    narrow[0] = BATCH
+    wide = narrow.reshape(-1).view(np.float64).reshape(BATCH.shape)
+    exact = function(BATCH, axis=axis, dtype=np.float64)
+    np.testing.assert_array_equal(function(narrow[0], axis=axis, out=wide), exact)
 
 
 def test_views_are_read_where_they_are() -> None:
@@ -197,6 +202,39 @@ def test_torch_tensors(threads: int) -> None:
         fastsoftmax.softmax(torch.empty(3, device="meta"))
 
 
+def test_torch_tensors_that_numpy_has_no_words_for() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    for temperature in (torch.tensor(2.0, requires_grad=True), torch.tensor(2.0, dtype=torch.bfloat16)):
+        np.testing.assert_array_equal(
+            fastsoftmax.softmax(BATCH, temperature=temperature), fastsoftmax.softmax(BATCH, temperature=2.0)
+        )
+    for bad in (torch.eye(3).to_sparse(), torch.zeros(3, dtype=torch.float8_e4m3fn)):
+        with pytest.raises(TypeError, match=r"logits is a tensor of torch\.float.*, expected a dense one of a dtype"):
+            fastsoftmax.softmax(bad)
+    with pytest.raises(TypeError, match=r"logits is .*, expected an array of numbers"):
+        fastsoftmax.softmax([torch.zeros(2, requires_grad=True)] * 2)
+    with pytest.raises(TypeError, match=r"dtype is torch\.float32, expected float16"):
+        fastsoftmax.softmax(BATCH, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("temperature", [ml_dtypes.bfloat16(2), ml_dtypes.float8_e5m2(2), np.float16(2), 2])
+def test_numbers_of_any_dtype(temperature: Any) -> None:
+    np.testing.assert_array_equal(
+        fastsoftmax.softmax(BATCH, temperature=temperature), fastsoftmax.softmax(BATCH, temperature=2.0)
+    )
+
+
+def test_large_python_integers_are_numbers() -> None:
+    np.testing.assert_array_equal(
+        fastsoftmax.softmax(BATCH, temperature=10**20), fastsoftmax.softmax(BATCH, temperature=1e20)
+    )
+
+
+def test_parameters_of_an_empty_batch_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"temperature\[0\] is -1.0, expected a number >= 0"):
+        fastsoftmax.softmax(np.zeros((0, 3)), temperature=[-1.0])
+
+
 class OnlyDlpack:
     """An array that speaks nothing but DLPack."""
 
@@ -221,10 +259,14 @@ def test_dlpack() -> None:
     [
         ({"temperature": -0.5}, ValueError, "temperature is -0.5, expected a number >= 0"),
         ({"temperature": NAN}, ValueError, "temperature is nan, expected a number >= 0"),
-        ({"temperature": [1.0, 1.0, -2.0, 1.0]}, ValueError, r"temperature\[0, 2\] is -2.0, expected a number >= 0"),
+        ({"temperature": [1.0, 1.0, -2.0, 1.0]}, ValueError, r"temperature\[2\] is -2.0, expected a number >= 0"),
         ({"temperature": [1.0, 2.0]}, ValueError, r"temperature has shape \(2,\), expected a scalar or a shape that"),
         ({"temperature": "hot"}, TypeError, "temperature is 'hot' .*, expected a number >= 0"),
         ({"temperature": True}, TypeError, "temperature is True"),
+        ({"temperature": [1.0, [2.0]]}, ValueError, "temperature is ragged, expected rows of one length"),
+        ({"where": [[True], [True, False]]}, ValueError, "where is ragged, expected rows of one length"),
+        ({"axis": True}, TypeError, "axis is True, expected an integer, a tuple of integers or None"),
+        ({"dtype": "foo"}, TypeError, "dtype is 'foo', expected float16, bfloat16, float32 or float64"),
         ({"axis": 3}, ValueError, r"axis is 3, expected an integer in \[-3, 2\]"),
         ({"axis": (0, -3)}, ValueError, r"axis is \(0, -3\), expected no axis twice"),
         ({"axis": 0.5}, TypeError, "axis is 0.5, expected an integer, a tuple of integers or None"),

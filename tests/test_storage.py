@@ -324,3 +324,14 @@ def test_unaligned_arrays_are_copied(path):
     assert all(getattr(loaded.transitions, name).flags.aligned for name in ARRAYS)
     assert isinstance(loaded.transitions, Transitions)
     assert list(loaded.walk(5, seed=1)) == list(GOOD.walk(5, seed=1))
+
+
+def test_a_header_that_nests_too_deep(path):
+    save_file({"tokens": np.zeros(1, np.int32)}, path, {"fastsoftmax": "[" * 200_000})
+    with pytest.raises(ValueError, match="its header is wrong"):
+        MarkovChain.load(path)
+
+
+def test_a_path_is_a_path():
+    with pytest.raises(TypeError, match="path is None, expected a str or a path"):
+        MarkovChain.load(None)

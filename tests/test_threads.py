@@ -2,6 +2,8 @@
 
 import os
 import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -40,12 +42,85 @@ def test_the_first_error_stops_the_rest() -> None:
     assert len(calls) <= fastsoftmax.get_num_threads()
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, True, "2", None])
-def test_set_num_threads_checks(n: object) -> None:
+@pytest.fixture
+def four_threads() -> Iterator[None]:
     before = fastsoftmax.get_num_threads()
-    with pytest.raises(ValueError, match=r"n is .*, expected an integer >= 1"):
+    fastsoftmax.set_num_threads(np.int64(4))  # type: ignore[arg-type]
+    yield
+    fastsoftmax.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("n", "error"),
+    [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError), ("2", TypeError), (None, TypeError)],
+)
+def test_set_num_threads_checks(n: object, error: type[Exception]) -> None:
+    before = fastsoftmax.get_num_threads()
+    with pytest.raises(error, match=r"n is .*, expected an integer >= 1"):
         fastsoftmax.set_num_threads(n)  # type: ignore[arg-type]
     assert fastsoftmax.get_num_threads() == before
+
+
+@pytest.mark.parametrize("started", [0, 1])
+@pytest.mark.usefixtures("four_threads")
+def test_without_new_threads_the_caller_does_the_rest(monkeypatch: pytest.MonkeyPatch, started: int) -> None:
+    pool = _threads._pool(4)
+    submit, calls = pool.submit, iter(range(100))
+
+    def refuse(function: Callable[[], None]) -> None:
+        if next(calls) >= started:
+            raise RuntimeError("can't start new thread")
+        submit(function)
+
+    monkeypatch.setattr(pool, "submit", refuse)
+    done: list[int] = []
+    _threads.run(lambda start, stop: done.extend(range(start, stop)), 100, 10**6)
+    assert sorted(done) == list(range(100))
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_nobody_writes_after_an_interrupt() -> None:
+    caller = threading.get_ident()
+    helping, finished = threading.Event(), threading.Event()
+
+    def work(start: int, stop: int) -> None:
+        if threading.get_ident() == caller:
+            helping.wait(10)
+            raise KeyboardInterrupt
+        helping.set()
+        time.sleep(0.05)
+        finished.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        _threads.run(work, 2, 2**22)
+    assert finished.is_set()
+
+
+def test_an_error_of_a_helper_is_raised() -> None:
+    caller = threading.get_ident()
+    helping = threading.Event()
+
+    def work(start: int, stop: int) -> None:
+        if threading.get_ident() == caller:
+            helping.wait(10)
+        else:
+            helping.set()
+            raise ValueError("of a helper")
+
+    before = fastsoftmax.get_num_threads()
+    fastsoftmax.set_num_threads(2)
+    try:
+        with pytest.raises(ValueError, match="of a helper"):
+            _threads.run(work, 2, 2**22)
+    finally:
+        fastsoftmax.set_num_threads(before)
+
+
+def test_one_pool_is_kept() -> None:
+    first = _threads._pool(2)
+    assert _threads._pool(2) is first
+    _threads._pool(3)
+    assert _threads._pool(2) is not first
 
 
 def test_many_callers_at_once() -> None:

@@ -5,15 +5,23 @@ import numpy as np
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes import FloatRow, Row
 
+PIECE = 512
+
 
 @inline
-def running_sums(masses: Row, count: int, before: float, sums: FloatRow) -> float:
-    """Fill in the float64 running sums of the first `count` masses, from `before` on; return the last one."""
-    total = before
-    for i in range(count):
-        total += np.float64(masses[i])
-        sums[i] = total
-    return total
+def running_sums(masses: Row, count: int, sums: FloatRow) -> float:
+    """Fill in the float64 running sums of the first `count` masses; return the last one.
+
+    Each is a sum within its piece and one of the pieces before it, so that 2**20 equal masses lose less than 2**-43.
+    """
+    before = 0.0
+    for start in range(0, count, PIECE):
+        within = 0.0
+        for i in range(start, min(start + PIECE, count)):
+            within += np.float64(masses[i])
+            sums[i] = before + within
+        before += within
+    return before
 
 
 @inline

@@ -37,12 +37,12 @@ from fastsoftmax.kernels.select import (
     find_cut,
     gather,
     group_maxima,
-    keep_at_least,
+    keep_near,
     keep_prefix,
     key_of,
 )
 from fastsoftmax.kernels.softmax import block_buffers, fill_row, softmax_row
-from fastsoftmax.kernels.weights import BLOCK, Scale, block_maximum, block_weights, scale_of, weight_of
+from fastsoftmax.kernels.weights import BLOCK, Scale, block_weights, scale_of, weight_of
 
 Parameters = tuple[FloatRow, IntRow, FloatRow, FloatRow]  # temperature, top_k, top_p, min_p
 Workspace = tuple[Row, FloatRow, IntRow, Row, Row, FloatRow]
@@ -87,15 +87,10 @@ def first_at(logits: Row, maxima: Row, row_largest: Number) -> int:
 
 
 @inline
-def nucleus_bound(size: int, temperature: float, top_p: float, row_largest: Number, total: float) -> float:
-    """Return a logit that every token of the nucleus reaches, from the row's mass relative to its maximum's.
-
-    All the logits below a bound weigh at most V times its weight. Where that is less than (1 - p) of the mass, none of
-    them is in the nucleus; half of it leaves room for rounding.
-    """
-    if temperature == math.inf:
-        return -math.inf
-    return np.float64(row_largest) + temperature * log(0.5 * (1.0 - top_p) * total / size)
+def below(row_largest: Number, distance: float) -> Number:
+    """Return a logit at or a little below row_largest - distance, for a threshold that may let too much pass."""
+    largest = np.float64(row_largest)
+    return like(row_largest, largest - distance - 2.0**-20 * (abs(largest) + distance))
 
 
 @inline
@@ -112,40 +107,41 @@ def keep(
     """List the tokens that the filters leave, with their weights; return how many. At least one filter is on."""
     maxima, sums, tokens, values, weights, _ = workspace
     limited = top_k > 0 and top_k < logits.size
-    at_least = -math.inf  # min-p as a logit
+    distance = math.inf  # min-p: how far below the largest logit one may be
     if temperature < math.inf and row_largest < math.inf:
-        at_least = np.float64(row_largest) + temperature * log(min_p)
+        distance = -temperature * log(min_p)
     total = 0.0
     if row_largest == math.inf:
         threshold = row_largest
     elif limited:
         threshold = kth_maximum(maxima, top_k, row_largest)
     else:
-        threshold = like(row_largest, at_least)
+        threshold = below(row_largest, distance)
         if top_p < 1.0:
             total = block_sums(logits, row_largest, scale, sums, None)
-            relative = total / np.float64(weight_of(row_largest, scale))
-            bound = nucleus_bound(logits.size, temperature, top_p, row_largest, relative)
-            threshold = max(threshold, like(row_largest, bound))
+            if temperature < math.inf:
+                # All the logits below a bound weigh at most V times its weight. Where that is less than (1 - p) of the
+                # mass, none of them is in the nucleus; half of it leaves room for rounding.
+                share = 0.5 * (1.0 - top_p) * total / weight_of(row_largest, scale)[1] / logits.size
+                threshold = max(threshold, below(row_largest, -temperature * log(share)))
     count = gather(logits, threshold, maxima, tokens, values)
     if limited:
         count = keep_prefix(tokens, values, None, count, np.float64(top_k))
     listed = block_sums(values[:count], row_largest, scale, sums, weights)
     if top_p < 1.0:
         count = keep_prefix(tokens, values, weights, count, top_p * (total if total > 0.0 else listed))
-    if min_p > 0.0:
-        count = keep_at_least(tokens, values, weights, count, at_least)
+    if distance < math.inf:
+        count = keep_near(tokens, values, weights, count, row_largest, distance)
     return count
 
 
 @inline
 def block_running_sums(logits: Row, scale: Scale, row_largest: Number, block: int, workspace: Workspace) -> None:
-    """Fill in the running masses of a block's tokens, from the sum of the blocks before it."""
-    _, sums, _, _, weights, running = workspace
+    """Fill in the running masses of the tokens of a block."""
+    _, _, _, _, weights, running = workspace
     start, stop = block * BLOCK, min((block + 1) * BLOCK, logits.size)
     block_weights(logits, start, stop, row_largest, scale, weights)
-    before = sums[block - 1] if block > 0 else 0.0
-    running_sums(weights[start:stop], stop - start, before, running[start:stop])
+    running_sums(weights[start:stop], stop - start, running[start:stop])
 
 
 @inline
@@ -154,13 +150,14 @@ def draw_from_row(
 ) -> int:
     """Return the first token whose running mass exceeds `target`: its block first, by the running sums of the blocks.
 
-    `ready` says that the running masses of all blocks are filled in already.
+    `ready` says that the running masses in all blocks are filled in already.
     """
     _, sums, _, _, _, running = workspace
     block = draw(sums, 0, sums.size, target)
     if not ready:
         block_running_sums(logits, scale, row_largest, block, workspace)
-    return draw(running, block * BLOCK, min((block + 1) * BLOCK, logits.size), target)
+    before = sums[block - 1] if block > 0 else 0.0
+    return draw(running, block * BLOCK, min((block + 1) * BLOCK, logits.size), target - before)
 
 
 @inline
@@ -198,12 +195,13 @@ def sample(
     steps: WordRow,
     stream: int,
     stride: int,
+    first_draw: int,
     number: Number,
     workspace: Workspace,
     out: IntRows,
     status: IntRow,
 ) -> None:
-    """Write out.shape[1] tokens of each row to `out`; row i draws from stream + stride * i."""
+    """Write out.shape[1] tokens of each row to `out`, from draw first_draw on; row i has stream + stride * i."""
     maxima, sums, tokens, _, weights, running = workspace
     many = out.shape[1] * BLOCK > logits.shape[1]  # to go over the row once is less than a block for each draw
     for row in range(logits.shape[0]):
@@ -220,7 +218,7 @@ def sample(
         kept = 0
         if filtered(row_logits.size, top_k, top_p, min_p):
             kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
-            total = running_sums(weights, kept, 0.0, running)
+            total = running_sums(weights, kept, running)
         else:
             total = block_sums(row_logits, row_largest, scale, sums, None)
             if many:
@@ -228,7 +226,7 @@ def sample(
                     block_running_sums(row_logits, scale, row_largest, block, workspace)
         row_stream = np.uint64(stream + stride * row)
         for j in range(out.shape[1]):
-            target = uniform(at(seeds, row), at(steps, row), np.uint64(j), row_stream) * total
+            target = uniform(at(seeds, row), at(steps, row), np.uint64(first_draw + j), row_stream) * total
             if kept > 0:
                 out[row, j] = tokens[draw(running, 0, kept, target)]
             else:
@@ -258,7 +256,7 @@ def probabilities(
             softmax_row(row_logits, scale, number, weights, buffers, row_out)
             continue
         kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
-        total = running_sums(weights, kept, 0.0, running)
+        total = running_sums(weights, kept, running)
         fill_row(row_out, like(number, 0.0))
         for i in range(kept):
             write(row_out, tokens[i], like(number, weights[i] / total))
@@ -269,13 +267,6 @@ def write(out: Row, index: int, value: Number) -> None:
     """Write one number, rounded to the array's type."""
     start = np.int64(index)
     store_part(out, start, start + 1, splat(value))
-
-
-@jit
-def find_invalid(logits: Rows, number: Number, status: IntRow) -> None:
-    """Write to `status` which rows have no distribution: one read."""
-    for row in range(logits.shape[0]):
-        status[row] = status_of(block_maximum(logits[row], 0, logits.shape[1], number))
 
 
 @jit

@@ -28,6 +28,7 @@ from fastsoftmax.kernels.lanes import (
 )
 from fastsoftmax.kernels.weights import block_maximum
 
+PIECE = 2048
 GROUP = 512  # logits that share one maximum: a threshold skips whole groups
 
 _0, _1, _56, _63, _255 = (np.uint64(n) for n in (0, 1, 56, 63, 255))
@@ -84,6 +85,7 @@ def find_cut(values: Row, weights: Row | None, count: int, target: float) -> tup
     `weights` None is 1 each. Where the whole list does not reach the target, the key is that of the smallest logit.
     """
     mass = np.empty(256, np.float64)
+    piece_mass = np.empty(256, np.float64)
     members = np.empty(256, np.int64)
     list_values: Row = values
     list_weights: Any = weights
@@ -100,10 +102,13 @@ def find_cut(values: Row, weights: Row | None, count: int, target: float) -> tup
             shift -= _1
         mass[:] = 0.0
         members[:] = 0
-        for i in range(count):
-            digit = (key_of(list_values[i]) >> shift) & _255
-            mass[digit] += 1.0 if weights is None else list_weights[i]
-            members[digit] += 1
+        for start in range(0, count, PIECE):  # short sums of their own lose less than one long sum
+            piece_mass[:] = 0.0
+            for i in range(start, min(start + PIECE, count)):
+                digit = (key_of(list_values[i]) >> shift) & _255
+                piece_mass[digit] += 1.0 if weights is None else list_weights[i]
+                members[digit] += 1
+            mass += piece_mass
         chosen = last = 255
         while chosen >= 0:
             if members[chosen] > 0:
@@ -136,13 +141,14 @@ def keep_prefix(tokens: IntRow, values: Row, weights: Row | None, count: int, ta
     """
     target = max(target, _LEAST)
     cut, above = find_cut(values, weights, count, target)
-    kept = 0
+    kept = ties = 0
     for i in range(count):
         key = key_of(values[i])
-        if key < cut or (key == cut and above >= target):
+        weight = 1.0 if weights is None else np.float64(weights[i])
+        if key < cut or (key == cut and above + ties * weight >= target):
             continue
         if key == cut:
-            above += 1.0 if weights is None else weights[i]
+            ties += 1
         tokens[kept] = tokens[i]
         values[kept] = values[i]
         if weights is not None:
@@ -152,11 +158,14 @@ def keep_prefix(tokens: IntRow, values: Row, weights: Row | None, count: int, ta
 
 
 @inline
-def keep_at_least(tokens: IntRow, values: Row, weights: Row, count: int, threshold: float) -> int:
-    """Keep the tokens whose logit is at least the float64 `threshold`; return how many stay."""
+def keep_near(tokens: IntRow, values: Row, weights: Row, count: int, largest: Number, distance: float) -> int:
+    """Keep the tokens whose logit is at most `distance` below `largest`; return how many stay.
+
+    The difference of two logits that are near is exact, where `largest` less `distance` would be rounded.
+    """
     kept = 0
     for i in range(count):
-        if np.float64(values[i]) >= threshold:
+        if np.float64(largest) - np.float64(values[i]) <= distance:
             tokens[kept] = tokens[i]
             values[kept] = values[i]
             weights[kept] = weights[i]

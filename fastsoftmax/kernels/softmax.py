@@ -20,6 +20,7 @@ from fastsoftmax.kernels.lanes import (
     Number,
     Row,
     Rows,
+    Vector,
     element,
     fma,
     larger,
@@ -33,14 +34,11 @@ from fastsoftmax.kernels.lanes import (
 )
 from fastsoftmax.kernels.weights import (
     BLOCK,
-    DOUBLE,
-    SINGLE,
     Scale,
     block_maximum,
     block_weights,
     exponent_between,
     format_of,
-    reference_of,
     scale_of,
     weight_of,
 )
@@ -79,21 +77,6 @@ def row_sum(row_largest: Number, scale: Scale, maxima: Row, sums: FloatRow) -> f
 
 
 @inline
-def rounding_at(row_largest: Number, scale: Scale) -> float:
-    """Return what rounding took from the weight of the row's maximum, the one that can dominate the sum.
-
-    In float64 nothing is returned: 4 ulp leave room for it.
-    """
-    soft, anchor, n = reference_of(row_largest, scale)
-    if format_of(row_largest).top == DOUBLE.top or not soft:
-        return 0.0
-    s, hi, lo = scale
-    u = np.float64(row_largest * s - anchor)
-    weight = exp2(u * hi - np.float64(n), u * lo) * power_of_two(SINGLE.bias)
-    return weight - np.float64(weight_of(row_largest, scale))
-
-
-@inline
 def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: FloatRow) -> float:
     """Return the sum of a row's weights over that of its first maximum, less 1: all digits of a tiny tail."""
     fill = like(row_largest, -math.inf)
@@ -105,7 +88,7 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
     first = start
     while element(logits, first, row_largest) != row_largest:
         first += 1
-    weight = np.float64(weight_of(row_largest, scale))
+    _, weight = weight_of(row_largest, scale)
     tail = row_sum(row_largest, scale, maxima, sums) / weight - 1.0
     if tail < 0.5:  # the subtraction has cost more than a bit
         alone = np.full(BLOCK, fill)
@@ -118,29 +101,36 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
 
 
 @inline
-def scale_block(weights: Row, start: int, stop: int, number: Number, factor: float, exponent: float, out: Row) -> None:
+def scale_block(
+    weights: Row, start: int, stop: int, factor: float, exponent: float, top: Number, exact: Number, out: Row
+) -> None:
     """Write weights[start:stop] * factor * 2**exponent to out[start:stop]; what would be subnormal is 0.
 
     The factor is in two parts, so that it rounds once. No intermediate is subnormal either: one such number in a vector
-    costs as much as fifty vectors.
+    costs as much as fifty vectors. A weight that equals `top`, that of the row's maximum, becomes `exact`.
     """
-    format_ = format_of(number)
+    format_ = format_of(exact)
     wanted = factor * exp2(exponent + format_.unscaled, 0.0)
     if wanted < power_of_two(-format_.unscaled):
         wanted = 0.0  # then all of the block is
-    high = like(number, wanted)
-    a, b = splat(high), splat(like(number, wanted - high))
-    c, zero = splat(like(number, power_of_two(-format_.unscaled))), splat(like(number, 0.0))
-    least = splat(like(number, power_of_two(format_.unscaled + 1 - format_.top) / wanted))
+    high = like(exact, wanted)
+    a, b = splat(high), splat(like(exact, wanted - high))
+    c, zero = splat(like(exact, power_of_two(-format_.unscaled))), splat(like(exact, 0.0))
+    least = (1.0 - 2.0**-20) * power_of_two(format_.unscaled + 1 - format_.top) / wanted  # rounding may lift it
+    bar, tops, exacts = splat(like(exact, least)), splat(top), splat(exact)
     whole = start + (stop - start) // 16 * 16
     for i in range(start, whole, 16):
-        w = load(weights, i, number)
-        w = select(w >= least, w, zero)
-        store(out, i, fma(w, a, w * b) * c)
+        w = load(weights, i, exact)
+        store(out, i, select(w == tops, exacts, scaled(select(w >= bar, w, zero), a, b, c)))
     if whole < stop:
-        w = load_part(weights, whole, stop, like(number, 0.0))
-        w = select(w >= least, w, zero)
-        store_part(out, whole, stop, fma(w, a, w * b) * c)
+        w = load_part(weights, whole, stop, like(exact, 0.0))
+        store_part(out, whole, stop, select(w == tops, exacts, scaled(select(w >= bar, w, zero), a, b, c)))
+
+
+@inline
+def scaled(w: Vector, a: Vector, b: Vector, c: Vector) -> Vector:
+    """Return w (a + b) c, where b is far below a and c a power of two."""
+    return fma(w, a, w * b) * c
 
 
 @inline
@@ -166,13 +156,17 @@ def softmax_row(logits: Row, scale: Scale, number: Number, weights: Row, buffers
     if not row_largest > -math.inf:
         fill_row(out, like(number, math.nan))
         return
-    total = row_sum(row_largest, scale, maxima, sums) + rounding_at(row_largest, scale)
+    total = row_sum(row_largest, scale, maxima, sums)
+    top, top_mass = weight_of(row_largest, scale)
+    exact = like(number, top_mass / total)
     for block in range(maxima.size):
         high, low = exponent_between(maxima[block], row_largest, scale)
         whole = math.floor(high)
         factor = exp2(high - whole, low) / total
         start = block * BLOCK
-        scale_block(weights, start, min(start + BLOCK, size), number, factor, np.float64(whole), out)
+        stop = min(start + BLOCK, size)
+        block_top = top if maxima[block] == row_largest else like(number, math.nan)
+        scale_block(weights, start, stop, factor, np.float64(whole), block_top, exact, out)
 
 
 @jit

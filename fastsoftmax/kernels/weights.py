@@ -23,7 +23,7 @@ from fastsoftmax.kernels.exp import (
     LOG2E_LOW,
     ROUND_DOUBLE,
     ROUND_SINGLE,
-    exp2_fraction,
+    exp2_slope,
     power_of_two,
 )
 from fastsoftmax.kernels.lanes import (
@@ -59,7 +59,7 @@ class Format(NamedTuple):
 
     rounding: float  # x + rounding holds the integer nearest to x in its low bits
     bias: int  # exponent of the weight of a logit at the reference
-    smallest: int  # exponent of the smallest weight that is not flushed to 0
+    smallest: int  # exponent of the smallest weight that is not flushed to 0: in float32 its rounding is still normal
     widest: int  # exponent of s, and of 1 / s, at most
     top: int  # exponent of the largest number
     limit: float  # beyond this exponent, two different logits differ so much that the larger takes all
@@ -67,7 +67,7 @@ class Format(NamedTuple):
     unscaled: int  # results times 2**unscaled are neither subnormal nor too large, and so are their smallest parts
 
 
-SINGLE = Format(ROUND_SINGLE, 64, -125, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100)
+SINGLE = Format(ROUND_SINGLE, 64, -76, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100)
 DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900)
 format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
@@ -148,24 +148,22 @@ def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
 
 
 @inline
-def lane_weights(z: Vector, s: Vector, hi: Vector, lo: Vector, base: Vector, shift: Vector, lowest: Vector) -> Vector:
-    """Return 2**((z s + base)(hi + lo) + k0), where `shift` is ROUND + k0; exactly 0 below `lowest`, and for -inf."""
+def lane_weights(
+    z: Vector, s: Vector, hi: Vector, lo: Vector, base: Vector, shift: Vector, lowest: Vector
+) -> tuple[Vector, Vector, Vector]:
+    """Return w, rest and unit: w + rest * unit = 2**((z s + base)(hi + lo) + k0), where `shift` is ROUND + k0.
+
+    w is that number rounded, `unit` its power of two. All are exactly 0 below `lowest`, and for -inf.
+    """
     u = fma(z, s, base)
     r = fma(u, hi, shift)
     f = fma(u, hi, shift - r)
     f = fma(u, lo, f)
-    return select(r >= lowest, scale_by_bits(exp2_fraction(f), r), like(z, 0.0))
-
-
-@inline
-def weight_of(largest: Number, scale: Scale) -> Number:
-    """Return the weight of the logit at the reference."""
-    format_ = format_of(largest)
-    soft, anchor, n = reference_of(largest, scale)
-    if not soft:
-        return like(largest, power_of_two(format_.bias))
-    shift = like(largest, format_.rounding + format_.bias) - n
-    return lane_weights(largest, *scale, -anchor, shift, like(largest, format_.rounding))
+    inside = r >= lowest
+    slope, one, zero = exp2_slope(f), like(z, 1.0), like(z, 0.0)
+    p = fma(slope, f, one)
+    rest = select(inside, fma(slope, f, one - p), zero)
+    return select(inside, scale_by_bits(p, r), zero), rest, select(inside, scale_by_bits(one, r), zero)
 
 
 @inline
@@ -174,15 +172,36 @@ def lane_ties(z: Vector, largest: Vector, weight: Vector) -> Vector:
     return select(z == largest, weight, like(z, 0.0))
 
 
-@inline
-def add(e: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
-    """Add e to a sum in two parts: `coarse`, which starts at the grid of the `Format`, and what it rounds off.
+def _add_single(w: Vector, rest: Vector, unit: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+    following = coarse + w
+    return following, fine + fma(rest, unit, w - (following - coarse))
 
-    The grid is so large that all sums of a block have its exponent: each addition rounds e to a multiple of one
-    spacing, which is exact from there on, and the rest is known exactly and tiny.
-    """
-    following = coarse + e
-    return following, fine + (e - (following - coarse))
+
+def _add_double(w: Vector, rest: Vector, unit: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+    following = coarse + w
+    return following, fine + (w - (following - coarse))
+
+
+# Add w to a sum in two parts: `coarse`, which starts at the grid of the `Format`, and `fine`, what that rounds off.
+#
+# The grid is so large that all sums of a block have its exponent: each addition rounds w to a multiple of one spacing,
+# which is exact from there on, and the rest is known exactly and tiny. For float32 what rounding took from the weight
+# is added too: 2 ulp leave no room for it in the sum; 4 ulp do.
+add = by_type(_add_single, _add_double)
+
+
+@inline
+def weight_of(largest: Number, scale: Scale) -> tuple[Number, float]:
+    """Return the weight of the logit at the reference as `block_weights` writes it, and as it adds it up."""
+    format_ = format_of(largest)
+    soft, anchor, n = reference_of(largest, scale)
+    if not soft:
+        return like(largest, power_of_two(format_.bias)), power_of_two(format_.bias)
+    shift = like(largest, format_.rounding + format_.bias) - n
+    w, rest, unit = lane_weights(largest, *scale, -anchor, shift, like(largest, format_.rounding))
+    none = like(largest, 0.0)
+    coarse, fine = add(w, rest, unit, none, none)
+    return w, np.float64(coarse) + np.float64(fine)
 
 
 @inline
@@ -208,30 +227,31 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
         shift = splat(like(largest, format_.rounding + format_.bias) - n)
         lowest = splat(like(largest, format_.rounding + format_.smallest))
         for i in range(start, whole, 64):
-            p = lane_weights(load(logits, i, largest), s, hi, lo, base, shift, lowest)
-            q = lane_weights(load(logits, i + 16, largest), s, hi, lo, base, shift, lowest)
-            r = lane_weights(load(logits, i + 32, largest), s, hi, lo, base, shift, lowest)
-            t = lane_weights(load(logits, i + 48, largest), s, hi, lo, base, shift, lowest)
+            p, p_rest, p_unit = lane_weights(load(logits, i, largest), s, hi, lo, base, shift, lowest)
+            q, q_rest, q_unit = lane_weights(load(logits, i + 16, largest), s, hi, lo, base, shift, lowest)
+            r, r_rest, r_unit = lane_weights(load(logits, i + 32, largest), s, hi, lo, base, shift, lowest)
+            t, t_rest, t_unit = lane_weights(load(logits, i + 48, largest), s, hi, lo, base, shift, lowest)
             if weights is not None:
                 store(weights, i, p)
                 store(weights, i + 16, q)
                 store(weights, i + 32, r)
                 store(weights, i + 48, t)
-            coarse, fine = add(p, coarse, fine)
-            coarse, fine = add(q, coarse, fine)
-            coarse, fine = add(r, coarse, fine)
-            coarse, fine = add(t, coarse, fine)
+            coarse, fine = add(p, p_rest, p_unit, coarse, fine)
+            coarse, fine = add(q, q_rest, q_unit, coarse, fine)
+            coarse, fine = add(r, r_rest, r_unit, coarse, fine)
+            coarse, fine = add(t, t_rest, t_unit, coarse, fine)
         for i in range(whole, stop, 16):
-            p = lane_weights(load_part(logits, i, stop, fill), s, hi, lo, base, shift, lowest)
+            p, p_rest, p_unit = lane_weights(load_part(logits, i, stop, fill), s, hi, lo, base, shift, lowest)
             if weights is not None:
                 store_part(weights, i, stop, p)
-            coarse, fine = add(p, coarse, fine)
+            coarse, fine = add(p, p_rest, p_unit, coarse, fine)
     else:
         top, weight = splat(largest), splat(like(largest, power_of_two(format_.bias)))
+        zero = splat(like(largest, 0.0))
         for i in range(start, stop, 16):
             p = lane_ties(load_part(logits, i, stop, fill), top, weight)
             if weights is not None:
                 store_part(weights, i, stop, p)
-            coarse, fine = add(p, coarse, fine)
+            coarse, fine = add(p, zero, zero, coarse, fine)
     result: float = sum_lanes(coarse - grid) + sum_lanes(fine)
     return result

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.kernels import walk as kernels
 from fastsoftmax.markov import mapping, storage
-from fastsoftmax.markov.model import Model, counted, log_likelihood, merged, next_of, restart_state
-from fastsoftmax.markov.states import describe, ids_of, state_of
+from fastsoftmax.markov.model import Model, counted, log_likelihood, merged, next_of
+from fastsoftmax.markov.states import ids_of, state_of
 from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, combine
 from fastsoftmax.markov.vocabulary import encode, encode_one, intern, kind_of, names_of
-from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, progress_bar
+from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, draw_walks
 
 _swapping = threading.Lock()  # held for a comparison and an assignment, never for work
 
@@ -83,12 +82,11 @@ class MarkovChain:
         Returns
         -------
         MarkovChain
-            The chain itself.
 
         Raises
         ------
         TypeError
-            If `sequences` or one of them is a str, or the tokens are not all str or all int.
+            If `sequences` or one of them is a str or bytes, or the tokens are not all str or all int.
         ValueError
             If there is no sequence, an empty one, or an integer out of range. The chain is then as before.
 
@@ -101,8 +99,23 @@ class MarkovChain:
     def partial_fit(self, sequences: Iterable[Any], weight: int = 1) -> Self:
         """Add the transitions of `sequences` to the counts, each `weight` times.
 
-        Parameters and errors are those of `fit`; `weight` is an integer >= 1. The whole table is built anew, so that
-        many sequences at once are faster than one at a time.
+        All E transitions are sorted anew, so that many sequences at once are faster than one at a time.
+
+        Parameters
+        ----------
+        sequences : iterable of sequences
+            As in `fit`.
+        weight : int
+            At least 1.
+
+        Returns
+        -------
+        MarkovChain
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, and if the tokens are not of the chain's kind, or the counts add up to more than 2**53.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         model = self._model
@@ -113,6 +126,23 @@ class MarkovChain:
         """Add the counts of another chain of the same order, `weight` times.
 
         Chains fitted to the parts of a corpus and merged in order equal one fitted to the whole, bit for bit.
+        O(E log E) for E transitions of both.
+
+        Parameters
+        ----------
+        other : MarkovChain
+            Its tokens are of the same kind; those that are new here come after the known ones in `vocabulary`.
+        weight : int
+            At least 1.
+
+        Returns
+        -------
+        MarkovChain
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a chain of this order and kind of token, or the counts add up to more than 2**53.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         if not isinstance(other, MarkovChain):
@@ -123,10 +153,23 @@ class MarkovChain:
         return self if part is None else self._add(part, weight)
 
     def prune(self, min_count: float) -> Self:
-        """Drop the transitions with a count below `min_count`, and the states that are left with none."""
-        least = float(
-            _checks.per_row("min_count", min_count, (), np.float64, lambda least: least >= 0, "a number >= 0")[0]
-        )
+        """Drop the transitions with a count below `min_count`, and the states that are left with none.
+
+        Parameters
+        ----------
+        min_count : float
+            At least 0.
+
+        Returns
+        -------
+        MarkovChain
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `min_count` is not such a number, or the chain is empty.
+        """
+        least = float(_checks.per_row("min_count", min_count, (), np.float64, lambda n: n >= 0, "a number >= 0")[0])
         self._fitted()
         return self._swap(lambda model: model and model._replace(transitions=model.transitions.pruned(least)))
 
@@ -140,6 +183,11 @@ class MarkovChain:
             A state is a token, or a tuple of `order` tokens. Weights are positive and finite; they need not add up to
             1. None as a next token is the end. States without a row are dead ends; each given state is equally likely
             to start a walk.
+
+        Returns
+        -------
+        MarkovChain
+            Of the order that the states have.
 
         Raises
         ------
@@ -205,34 +253,8 @@ class MarkovChain:
             If an argument is out of range, the start is longer than `length`, "restart" has nowhere to begin, or
             "raise" came to a dead end.
         """
-        model = self._fitted()
-        table, vocabulary = model
-        n = _checks.integer("n", n, 0, 2**32)
-        length = _checks.integer("length", length, 0)
-        cut = checked_cut(temperature, top_k, top_p, min_p)
-        at_dead_end = _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise"))
-        key = _checks.key_of(rng, seed)
-        if key is None:
-            key = int(_checks.word_per_row("seed", seed)[0])
-        given = ids_of("start", start, vocabulary)
-        if len(given) > length:
-            raise ValueError(f"start has {len(given)} tokens, expected at most length, {length}")
-        state = state_of("start", given, table, vocabulary, may_be_dead_end=True)
-        restart = restart_state(table, cut) if at_dead_end == "restart" else -1
-        ids = np.empty((n, length), np.int64)
-        ids[:, : len(given)] = given
-        steps = n * (length - len(given))
-        with (
-            progress_bar(progress, "walking", steps) as report,
-            self._tables.table(table, cut, steps) as walk_table,
-        ):
-            lengths, places = walk_table.draw(ids, len(given), state, key, restart, report)
-        if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
-            walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
-            position = int(lengths[walk])
-            context = describe(table, ids[walk, :position].tolist(), vocabulary)
-            raise ValueError(f"walk {walk} came to a dead end at position {position}: nothing was seen after {context}")
-        return Walks(ids, lengths, None if vocabulary is None else vocabulary.tokens)
+        model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
+        return draw_walks(model, self._tables, n, length, start, cut, rng, seed, on_dead_end, progress)
 
     def next_tokens(
         self,
@@ -272,18 +294,61 @@ class MarkovChain:
         return names_of(ids, vocabulary), probabilities
 
     def log_likelihood(self, sequence: Any) -> float:
-        """Return the natural logarithm of the probability of a sequence and its end, from the start; -inf if unseen."""
+        """Return the natural logarithm of the probability of a sequence and its end, from the start.
+
+        Parameters
+        ----------
+        sequence : sequence of str or of int
+            As one of those that `fit` takes.
+
+        Returns
+        -------
+        float
+            At most 0; -inf if a transition was never seen.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the tokens are not of the chain's kind, or the sequence or the chain is empty.
+        """
         model = self._fitted()
         return log_likelihood(model, encode_one(sequence, model.vocabulary))
 
     def perplexity(self, sequences: Iterable[Any]) -> float:
-        """Return exp(-log likelihood / number of predicted tokens, ends included): 1 is certain, inf is unseen."""
+        """Return exp(-log likelihood / number of predicted tokens), ends included.
+
+        Parameters
+        ----------
+        sequences : iterable of sequences
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            At least 1, which is certain; inf if a transition was never seen.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `log_likelihood`, and if there is no sequence.
+        """
         model = self._fitted()
         stream = encode(sequences, model.vocabulary)
         return float(np.exp(-log_likelihood(model, stream) / stream.size))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the chain to one safetensors file, whole or not at all."""
+        """Write the chain to one safetensors file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that is there already is replaced.
+
+        Raises
+        ------
+        OSError, ValueError
+            If the file cannot be written; if the chain is empty, or a token is not valid Unicode.
+        """
         storage.save(path, "chain", *self._fitted())
 
     @classmethod
@@ -297,11 +362,16 @@ class MarkovChain:
             Map the file into memory instead of reading it: processes share it, and it must not be cut short or
             written over while they use it (`save` never does that: it renames a new file into its place).
 
+        Returns
+        -------
+        MarkovChain
+
         Raises
         ------
         FileNotFoundError
-        ValueError
-            If the file is truncated, changed or something else, naming the path and what is wrong.
+            If there is no such file.
+        TypeError, ValueError
+            If `path` is not a path, or the file is truncated, changed or something else, naming what is wrong.
         """
         return cls._of(Model(*storage.load(path, "chain", mmap)))
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from fastsoftmax._checks import described
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Transitions, check_total
 from fastsoftmax.markov.vocabulary import Vocabulary
 
@@ -32,7 +33,7 @@ _DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64, "U8": np.uint8}
 
 def save(path: str | os.PathLike[str], kind: str, transitions: Transitions, vocabulary: Vocabulary | None) -> None:
     """Write a model to a file, in one step: it is there whole, or what was there before still is."""
-    target = Path(path)
+    target = _path(path)
     arrays: Arrays = {
         name: getattr(transitions, name) for name in ("contexts", "offsets", "tokens", "counts", "targets")
     }
@@ -63,11 +64,18 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
     ValueError
         If it is not a whole and unchanged file of this kind, naming the path and what is wrong.
     """
-    target = Path(path)
+    target = _path(path)
     try:
         return _checked(kind, *_read(target, mmap))
     except (SafetensorError, _DamageError) as error:
         raise ValueError(f"{target} is not a fastsoftmax {kind} file that can be read: {error}") from None
+
+
+def _path(path: Any) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise TypeError(f"path is {described(path)}, expected a str or a path") from None
 
 
 class _DamageError(Exception):
@@ -92,7 +100,7 @@ def _read(path: Path, mmap: bool) -> tuple[dict[str, Any], Arrays]:
         header = json.loads(buffer[8:start])
         about = dict(json.loads(header.pop("__metadata__", {}).get("fastsoftmax", "{}")))
         arrays = {name: _array(buffer, start, **entry) for name, entry in header.items()}
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise _DamageError(f"its header is wrong ({error})") from None
     return about, arrays
 
@@ -172,7 +180,7 @@ def _rising(contexts: Array) -> bool:
     return bool(above.all())
 
 
-def _packed(tokens: list[str]) -> Arrays:
+def _packed(tokens: tuple[str, ...]) -> Arrays:
     words = []
     for token in tokens:
         try:

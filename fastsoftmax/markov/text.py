@@ -91,20 +91,72 @@ class MarkovText:
         return self
 
     def partial_fit(self, source: Source, weight: int = 1) -> Self:
-        """Learn from `source` too, as if it was there `weight` times."""
+        """Learn from `source` too, as if it was there `weight` times.
+
+        Parameters
+        ----------
+        source : str, path, or iterable of them
+            As in `fit`.
+        weight : int
+            At least 1.
+
+        Returns
+        -------
+        MarkovText
+            The model itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, and if the counts would add up to more than 2**53. The model is then as before.
+        """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         self._chain._add(_counted(source, self.order, weight), 1)
         return self
 
     def merge(self, other: "MarkovText", weight: int = 1) -> Self:
-        """Add the counts of another model of the same order, `weight` times."""
+        """Add the counts of another model of the same order, `weight` times.
+
+        Parameters
+        ----------
+        other : MarkovText
+            The other model.
+        weight : int
+            At least 1.
+
+        Returns
+        -------
+        MarkovText
+            The model itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `MarkovChain.merge`.
+        """
         if not isinstance(other, MarkovText):
             raise TypeError(f"other is {other!r}, expected a MarkovText")
         self._chain.merge(other._chain, weight)
         return self
 
     def prune(self, min_count: float) -> Self:
-        """Drop the transitions with a count below `min_count`."""
+        """Drop the transitions with a count below `min_count`.
+
+        Parameters
+        ----------
+        min_count : float
+            At least 0.
+
+        Returns
+        -------
+        MarkovText
+            The model itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `MarkovChain.prune`.
+        """
         self._chain.prune(min_count)
         return self
 
@@ -134,10 +186,17 @@ class MarkovText:
         temperature, top_k, top_p, min_p, rng, seed, progress
             As in `MarkovChain.walk`.
 
+        Returns
+        -------
+        list of str
+            `n` sentences, their words joined by spaces.
+
         Raises
         ------
         KeyError
             If the start was never seen, with near matches.
+        TypeError, ValueError
+            If an argument is out of range, the start has more than `max_words` words, or the model is empty.
         """
         words = _words(start)
         max_words = _checks.integer("max_words", max_words, 0)
@@ -168,29 +227,105 @@ class MarkovText:
     ) -> tuple[list[str | None], npt.NDArray[np.float64]]:
         """Return the words that can come after `context`, likeliest first, and their probabilities.
 
-        None among them is the end of the sentence. `context` is as `start` of `generate`; the rest is as in
-        `MarkovChain.next_tokens`.
+        Parameters
+        ----------
+        context : str or None
+            As `start` of `generate`; None is the beginning of a sentence.
+        temperature, top_k, top_p, min_p
+            As in `MarkovChain.walk`.
+
+        Returns
+        -------
+        words : list of str or None
+            The words that the cut-offs keep; None is the end of the sentence.
+        probabilities : float64 array
+            They add up to 1.
+
+        Raises
+        ------
+        KeyError
+            If nothing was seen after the context, with near matches.
         """
         return self._chain.next_tokens(
             _words(context, "context"), temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
         )
 
     def log_likelihood(self, source: Source) -> float:
-        """Return the natural logarithm of the probability of all sentences of `source`; -inf if one is impossible."""
+        """Return the natural logarithm of the probability of all sentences of `source`.
+
+        Parameters
+        ----------
+        source : str, path, or iterable of them
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            At most 0; -inf if a sentence is impossible.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, and if the model is empty.
+        """
         return self._likelihood(source)[0]
 
     def perplexity(self, source: Source) -> float:
-        """Return exp(-log likelihood / number of words and sentence ends): 1 is certain, inf is impossible."""
+        """Return exp(-log likelihood / number of words and sentence ends).
+
+        Parameters
+        ----------
+        source : str, path, or iterable of them
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            At least 1, which is certain; inf if a sentence is impossible.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `log_likelihood`.
+        """
         likelihood, predicted = self._likelihood(source)
         return float(np.exp(-likelihood / predicted))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all."""
+        """Write the model to one safetensors file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that is there already is replaced.
+
+        Raises
+        ------
+        OSError, ValueError
+            As in `MarkovChain.save`.
+        """
         storage.save(path, "text", *self._chain._fitted())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "MarkovText":
-        """Read a model that `save` wrote; parameters and errors are those of `MarkovChain.load`."""
+        """Read a model that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        mmap : bool
+            Map the file into memory instead of reading it, as in `MarkovChain.load`.
+
+        Returns
+        -------
+        MarkovText
+
+        Raises
+        ------
+        FileNotFoundError, TypeError, ValueError
+            As in `MarkovChain.load`.
+        """
         model = Model(*storage.load(path, "text", mmap))
         text = cls(model.transitions.order)
         text._chain._put(model)

@@ -7,7 +7,7 @@ are added up, and the sorted keys are cut into rows. A table is never changed, o
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,9 @@ class Transitions:
     def __post_init__(self) -> None:
         for array in (self.contexts, self.offsets, self.tokens, self.counts, self.targets):
             array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:  # by way of __init__: copies too are read-only
+        return Transitions, (self.contexts, self.offsets, self.tokens, self.counts, self.targets)
 
     @property
     def order(self) -> int:

@@ -35,7 +35,7 @@ class Vocabulary(dict[str, int]):
     """Token to id, and `tokens` for the way back; an unknown token is UNKNOWN."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
-        self.tokens = list(tokens)
+        self.tokens = tuple(tokens)
         super().__init__(zip(self.tokens, range(len(self.tokens)), strict=True))
 
     def __missing__(self, token: str) -> int:
@@ -91,8 +91,9 @@ def is_integer(token: Any) -> bool:
 
 def _stream(sequences: Any, ids: dict[str, int], kind: Kind | None) -> tuple[Ids, Kind | None]:
     """Return the stream of sequences, each followed by the boundary, and their kind."""
-    if isinstance(sequences, str):
-        raise TypeError(f"sequences is a str, expected an iterable of sequences of tokens: {_HINT}")
+    if isinstance(sequences, (str, bytes)):
+        kind_given = type(sequences).__name__
+        raise TypeError(f"sequences is a {kind_given}, expected an iterable of sequences of tokens: {_HINT}")
     sequences = _as_array(sequences)
     if isinstance(sequences, np.ndarray) and sequences.dtype.kind in "iu":
         if sequences.ndim not in (1, 2):
@@ -112,8 +113,9 @@ def _stream(sequences: Any, ids: dict[str, int], kind: Kind | None) -> tuple[Ids
 
 def _append(stream: "array[int]", sequence: Any, ids: dict[str, int], kind: Kind | None, index: int | None) -> Kind:
     """Append a sequence and the boundary to the stream and return its kind of token."""
-    if isinstance(sequence, str):
-        raise TypeError(f"{_place(index)} is a str ({sequence[:40]!r}), expected a sequence of tokens: {_HINT}")
+    if isinstance(sequence, (str, bytes)):
+        what = f"a {type(sequence).__name__} ({sequence[:40]!r})"
+        raise TypeError(f"{_place(index)} is {what}, expected a sequence of tokens: {_HINT}")
     if isinstance(sequence, (list, tuple)):
         tokens = sequence
     else:

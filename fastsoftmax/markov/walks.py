@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from fastsoftmax import _checks, _threads
 from fastsoftmax.kernels import walk as kernels
 from fastsoftmax.kernels.walk import Cut, Table
+from fastsoftmax.markov.model import Model, restart_state
+from fastsoftmax.markov.states import describe, ids_of, state_of
 from fastsoftmax.markov.transitions import Transitions
 
 Progress = Callable[[int], object]
@@ -27,7 +29,8 @@ _ITERATED = 1024
 class Walks:
     """Markov walks, a sequence of lists of tokens.
 
-    `walks[i]`, and iteration, give the tokens of one walk as they were given to `fit`: a list of str or int.
+    `walks[i]`, and iteration, give the tokens of one walk as they were given to `fit`: a list of str or int. A slice
+    gives a list of walks.
 
     Attributes
     ----------
@@ -35,18 +38,24 @@ class Walks:
         The tokens as numbers, a walk a row, -1 after its end.
     lengths : (n,) int64 array
         How many tokens each walk has.
-    vocabulary : list of str, or None
+    vocabulary : tuple of str, or None
         The str token of every number; None if the tokens are integers themselves.
     """
 
     ids: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
-    vocabulary: list[str] | None = field(repr=False)
+    vocabulary: tuple[str, ...] | None = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, index: int) -> list[Any]:
+    @overload
+    def __getitem__(self, index: int) -> list[Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[Any]]: ...
+    def __getitem__(self, index: int | slice) -> list[Any]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
         ids: list[int] = self.ids[index, : self.lengths[index]].tolist()
         return ids if self.vocabulary is None else [self.vocabulary[token] for token in ids]
 
@@ -170,6 +179,44 @@ class TableCache:
             return self._tables.pop()  # atomic: one thread gets it
         except IndexError:
             return None
+
+
+def draw_walks(
+    model: Model,
+    tables: TableCache,
+    n: int,
+    length: int,
+    start: Any,
+    cut: Cut,
+    rng: Any,
+    seed: Any,
+    on_dead_end: str,
+    progress: bool,
+) -> Walks:
+    """Do what `MarkovChain.walk` says."""
+    table, vocabulary = model
+    n = _checks.integer("n", n, 0, 2**32)
+    length = _checks.integer("length", length, 0)
+    at_dead_end = _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise"))
+    key = _checks.key_of(rng, seed)
+    if key is None:
+        key = int(_checks.word_per_row("seed", seed)[0])
+    given = ids_of("start", start, vocabulary)
+    if len(given) > length:
+        raise ValueError(f"start has {len(given)} tokens, expected at most length, {length}")
+    state = state_of("start", given, table, vocabulary, may_be_dead_end=True)
+    restart = restart_state(table, cut) if at_dead_end == "restart" else -1
+    ids = np.empty((n, length), np.int64)
+    ids[:, : len(given)] = given
+    steps = n * (length - len(given))
+    with progress_bar(progress, "walking", steps) as report, tables.table(table, cut, steps) as walk_table:
+        lengths, places = walk_table.draw(ids, len(given), state, key, restart, report)
+    if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
+        walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
+        position = int(lengths[walk])
+        context = describe(table, ids[walk, :position].tolist(), vocabulary)
+        raise ValueError(f"walk {walk} came to a dead end at position {position}: nothing was seen after {context}")
+    return Walks(ids, lengths, None if vocabulary is None else vocabulary.tokens)
 
 
 @contextmanager
