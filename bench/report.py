@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def _first_call(first_call: dict[str, Any]) -> list[str]:
 def _accuracy(records: Sequence[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(record["who"] for record in records))
     head = ["function", "dtype", "largest \\|z\\|/T", *(f"{name}: {what}" for name in names for what in _ERRORS)]
-    key: Callable[[dict[str, Any]], Any] = lambda record: (record["function"], record["dtype"], record["scale"])  # noqa: E731
+    key = itemgetter("function", "dtype", "scale")
     rows = []
     for (function, dtype, scale), same in groupby(sorted(records, key=key), key):
         worst: dict[str, dict[str, float]] = {}

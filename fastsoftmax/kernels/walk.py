@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.extending import intrinsic, overload
+from numba.core.extending import overload
 
-from fastsoftmax._jit import inline, jit
+from fastsoftmax._jit import inline, intrinsic, jit
 from fastsoftmax.kernels.exp import exp, log
 from fastsoftmax.kernels.philox import uniform
 
@@ -80,7 +80,7 @@ def prefetch(array: npt.NDArray[Any], index: int | np.int64) -> None:
 
 @overload(prefetch, strict=False, jit_options={"forceinline": True})
 def _prefetch(array: Any, index: Any) -> Any:
-    return lambda array, index: _prefetch_address(array, index)  # type: ignore[call-arg]
+    return lambda array, index: _prefetch_address(array, index)
 
 
 @intrinsic
