@@ -1,6 +1,6 @@
 """The report: docs/benchmarks.md, and the table in the README, both from the JSON alone."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
