@@ -45,6 +45,11 @@ def inline(function: Function) -> Function:
     return numba.njit(forceinline=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
 
 
+def function(function: Function) -> Function:
+    """Compile a helper on its own, once a signature, where it is long and a call of it costs next to nothing."""
+    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make an operation from the LLVM instructions that `function` emits; its first argument is numba's own."""
     return numba.extending.intrinsic(function)  # type: ignore[no-any-return]

@@ -237,25 +237,67 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, a, a), codegen
 
 
-@intrinsic
-def scale_by_bits(typing_context: Any, x: Any, r: Any) -> Any:
-    """Return x * 2**k where the low bits of the float r hold the integer k (r = 1.5 * 2**(mantissa bits) + k).
+def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
+    """Return an operation, on lanes or scalars: table[k] * 2**n, where the low bits of the float r hold 16 n + k.
 
-    Lanes or scalars. The exponent is added as an integer: right as long as x and the result are normal numbers.
+    `table` gives the bits of the 16 numbers by the bits of a mantissa (23 or 52). The exponent is added as an integer:
+    right as long as the result is a normal number.
     """
 
-    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-        value, carrier = arguments
-        single = (x.element if isinstance(x, Lanes) else x) == types.float32
-        integer, shift = (_I32, 23) if single else (_I64, 52)
-        if isinstance(x, Lanes):
-            bits_type, amount = _vector(integer), _constant(integer, shift)
-        else:
-            bits_type, amount = integer, integer(shift)
-        exponent = builder.shl(builder.bitcast(carrier, bits_type), amount)
-        return builder.bitcast(builder.add(builder.bitcast(value, bits_type), exponent), value.type)
+    @intrinsic
+    def power(typing_context: Any, r: Any) -> Any:
+        element = r.element if isinstance(r, Lanes) else r
+        integer, mantissa = (_I32, 23) if element == types.float32 else (_I64, 52)
+        # What the low bits k of r will add to the exponent's place is taken off beforehand.
+        entries = [bits - (k << (mantissa - 4)) for k, bits in enumerate(table(mantissa))]
 
-    return x(x, x), codegen
+        def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+            carrier = arguments[0]
+            if isinstance(r, Lanes):
+                bits = builder.bitcast(carrier, _vector(integer))
+                entry = _look_up(context, builder, entries, bits)
+                shifted = builder.shl(bits, _constant(integer, mantissa - 4))
+            else:
+                bits = builder.bitcast(carrier, integer)
+                entry = _entry(builder, entries, bits)
+                shifted = builder.shl(bits, integer(mantissa - 4))
+            return builder.bitcast(builder.add(entry, shifted), carrier.type)
+
+        return r(r), codegen
+
+    return power  # type: ignore[no-any-return]
+
+
+def _entry(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
+    """Return the entry at the low 4 bits of an integer, from memory."""
+    array = ir.Constant(ir.ArrayType(bits.type, len(entries)), entries)
+    table = cgutils.global_constant(builder.module, "powers", array)
+    index = builder.and_(bits, bits.type(len(entries) - 1))
+    return builder.load(builder.gep(table, [_I32(0), index], inbounds=True))
+
+
+def _look_up(context: Any, builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
+    """Return the entries at the low 4 bits of each lane: from registers where the CPU can, else from memory."""
+    single = bits.type.element == _I32
+    _, _, features = context.codegen().magic_tuple()
+    if "+avx512f" not in features.split(","):
+        result = ir.Constant(bits.type, ir.Undefined)
+        for lane in range(LANES):
+            entry = _entry(builder, entries, builder.extract_element(bits, _I32(lane)))
+            result = builder.insert_element(result, entry, _I32(lane))
+        return result
+    if single:
+        table = ir.Constant(bits.type, entries)
+        return _call(builder, "llvm.x86.avx512.permvar.si.512", bits.type, table, bits)
+    undefined = ir.Constant(bits.type, ir.Undefined)
+    half = ir.VectorType(_I64, 8)
+    low, high = ir.Constant(half, entries[:8]), ir.Constant(half, entries[8:])
+    halves = []
+    for first in (0, 8):
+        lanes = ir.Constant(ir.VectorType(_I32, 8), list(range(first, first + 8)))
+        index = builder.shuffle_vector(bits, undefined, lanes)
+        halves.append(_call(builder, "llvm.x86.avx512.vpermi2var.q.512", half, low, index, high))
+    return builder.shuffle_vector(*halves, ir.Constant(ir.VectorType(_I32, LANES), list(range(LANES))))
 
 
 @intrinsic

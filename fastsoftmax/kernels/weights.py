@@ -5,11 +5,14 @@ speed of the load ports), then its weights exp((z - reference) / T) are computed
 element, limited by the fma ports). Each block has a reference of its own, so no pass over the whole row comes before:
 memory is read once, and a factor 2**d a block brings the blocks together.
 
-Nothing is rounded before the exponential. With s the power of two nearest to 1/T, and log2(e) / (T s) in two parts
-hi + lo, the exponent of z is (z s)(hi + lo) - N, where N is the integer nearest to the exponent of the block's largest
+Nothing is rounded before the exponential. Exponents are counted in 16ths of an octave. With 16 log2(e) / T in two parts
+hi + lo, the exponent of z is z (hi + lo) - N, where N is the integer nearest to the exponent of the block's largest
 logit; each product enters an fma whose result is the fraction in [-1/2, 1/2]. Where the exponents are too large for
-that (2**20), the largest logit itself is subtracted, which is then exact for every z whose weight is not 0 (Sterbenz).
-The weights carry a factor 2**BIAS, so that none that matters is subnormal before the final scaling.
+that (2**17 octaves), the largest logit itself is subtracted first, which is then exact for every z whose weight is not
+0 (Sterbenz). The weights carry a factor 2**BIAS, so that none that matters is subnormal before the final scaling.
+
+A vector of 16 takes 17 operations besides the maximum: 4 for the fraction, 7 for the exponential, 1 for the mask of
+what underflows, 5 for a sum in which no rounding matters.
 """
 
 import math
@@ -17,13 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsoftmax._jit import inline
+from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.exp import (
     LOG2E_HIGH,
     LOG2E_LOW,
     ROUND_DOUBLE,
     ROUND_SINGLE,
-    exp2_slope,
+    expm1,
+    power,
     power_of_two,
 )
 from fastsoftmax.kernels.lanes import (
@@ -39,7 +43,6 @@ from fastsoftmax.kernels.lanes import (
     like,
     load,
     load_part,
-    scale_by_bits,
     select,
     splat,
     store,
@@ -49,17 +52,19 @@ from fastsoftmax.kernels.lanes import (
 )
 
 Scale = tuple[Number, Number, Number]  # (s, hi, lo) of `scale_of`
+Weights = tuple[Vector, Vector, Vector, Vector]  # (w, unit, excess, inside) of `lane_weights`
 
 BLOCK = 2048
 LEAST_EXPONENT = -2000.0  # 2**-2000 of the largest weight underflows to 0 in any format
 
 
 class Format(NamedTuple):
-    """What the kernels know of float32 or float64."""
+    """What the kernels know of float32 or float64; exponents in octaves."""
 
     rounding: float  # x + rounding holds the integer nearest to x in its low bits
     bias: int  # exponent of the weight of a logit at the reference
     smallest: int  # exponent of the smallest weight that is not flushed to 0: in float32 its rounding is still normal
+    plain: int  # exponent of T, and of 1 / T, up to which hi and lo are far from the ends of the type
     widest: int  # exponent of s, and of 1 / s, at most
     top: int  # exponent of the largest number
     limit: float  # beyond this exponent, two different logits differ so much that the larger takes all
@@ -67,27 +72,30 @@ class Format(NamedTuple):
     unscaled: int  # results times 2**unscaled are neither subnormal nor too large, and so are their smallest parts
 
 
-SINGLE = Format(ROUND_SINGLE, 64, -76, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100)
-DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900)
+SINGLE = Format(ROUND_SINGLE, 64, -76, 60, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100)
+DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 400, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900)
 format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 
 @inline
 def scale_of(temperature: float, number: Number) -> Scale:
-    """Return (s, hi, lo) in the type of `number`: exp(z / T) = 2**(z s (hi + lo)), s a power of two.
+    """Return (s, hi, lo) in the type of `number`: exp(z / T) = 2**(z s (hi + lo) / 16), s a power of two.
 
-    hi is inf where T is 0, or too small to tell from 0 between two different numbers of that type.
+    s is 1 but for extreme temperatures. hi is inf where T is 0, or too small to tell from 0 between two different
+    numbers of that type.
     """
-    widest = format_of(number).widest
+    format_ = format_of(number)
     if temperature == math.inf:
         return like(number, 1.0), like(number, 0.0), like(number, 0.0)
-    if temperature == 0.0 or (widest == 100 and temperature < 2.0**-160):
+    if temperature == 0.0 or (format_.widest == 100 and temperature < 2.0**-160):
         return like(number, 1.0), like(number, math.inf), like(number, 0.0)
     exponent = (bits_of(temperature) >> 52) - 1023
-    s = power_of_two(-min(max(exponent, -widest), widest))
+    s = 1.0
+    if abs(exponent) > format_.plain:
+        s = power_of_two(-min(max(exponent, -format_.widest), format_.widest))
     scaled = temperature * s
-    hi64 = LOG2E_HIGH / scaled
-    lo64 = (fma(-hi64, scaled, LOG2E_HIGH) + LOG2E_LOW) / scaled
+    hi64 = 16.0 * LOG2E_HIGH / scaled
+    lo64 = (fma(-hi64, scaled, 16.0 * LOG2E_HIGH) + 16.0 * LOG2E_LOW) / scaled
     hi = like(number, hi64)
     lo = like(number, (hi64 - hi) + lo64)
     return like(number, s), hi, lo
@@ -95,7 +103,7 @@ def scale_of(temperature: float, number: Number) -> Scale:
 
 @inline
 def reference_of(largest: Number, scale: Scale) -> tuple[bool, Number, Number]:
-    """Return (soft, anchor, n): weights are 2**((z s - anchor)(hi + lo) - n).
+    """Return (soft, anchor, n): weights are 2**(((z s - anchor)(hi + lo) - n) / 16).
 
     Where `soft` is false the largest logit takes all the weight: T = 0, +inf, or differences beyond any exponent.
     """
@@ -104,7 +112,7 @@ def reference_of(largest: Number, scale: Scale) -> tuple[bool, Number, Number]:
     u = largest * s
     t = u * hi
     soft = abs(t) < like(largest, limit)
-    if abs(t) < like(largest, 2.0**20):
+    if abs(t) < like(largest, 2.0**21):
         shift = like(largest, rounding)
         return soft, like(largest, 0.0), (t + shift) - shift
     return soft, u, like(largest, 0.0)
@@ -123,7 +131,7 @@ def exponent_between(largest: Number, row_largest: Number, scale: Scale) -> tupl
     if not row_soft or not high > -(2.0**60):
         return LEAST_EXPONENT, 0.0
     low = fma(distance, np.float64(hi), -high) + distance * lo
-    return max(high + (np.float64(n) - np.float64(row_n)), LEAST_EXPONENT), low
+    return max((high + (np.float64(n) - np.float64(row_n))) / 16.0, LEAST_EXPONENT), low / 16.0
 
 
 @inline
@@ -148,46 +156,28 @@ def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
 
 
 @inline
-def lane_weights(
-    z: Vector, s: Vector, hi: Vector, lo: Vector, base: Vector, shift: Vector, lowest: Vector
-) -> tuple[Vector, Vector, Vector]:
-    """Return w, rest and unit: w + rest * unit = 2**((z s + base)(hi + lo) + k0), where `shift` is ROUND + k0.
+def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vector) -> Weights:
+    """Return (w, unit, excess, inside): w is unit (1 + excess) = 2**(z (hi + lo) / 16 + k0), rounded.
 
-    w is that number rounded, `unit` its power of two. All are exactly 0 below `lowest`, and for -inf.
+    `shift` is ROUND + 16 k0. Below `lowest`, and for -inf, w is exactly 0 and `inside` false.
     """
-    u = fma(z, s, base)
-    r = fma(u, hi, shift)
-    f = fma(u, hi, shift - r)
-    f = fma(u, lo, f)
-    inside = r >= lowest
-    slope, one, zero = exp2_slope(f), like(z, 1.0), like(z, 0.0)
-    p = fma(slope, f, one)
-    rest = select(inside, fma(slope, f, one - p), zero)
-    return select(inside, scale_by_bits(p, r), zero), rest, select(inside, scale_by_bits(one, r), zero)
+    r = fma(z, hi, shift)
+    f = fma(z, lo, fma(z, hi, shift - r))
+    unit, excess, inside = power(r), expm1(f), r >= lowest
+    return select(inside, fma(unit, excess, unit), like(z, 0.0)), unit, excess, inside
 
 
 @inline
-def lane_ties(z: Vector, largest: Vector, weight: Vector) -> Vector:
-    """Return `weight` where z is the largest, else 0."""
-    return select(z == largest, weight, like(z, 0.0))
+def add(weights: Weights, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+    """Add unit (1 + excess) to a sum in two parts: `coarse`, from the grid of the `Format` on, and what that loses.
 
-
-def _add_single(w: Vector, rest: Vector, unit: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+    The grid is so large that all sums of a block have its exponent: each addition rounds w to a multiple of one
+    spacing, exactly, and what is left is far below the sum. With w itself its rounding would be in the sum: 2 ulp leave
+    no room for that where many weights are equal.
+    """
+    w, unit, excess, inside = weights
     following = coarse + w
-    return following, fine + fma(rest, unit, w - (following - coarse))
-
-
-def _add_double(w: Vector, rest: Vector, unit: Vector, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
-    following = coarse + w
-    return following, fine + (w - (following - coarse))
-
-
-# Add w to a sum in two parts: `coarse`, which starts at the grid of the `Format`, and `fine`, what that rounds off.
-#
-# The grid is so large that all sums of a block have its exponent: each addition rounds w to a multiple of one spacing,
-# which is exact from there on, and the rest is known exactly and tiny. For float32 what rounding took from the weight
-# is added too: 2 ulp leave no room for it in the sum; 4 ulp do.
-add = by_type(_add_single, _add_double)
+    return following, select(inside, fine + fma(unit, excess, unit - (following - coarse)), fine)
 
 
 @inline
@@ -197,11 +187,12 @@ def weight_of(largest: Number, scale: Scale) -> tuple[Number, float]:
     soft, anchor, n = reference_of(largest, scale)
     if not soft:
         return like(largest, power_of_two(format_.bias)), power_of_two(format_.bias)
-    shift = like(largest, format_.rounding + format_.bias) - n
-    w, rest, unit = lane_weights(largest, *scale, -anchor, shift, like(largest, format_.rounding))
+    s, hi, lo = scale
+    shift = like(largest, format_.rounding + 16.0 * format_.bias) - n
+    weights = lane_weights(fma(largest, s, -anchor), hi, lo, shift, like(largest, format_.rounding))
     none = like(largest, 0.0)
-    coarse, fine = add(w, rest, unit, none, none)
-    return w, np.float64(coarse) + np.float64(fine)
+    coarse, fine = add(weights, none, none)
+    return weights[0], np.float64(coarse) + np.float64(fine)
 
 
 @inline
@@ -211,47 +202,73 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
     `largest` is the reference: at least the largest of these logits, and not NaN. Returns the sum of the weights as a
     float64, without a rounding that matters (see `add`).
     """
-    format_ = format_of(largest)
     soft, anchor, n = reference_of(largest, scale)
+    part = logits[start:stop]
     if largest == -math.inf:
         if weights is not None:
             weights[start:stop] = like(largest, 0.0)
         return 0.0
-    whole = start + (stop - start) // 64 * 64
-    grid, fine = splat(like(largest, format_.grid)), splat(like(largest, 0.0))
+    if not soft:
+        return tie_weights(part, largest, weights, start)
+    s, hi, lo = scale
+    if anchor == 0.0 and s == 1.0:
+        return soft_weights(part, hi, lo, n, weights, start)
+    near = np.full(stop - start, largest)
+    subtract_anchor(part, s, anchor, near)
+    return soft_weights(near, hi, lo, n, weights, start)
+
+
+@function
+def soft_weights(logits: Row, hi: Number, lo: Number, n: Number, weights: Row | None, start: int) -> float:
+    """Write 2**((z (hi + lo) - n) / 16 + BIAS) of at most a block of logits from weights[start] on; return the sum."""
+    format_ = format_of(hi)
+    size = logits.size
+    whole = size // 64 * 64
+    fill = like(hi, -math.inf)
+    grid, fine = splat(like(hi, format_.grid)), splat(like(hi, 0.0))
     coarse = grid
-    fill = like(largest, -math.inf)
-    if soft:
-        s, hi, lo = splat(scale[0]), splat(scale[1]), splat(scale[2])
-        base = splat(-anchor)
-        shift = splat(like(largest, format_.rounding + format_.bias) - n)
-        lowest = splat(like(largest, format_.rounding + format_.smallest))
-        for i in range(start, whole, 64):
-            p, p_rest, p_unit = lane_weights(load(logits, i, largest), s, hi, lo, base, shift, lowest)
-            q, q_rest, q_unit = lane_weights(load(logits, i + 16, largest), s, hi, lo, base, shift, lowest)
-            r, r_rest, r_unit = lane_weights(load(logits, i + 32, largest), s, hi, lo, base, shift, lowest)
-            t, t_rest, t_unit = lane_weights(load(logits, i + 48, largest), s, hi, lo, base, shift, lowest)
-            if weights is not None:
-                store(weights, i, p)
-                store(weights, i + 16, q)
-                store(weights, i + 32, r)
-                store(weights, i + 48, t)
-            coarse, fine = add(p, p_rest, p_unit, coarse, fine)
-            coarse, fine = add(q, q_rest, q_unit, coarse, fine)
-            coarse, fine = add(r, r_rest, r_unit, coarse, fine)
-            coarse, fine = add(t, t_rest, t_unit, coarse, fine)
-        for i in range(whole, stop, 16):
-            p, p_rest, p_unit = lane_weights(load_part(logits, i, stop, fill), s, hi, lo, base, shift, lowest)
-            if weights is not None:
-                store_part(weights, i, stop, p)
-            coarse, fine = add(p, p_rest, p_unit, coarse, fine)
-    else:
-        top, weight = splat(largest), splat(like(largest, power_of_two(format_.bias)))
-        zero = splat(like(largest, 0.0))
-        for i in range(start, stop, 16):
-            p = lane_ties(load_part(logits, i, stop, fill), top, weight)
-            if weights is not None:
-                store_part(weights, i, stop, p)
-            coarse, fine = add(p, zero, zero, coarse, fine)
+    his, los = splat(hi), splat(lo)
+    shift = splat(like(hi, format_.rounding + 16.0 * format_.bias) - n)
+    lowest = splat(like(hi, format_.rounding + 16.0 * format_.smallest))
+    for i in range(0, whole, 64):
+        p = lane_weights(load(logits, i, hi), his, los, shift, lowest)
+        q = lane_weights(load(logits, i + 16, hi), his, los, shift, lowest)
+        r = lane_weights(load(logits, i + 32, hi), his, los, shift, lowest)
+        t = lane_weights(load(logits, i + 48, hi), his, los, shift, lowest)
+        if weights is not None:
+            store(weights, start + i, p[0])
+            store(weights, start + i + 16, q[0])
+            store(weights, start + i + 32, r[0])
+            store(weights, start + i + 48, t[0])
+        coarse, fine = add(p, coarse, fine)
+        coarse, fine = add(q, coarse, fine)
+        coarse, fine = add(r, coarse, fine)
+        coarse, fine = add(t, coarse, fine)
+    for i in range(whole, size, 16):
+        p = lane_weights(load_part(logits, i, size, fill), his, los, shift, lowest)
+        if weights is not None:
+            store_part(weights, start + i, start + size, p[0])
+        coarse, fine = add(p, coarse, fine)
     result: float = sum_lanes(coarse - grid) + sum_lanes(fine)
     return result
+
+
+@function
+def tie_weights(logits: Row, largest: Number, weights: Row | None, start: int) -> float:
+    """Write 2**BIAS where a logit is the largest, else 0, from weights[start] on; return the sum."""
+    top, one = splat(largest), splat(like(largest, power_of_two(format_of(largest).bias)))
+    fill, none, total = like(largest, -math.inf), splat(like(largest, 0.0)), 0.0
+    for i in range(0, logits.size, 16):
+        p = select(load_part(logits, i, logits.size, fill) == top, one, none)
+        if weights is not None:
+            store_part(weights, start + i, start + logits.size, p)
+        total += sum_lanes(p)
+    return total
+
+
+@inline
+def subtract_anchor(logits: Row, s: Number, anchor: Number, out: Row) -> None:
+    """Write z s - anchor, exact where it matters."""
+    ss, base, fill = splat(s), splat(-anchor), like(s, -math.inf)
+    for i in range(0, logits.size, 16):
+        store_part(out, i, out.size, fma(load_part(logits, i, logits.size, fill), ss, base))
