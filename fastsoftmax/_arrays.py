@@ -4,9 +4,8 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,7 @@ _FLOATS = "float16, bfloat16, float32 or float64"
 _MINUS_INFINITY = {"u": 0xFC00, "i": -0x80, "f": -math.inf}  # by kind of carrier: float16 bits, bfloat16 bits, itself
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(NamedTuple):
     """An array as kernels see it, and the dtype that a result of its kind has.
 
     `carrier` is float32 or float64, or the bits of 16-bit numbers: uint16 for float16, int16 for bfloat16.
@@ -33,7 +31,7 @@ class Numbers:
 
 def as_logits(value: Any) -> Numbers:
     """Return any array-like on the CPU as numbers; integers and booleans as float64. 16-bit floats are not copied."""
-    array = _as_array("logits", value)
+    array = value if type(value) is np.ndarray else _as_array("logits", value)
     if isinstance(array, Numbers):
         return array
     if array.dtype.kind in "iub":
@@ -81,7 +79,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Array, Numbers]
 
 def compute_type(*numbers: Numbers) -> type[np.float32] | type[np.float64]:
     """Return float64 if any array holds float64, else float32."""
-    return np.float64 if any(n.carrier.dtype == np.float64 for n in numbers) else np.float32
+    return np.float64 if any(n.carrier.itemsize == 8 for n in numbers) else np.float32
 
 
 def masked(carrier: Array, where: Any) -> Array:
@@ -118,32 +116,59 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
         axes.append(one % ndim)
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis is {axis}, expected no axis twice")
-    return tuple(axes)
+    return tuple(sorted(axes))
 
 
-def to_rows(array: Array, axes: tuple[int, ...]) -> Array:
-    """Return the array as a matrix whose rows are what `axes` span: a view where the layout allows it."""
-    if axes != (array.ndim - 1,):
-        array = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
-    batch = array.shape[: array.ndim - len(axes)]
-    row = array.shape[array.ndim - len(axes) :]
-    return array.reshape(math.prod(batch), math.prod(row))
+def batch_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape without the axes."""
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
-def read_rows(array: Array, axes: tuple[int, ...]) -> Array:
-    """Return contiguous rows for a kernel to read: without a copy where the layout allows it.
-
-    They are read-only whatever the array is, so that a kernel compiles once for both.
-    """
-    rows = np.ascontiguousarray(to_rows(array, axes))
-    rows.flags.writeable = False
-    return rows
+def row_size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """Return how many elements the axes span."""
+    return math.prod(shape[i] for i in axes)
 
 
-def from_rows(rows: Array, array: Array, axes: tuple[int, ...]) -> None:
-    """Copy the matrix back into `array`, the inverse of `to_rows`."""
-    moved = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
-    np.copyto(moved, rows.reshape(moved.shape))
+def span_of(array: Array, out: Array, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Return the shape (outer, size, inner) as which both arrays can be seen, the axes in the middle, or None."""
+    if not (array.flags.c_contiguous and out.flags.c_contiguous):
+        return None
+    first, last = (axes[0], axes[-1] + 1) if axes else (array.ndim, array.ndim)
+    if axes != tuple(range(first, last)):
+        return None
+    shape = array.shape
+    return math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+
+
+def moved(array: Array, axes: tuple[int, ...]) -> Array:
+    """Return a view with the axes last, and at least one axis before them."""
+    view = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+    return view if view.ndim > len(axes) else view[np.newaxis]
+
+
+def write_rows(rows: Array, moved: Array, first: int) -> None:
+    """Copy contiguous rows, from row number `first` on, to where they belong in an array of `moved`."""
+    each = moved[0].size // rows.shape[1]
+    part = moved[first // each : first // each + len(rows) // each]
+    np.copyto(part, rows.reshape(part.shape))
+
+
+def read_only(array: Array) -> Array:
+    """Return a view that may not be written, so that a kernel compiles once for all arrays."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def read_rows(array: Array) -> Array:
+    """Return the last axis as contiguous rows for a kernel to read: without a copy where the layout allows it."""
+    return read_only(np.ascontiguousarray(array.reshape(-1, array.shape[-1])))
+
+
+def apart(array: Array, out: Array) -> Array:
+    """Return the array, or a copy if writing to `out` would change entries that are not read yet."""
+    same = array.ctypes.data == out.ctypes.data and array.strides == out.strides and array.dtype == out.dtype
+    return array.copy() if not same and np.may_share_memory(array, out) else array
 
 
 def _as_array(name: str, value: Any) -> Array | Numbers:
@@ -162,12 +187,15 @@ def _as_numbers(name: str, array: Array) -> Numbers:
         others = ", integers or bool" if name == "logits" else ""
         raise TypeError(f"{name} has dtype {array.dtype}, expected {_FLOATS}{others}")
     dtype, carrier = known
-    return Numbers(array.astype(dtype, copy=False).view(carrier), dtype)
+    if array.dtype is not dtype:
+        array = array.astype(dtype, copy=False)
+    return Numbers(array if carrier is None else array.view(carrier), dtype)
 
 
 @cache
-def _known_float(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], type] | None:
-    """Return a float dtype in the machine's byte order and the type of its carrier, or None for other dtypes."""
-    carriers = {"float16": np.uint16, "bfloat16": np.int16, "float32": np.float32, "float64": np.float64}
-    carrier = carriers.get(dtype.name)
-    return None if carrier is None else (dtype.newbyteorder("="), carrier)
+def _known_float(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], type | None] | None:
+    """Return a float dtype in the machine's byte order and the type of its carrier if it has one; None for others."""
+    carriers = {"float16": np.uint16, "bfloat16": np.int16, "float32": None, "float64": None}
+    if dtype.name not in carriers:
+        return None
+    return dtype if dtype.isnative else dtype.newbyteorder("="), carriers[dtype.name]

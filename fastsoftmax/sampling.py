@@ -166,7 +166,7 @@ def probabilities(
     shape = numbers.carrier.shape
     parameters = _per_row({"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}, shape[:-1])
     result, target = _arrays.empty(shape, numbers.dtype) if out is None else (out, _arrays.as_out(out, shape))
-    rows = _arrays.read_rows(numbers.carrier, (len(shape) - 1,))
+    rows = _arrays.read_rows(numbers.carrier)
     number = _arrays.compute_type(numbers, target)(0)
     status = np.zeros(len(rows), np.int8)
     # into an array of the user's only when all rows are known to be fine
@@ -182,7 +182,7 @@ def probabilities(
     _threads.run(piece, *rows.shape)
     _check_status(status, rows, number, shape)
     if out is not None:
-        _arrays.from_rows(out_rows, target.carrier, (len(shape) - 1,))
+        np.copyto(target.carrier, out_rows.reshape(shape))
     return result
 
 
@@ -321,7 +321,7 @@ def _sample(
         if not isinstance(out, np.ndarray) or out.dtype != np.int64:
             raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
         _arrays.check_out(out, result_shape)
-    rows = _arrays.read_rows(numbers.carrier, (len(shape) - 1,))
+    rows = _arrays.read_rows(numbers.carrier)
     number = _arrays.compute_type(numbers)(0)
     tokens = np.empty((len(rows), draws), np.int64)
     status = np.zeros(len(rows), np.int8)

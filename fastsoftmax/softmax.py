@@ -1,13 +1,23 @@
 """softmax, log_softmax and logsumexp with a temperature."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastsoftmax import _arrays, _checks, _threads
-from fastsoftmax._arrays import Array, Axis
+from fastsoftmax._arrays import Array, Axis, Numbers
+from fastsoftmax._checks import FloatArray
+from fastsoftmax.kernels import columns
 from fastsoftmax.kernels import softmax as kernels
+from fastsoftmax.kernels.lanes import LANES
+
+STREAMED = 2**25  # bytes of results that no cache holds: they go past the caches
+LONG = 2**14  # rows from this length on keep their weights apart from the results, where they stay in cache
+NARROW = 8  # fewer columns leave too many lanes idle, and are copied to rows
+
+RowsKernel = Callable[[Array, FloatArray, Any, Array], None]  # rows, temperatures, number, out
 
 
 def softmax(
@@ -143,12 +153,16 @@ def logsumexp(
     >>> round(float(logsumexp([1.0, 2.0])), 12)
     2.313261687518
     """
-    numbers, axes, rows, temperatures = _rows_and_temperatures(logits, axis, temperature, where)
-    number = _arrays.compute_type(numbers)(0)
-    sums = np.empty(rows.shape[0])
-    _over_rows(lambda part, t: kernels.logsumexp(rows[part], t, number, sums[part]), rows.shape, temperatures)
+    numbers, axes, temperatures = _arguments(logits, axis, temperature, where)
     shape = numbers.carrier.shape
     kept = [n for i, n in enumerate(shape) if i not in axes]
+    sums = np.full(math.prod(kept), -math.inf)
+    number = _arrays.compute_type(numbers)(0)
+
+    def piece(rows: Array, first: int, last: int) -> None:
+        kernels.logsumexp(rows, _of(temperatures, first, last), number, sums[first:last])
+
+    _over_rows(piece, numbers.carrier, axes)
     full = [1 if i in axes else n for i, n in enumerate(shape)]
     with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
         result = sums.astype(numbers.dtype)
@@ -156,61 +170,115 @@ def logsumexp(
 
 
 def _elementwise(
-    kernel: Callable[..., None], logits: Any, axis: Axis, temperature: Any, where: Any, out: Any, dtype: Any
+    kernel_for: Callable[[Array], RowsKernel],
+    logits: Any,
+    axis: Axis,
+    temperature: Any,
+    where: Any,
+    out: Any,
+    dtype: Any,
 ) -> Any:
-    """Run a kernel that gives one number for each logit."""
-    numbers, axes, rows, temperatures = _rows_and_temperatures(logits, axis, temperature, where)
-    shape = numbers.carrier.shape
+    """Run a kernel that gives one number for each logit; `kernel_for` takes the array of results."""
+    numbers, axes, temperatures = _arguments(logits, axis, temperature, where)
+    carrier = numbers.carrier
     if out is None:
-        result, target = _arrays.empty(shape, numbers.dtype if dtype is None else _arrays.result_dtype(dtype))
+        result, target = _arrays.empty(carrier.shape, numbers.dtype if dtype is None else _arrays.result_dtype(dtype))
     else:
-        result, target = out, _arrays.as_out(out, shape)
+        result, target = out, _arrays.as_out(out, carrier.shape)
         if dtype is not None and _arrays.result_dtype(dtype) != target.dtype:
             raise TypeError(
                 f"dtype is {np.dtype(dtype)} but out has {target.dtype}, expected one of the two or equal ones"
             )
-    out_rows = _arrays.to_rows(target.carrier, axes)
-    in_place = np.may_share_memory(out_rows, target.carrier) and out_rows.flags.c_contiguous
-    if not in_place:
-        out_rows = np.empty(rows.shape, target.carrier.dtype)
-    elif np.may_share_memory(rows, out_rows) and (
-        rows.ctypes.data != out_rows.ctypes.data or rows.itemsize != out_rows.itemsize
-    ):
-        rows = _arrays.read_rows(rows.copy(), (1,))
+        carrier = _arrays.apart(carrier, target.carrier)
+    if carrier.size == 0:
+        return result
     number = _arrays.compute_type(numbers, target)(0)
-    _over_rows(lambda part, t: kernel(rows[part], t, number, out_rows[part]), rows.shape, temperatures)
-    if not in_place:
-        _arrays.from_rows(out_rows, target.carrier, axes)
+    span = _arrays.span_of(carrier, target.carrier, axes)
+    if span is not None and span[2] >= NARROW and kernel_for is _softmax_rows:
+        _softmax_columns(carrier.reshape(-1), span, temperatures, number, target.carrier.reshape(-1))
+        return result
+    by_rows = kernel_for(target.carrier)
+    if span is not None and span[2] == 1:
+        out_rows = target.carrier.reshape(span[:2])
+
+        def piece(rows: Array, first: int, last: int) -> None:
+            by_rows(rows, _of(temperatures, first, last), number, out_rows[first:last])
+    else:
+        moved = _arrays.moved(target.carrier, axes)
+
+        def piece(rows: Array, first: int, last: int) -> None:
+            part = np.empty(rows.shape, moved.dtype)
+            by_rows(rows, _of(temperatures, first, last), number, part)
+            _arrays.write_rows(part, moved, first)
+
+    _over_rows(piece, carrier, axes)
     return result
 
 
-def _rows_and_temperatures(
+def _arguments(
     logits: Any, axis: Axis, temperature: Any, where: Any
-) -> tuple[_arrays.Numbers, tuple[int, ...], Array, _checks.FloatArray]:
+) -> tuple[Numbers, tuple[int, ...], FloatArray]:
     numbers = _arrays.as_logits(logits)
+    if where is not None:
+        numbers = Numbers(_arrays.masked(numbers.carrier, where), numbers.dtype)
     axes = _arrays.reduced_axes(axis, numbers.carrier.ndim)
-    batch_shape = tuple(n for i, n in enumerate(numbers.carrier.shape) if i not in axes)
-    temperatures = _checks.temperature_per_row(temperature, batch_shape)
-    carrier = numbers.carrier if where is None else _arrays.masked(numbers.carrier, where)
-    return numbers, axes, _arrays.read_rows(carrier, axes), temperatures
+    return numbers, axes, _checks.temperature_per_row(temperature, _arrays.batch_shape(numbers.carrier.shape, axes))
 
 
-def _over_rows(
-    kernel: Callable[[slice, _checks.FloatArray], None], shape: tuple[int, ...], temperatures: _checks.FloatArray
-) -> None:
-    """Call kernel(rows, their temperatures) on the pieces of a batch."""
+def _of(temperatures: FloatArray, first: int, last: int) -> FloatArray:
+    """Return the temperatures of some rows; one entry is for all."""
+    return temperatures if temperatures.size == 1 else temperatures[first:last]
+
+
+def _over_rows(function: Callable[[Array, int, int], None], carrier: Array, axes: tuple[int, ...]) -> None:
+    """Call function(rows, first, last) on the pieces of a batch, whose rows are contiguous and may not be written.
+
+    Rows that do not lie so in memory are copied, a piece at a time.
+    """
+    if carrier.size == 0:
+        return
+    size = _arrays.row_size(carrier.shape, axes)
+    if carrier.flags.c_contiguous and axes == tuple(range(carrier.ndim - len(axes), carrier.ndim)):
+        all_rows = _arrays.read_only(carrier.reshape(-1, size))
+        _threads.run(lambda first, last: function(all_rows[first:last], first, last), len(all_rows), size)
+        return
+    moved = _arrays.moved(carrier, axes)
+    each = moved[0].size // size
 
     def piece(start: int, stop: int) -> None:
-        part = slice(start, stop)
-        kernel(part, temperatures if temperatures.size == 1 else temperatures[part])
+        rows = _arrays.read_only(np.ascontiguousarray(moved[start:stop]).reshape(-1, size))
+        function(rows, start * each, stop * each)
 
-    _threads.run(piece, shape[0], shape[1])
-
-
-def _softmax_rows(rows: Array, temperatures: _checks.FloatArray, number: Any, out: Array) -> None:
-    work = out if out.dtype == number.dtype else np.empty((1, rows.shape[1]), number.dtype)
-    kernels.softmax(rows, temperatures, number, work, out)
+    _threads.run(piece, len(moved), each * size)
 
 
-def _log_softmax_rows(rows: Array, temperatures: _checks.FloatArray, number: Any, out: Array) -> None:
-    kernels.log_softmax(rows, temperatures, number, out)
+def _softmax_rows(target: Array) -> RowsKernel:
+    streamed = target.nbytes >= STREAMED and target.flags.aligned
+
+    def rows_kernel(rows: Array, temperatures: FloatArray, number: Any, out: Array) -> None:
+        count, size = rows.shape
+        if size <= columns.SHORT:
+            columns.softmax_short(rows, temperatures, number, out)
+            return
+        in_place = out.dtype == number.dtype and not streamed and (size < LONG or count == 1)
+        work = out if in_place else np.empty((1, size), number.dtype)
+        kernels.softmax(rows, temperatures, number, work, streamed, out)
+
+    return rows_kernel
+
+
+def _log_softmax_rows(target: Array) -> RowsKernel:
+    return kernels.log_softmax
+
+
+def _softmax_columns(
+    logits: Array, span: tuple[int, int, int], temperatures: FloatArray, number: Any, out: Array
+) -> None:
+    outer, size, inner = span
+    strips = (inner + 2 * LANES - 2) // LANES
+    logits = _arrays.read_only(logits)
+
+    def piece(start: int, stop: int) -> None:
+        columns.softmax_columns(logits, temperatures, number, size, inner, strips, start, stop, out)
+
+    _threads.run(piece, outer * strips, size * LANES)

@@ -22,6 +22,7 @@ from numba.core.typing.templates import Signature
 from fastsoftmax._jit import intrinsic
 
 LANES = 16
+LINE = 64  # bytes that memory moves at once
 
 # How kernels' arguments are annotated; numba takes their types from the call.
 Number = Any  # a scalar float32 or float64: the type that a kernel computes in
@@ -89,6 +90,19 @@ def _inside(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> ir.Value:
     return builder.icmp_signed("<", lanes, _splat(builder, builder.sub(stop, start)))
 
 
+def _masked_load(builder: ir.IRBuilder, pointer: ir.Value, inside: ir.Value) -> ir.Value:
+    """Load the lanes that are inside; the others are 0."""
+    vector = pointer.type.pointee
+    name = f"llvm.masked.load.{_suffix(vector)}.p0"
+    return _call(builder, name, vector, pointer, _I32(1), inside, ir.Constant(vector, None))
+
+
+def _masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, inside: ir.Value) -> None:
+    """Store the lanes that are inside."""
+    name = f"llvm.masked.store.{_suffix(value.type)}.p0"
+    _call(builder, name, ir.VoidType(), value, pointer, _I32(1), inside)
+
+
 def _widen_stored(builder: ir.IRBuilder, value: ir.Value, stored: types.Type, element: ir.Type) -> ir.Value:
     if stored == types.uint16:
         value = builder.fpext(builder.bitcast(value, _vector(_HALF)), _vector(_FLOAT))
@@ -153,11 +167,8 @@ def load_part(typing_context: Any, array: Any, index: Any, stop: Any, fill: Any)
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
         values, start, end, filler = arguments
         pointer = _address(context, builder, array, values, start)
-        vector = pointer.type.pointee
         inside = _inside(builder, start, end)
-        blank = ir.Constant(vector, ir.Undefined)
-        name = f"llvm.masked.load.{_suffix(vector)}.p0"
-        value = _call(builder, name, vector, pointer, _I32(1), inside, blank)
+        value = _masked_load(builder, pointer, inside)
         value = _widen_stored(builder, value, array.dtype, _ELEMENT[fill])
         return builder.select(inside, value, _splat(builder, filler))
 
@@ -189,6 +200,66 @@ def store(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def stream(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Write array[index : index + 16] past the caches (`until_line` says which indices start a cache line)."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        pointer = _address(context, builder, array, arguments[0], arguments[1])
+        value = _round_to_stored(builder, arguments[2], array.dtype)
+        instruction = builder.store(value, pointer, align=min(LINE, LANES * array.dtype.bitwidth // 8))
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([_I32(1)]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), codegen
+
+
+def _prefetch(writing: int, near: int) -> Callable[..., Any]:
+    """Return an operation that asks for the cache line of array[index], into the cache that is `near` (3: the first).
+
+    The index may lie beyond the array's end: nothing waits for the line, and nothing faults.
+    """
+
+    @intrinsic
+    def ask(typing_context: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+            _call(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, _I32(writing), _I32(near), _I32(1))
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), codegen
+
+    return ask  # type: ignore[no-any-return]
+
+
+prefetch, prefetch_far, prefetch_to_write = _prefetch(0, 3), _prefetch(0, 2), _prefetch(1, 3)
+
+
+@intrinsic
+def until_line(typing_context: Any, array: Any, index: Any) -> Any:
+    """Return how many elements after array[index] the next cache line starts."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        address = builder.ptrtoint(builder.gep(data, [arguments[1]]), _I64)
+        bytes_left = builder.and_(builder.neg(address), _I64(LINE - 1))
+        return builder.udiv(bytes_left, _I64(array.dtype.bitwidth // 8))
+
+    return types.int64(array, types.int64), codegen
+
+
+@intrinsic
+def finish_streams(typing_context: Any) -> Any:
+    """Let what was streamed be seen before anything that is written later."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def store_part(typing_context: Any, array: Any, index: Any, stop: Any, lanes: Any) -> Any:
     """Write array[index : min(index + 16, stop)], rounded to the array's type."""
 
@@ -196,8 +267,7 @@ def store_part(typing_context: Any, array: Any, index: Any, stop: Any, lanes: An
         values, start, end, numbers = arguments
         pointer = _address(context, builder, array, values, start)
         value = _round_to_stored(builder, numbers, array.dtype)
-        name = f"llvm.masked.store.{_suffix(value.type)}.p0"
-        _call(builder, name, ir.VoidType(), value, pointer, _I32(1), _inside(builder, start, end))
+        _masked_store(builder, value, pointer, _inside(builder, start, end))
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.int64, lanes), codegen
@@ -417,6 +487,16 @@ def widen(typing_context: Any, lanes: Any) -> Any:
     return Lanes(types.float64)(lanes), codegen
 
 
+@intrinsic
+def narrow(typing_context: Any, lanes: Any, like: Any) -> Any:
+    """Return lanes of float64 in the type of the scalar `like`, rounded."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.fptrunc(arguments[0], _vector(_FLOAT)) if like == types.float32 else arguments[0]
+
+    return Lanes(like)(lanes, like), codegen
+
+
 def _register(function: Any, result: types.Type | None, emit: Any) -> None:
     """Let `function` (an operator) take two Lanes of one type; the result type is theirs unless given."""
 
@@ -438,7 +518,10 @@ def _register(function: Any, result: types.Type | None, emit: Any) -> None:
 _register(operator.add, None, ir.IRBuilder.fadd)
 _register(operator.sub, None, ir.IRBuilder.fsub)
 _register(operator.mul, None, ir.IRBuilder.fmul)
+_register(operator.truediv, None, ir.IRBuilder.fdiv)
 _register(operator.or_, _MASK, ir.IRBuilder.or_)
+_register(operator.and_, _MASK, ir.IRBuilder.and_)
 _register(operator.gt, _MASK, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+_register(operator.lt, _MASK, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
 _register(operator.ge, _MASK, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
 _register(operator.eq, _MASK, lambda builder, a, b: builder.fcmp_ordered("==", a, b))

@@ -28,8 +28,6 @@ from fastsoftmax.kernels.lanes import (
     WordRow,
     element,
     like,
-    splat,
-    store_part,
 )
 from fastsoftmax.kernels.philox import uniform
 from fastsoftmax.kernels.select import (
@@ -41,7 +39,7 @@ from fastsoftmax.kernels.select import (
     keep_prefix,
     key_of,
 )
-from fastsoftmax.kernels.softmax import block_buffers, fill_row, softmax_row
+from fastsoftmax.kernels.softmax import block_buffers, fill_row, softmax_row, write
 from fastsoftmax.kernels.weights import BLOCK, Scale, block_weights, scale_of, weight_of
 
 Parameters = tuple[FloatRow, IntRow, FloatRow, FloatRow]  # temperature, top_k, top_p, min_p
@@ -253,20 +251,13 @@ def probabilities(
             continue
         scale = scale_of(temperature, number)
         if not filtered(row_logits.size, top_k, top_p, min_p):
-            softmax_row(row_logits, scale, number, weights, buffers, row_out)
+            softmax_row(row_logits, scale, number, weights, buffers, False, row_out)
             continue
         kept = keep(row_logits, scale, temperature, top_k, top_p, min_p, row_largest, workspace)
         total = running_sums(weights, kept, running)
         fill_row(row_out, like(number, 0.0))
         for i in range(kept):
             write(row_out, tokens[i], like(number, weights[i] / total))
-
-
-@inline
-def write(out: Row, index: int, value: Number) -> None:
-    """Write one number, rounded to the array's type."""
-    start = np.int64(index)
-    store_part(out, start, start + 1, splat(value))
 
 
 @jit

@@ -20,18 +20,18 @@ from fastsoftmax.kernels.lanes import (
     Number,
     Row,
     Rows,
-    Vector,
     element,
+    finish_streams,
     fma,
     larger,
     like,
-    load,
     load_part,
+    prefetch_to_write,
     select,
     splat,
-    store,
     store_part,
 )
+from fastsoftmax.kernels.scaling import factors_of, scale_row
 from fastsoftmax.kernels.weights import (
     BLOCK,
     Scale,
@@ -68,8 +68,10 @@ def row_sum(row_largest: Number, scale: Scale, maxima: Row, sums: FloatRow) -> f
     total = 0.0
     lost = 0.0
     for block in range(maxima.size):
-        high, low = exponent_between(maxima[block], row_largest, scale)
-        term = sums[block] * exp2(high, low)
+        term = sums[block]
+        if maxima[block] != row_largest:
+            high, low = exponent_between(maxima[block], row_largest, scale)
+            term *= exp2(high, low)
         next_total = total + term
         lost += (total - next_total) + term if total >= term else (term - next_total) + total
         total = next_total
@@ -101,43 +103,17 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
 
 
 @inline
-def scale_block(
-    weights: Row, start: int, stop: int, factor: float, exponent: float, top: Number, exact: Number, out: Row
-) -> None:
-    """Write weights[start:stop] * factor * 2**exponent to out[start:stop]; what would be subnormal is 0.
-
-    The factor is in two parts, so that it rounds once. No intermediate is subnormal either: one such number in a vector
-    costs as much as fifty vectors. A weight that equals `top`, that of the row's maximum, becomes `exact`.
-    """
-    format_ = format_of(exact)
-    wanted = factor * exp2(exponent + format_.unscaled, 0.0)
-    if wanted < power_of_two(-format_.unscaled):
-        wanted = 0.0  # then all of the block is
-    high = like(exact, wanted)
-    a, b = splat(high), splat(like(exact, wanted - high))
-    c, zero = splat(like(exact, power_of_two(-format_.unscaled))), splat(like(exact, 0.0))
-    least = (1.0 - 2.0**-20) * power_of_two(format_.unscaled + 1 - format_.top) / wanted  # rounding may lift it
-    bar, tops, exacts = splat(like(exact, least)), splat(top), splat(exact)
-    whole = start + (stop - start) // 16 * 16
-    for i in range(start, whole, 16):
-        w = load(weights, i, exact)
-        store(out, i, select(w == tops, exacts, scaled(select(w >= bar, w, zero), a, b, c)))
-    if whole < stop:
-        w = load_part(weights, whole, stop, like(exact, 0.0))
-        store_part(out, whole, stop, select(w == tops, exacts, scaled(select(w >= bar, w, zero), a, b, c)))
-
-
-@inline
-def scaled(w: Vector, a: Vector, b: Vector, c: Vector) -> Vector:
-    """Return w (a + b) c, where b is far below a and c a power of two."""
-    return fma(w, a, w * b) * c
-
-
-@inline
 def fill_row(out: Row, value: Number) -> None:
     """Write one value to the whole row."""
     for i in range(0, out.size, 16):
         store_part(out, i, out.size, splat(value))
+
+
+@inline
+def write(out: Row, index: int, value: Number) -> None:
+    """Write one number, rounded to the array's type."""
+    start = np.int64(index)
+    store_part(out, start, start + 1, splat(value))
 
 
 @inline
@@ -148,29 +124,41 @@ def block_buffers(size: int, number: Number) -> Buffers:
 
 
 @inline
-def softmax_row(logits: Row, scale: Scale, number: Number, weights: Row, buffers: Buffers, out: Row) -> None:
-    """Write the softmax of one row to `out`, through `weights`, which may be `out`."""
+def softmax_row(
+    logits: Row, scale: Scale, number: Number, weights: Row, buffers: Buffers, streamed: bool, out: Row
+) -> None:
+    """Write the softmax of one row to `out`, through `weights`, which may be `out` unless that is streamed."""
     maxima, sums = buffers
     size = logits.size
+    unscaled = format_of(number).unscaled
+    if streamed:  # lines that are not streamed whole: they are here when their first part is stored
+        for edge in range(0, size + BLOCK, BLOCK):
+            prefetch_to_write(out, min(edge, size - 1))
     row_largest = row_weights(logits, scale, number, weights, maxima, sums)
     if not row_largest > -math.inf:
         fill_row(out, like(number, math.nan))
         return
     total = row_sum(row_largest, scale, maxima, sums)
-    top, top_mass = weight_of(row_largest, scale)
-    exact = like(number, top_mass / total)
+    top_weight, top_mass = weight_of(row_largest, scale)
+    top = splat(top_weight), splat(like(number, top_mass / total))
     for block in range(maxima.size):
-        high, low = exponent_between(maxima[block], row_largest, scale)
-        whole = math.floor(high)
-        factor = exp2(high - whole, low) / total
+        wanted = power_of_two(unscaled) / total
+        has_top = maxima[block] == row_largest
+        if not has_top:
+            high, low = exponent_between(maxima[block], row_largest, scale)
+            whole = math.floor(high)
+            # What lies below the smallest number is 0 by far; the quotient is never subnormal.
+            wanted = exp2(high - whole, low) / total * power_of_two(int(max(whole + unscaled, -1022.0)))
+        if wanted < power_of_two(-unscaled):
+            wanted = 0.0
         start = block * BLOCK
         stop = min(start + BLOCK, size)
-        block_top = top if maxima[block] == row_largest else like(number, math.nan)
-        scale_block(weights, start, stop, factor, np.float64(whole), block_top, exact, out)
+        factors = factors_of(splat(wanted), splat(1.0 / wanted), number)
+        scale_row(weights, start, stop, factors, top, has_top, streamed, number, out)
 
 
 @jit
-def softmax(logits: Rows, temperature: FloatRow, number: Number, work: Rows, out: Rows) -> None:
+def softmax(logits: Rows, temperature: FloatRow, number: Number, work: Rows, streamed: bool, out: Rows) -> None:
     """Write softmax(logits / temperature) of each row to `out`.
 
     `temperature` has one entry, or one a row. `number` is any scalar of the type to compute in; `work` is a matrix of
@@ -179,7 +167,9 @@ def softmax(logits: Rows, temperature: FloatRow, number: Number, work: Rows, out
     buffers = block_buffers(logits.shape[1], number)
     for row in range(logits.shape[0]):
         scale = scale_of(temperature[min(row, temperature.size - 1)], number)
-        softmax_row(logits[row], scale, number, work[row % work.shape[0]], buffers, out[row])
+        softmax_row(logits[row], scale, number, work[row % work.shape[0]], buffers, streamed, out[row])
+    if streamed:
+        finish_streams()
 
 
 @jit

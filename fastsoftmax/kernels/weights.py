@@ -43,6 +43,8 @@ from fastsoftmax.kernels.lanes import (
     like,
     load,
     load_part,
+    prefetch,
+    prefetch_far,
     select,
     splat,
     store,
@@ -135,8 +137,8 @@ def exponent_between(largest: Number, row_largest: Number, scale: Scale) -> tupl
 
 
 @inline
-def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
-    """Return the largest of logits[start:stop] in the type of `number`, or NaN where one is NaN."""
+def lane_maxima(logits: Row, start: int, stop: int, number: Number) -> Vector:
+    """Return the largest of every sixteenth of logits[start:stop] in each lane, or NaN where one of them is NaN."""
     lowest = splat(like(number, -math.inf))
     a, b, c, d = lowest, lowest, lowest, lowest
     nan = unordered(lowest, lowest)
@@ -150,9 +152,16 @@ def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
         p = load_part(logits, i, stop, like(number, -math.inf))
         a = larger(p, a)
         nan = nan | unordered(p, p)
-    if lane_bits(nan) != 0:
+    return select(nan, splat(like(number, math.nan)), larger(larger(a, b), larger(c, d)))
+
+
+@inline
+def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
+    """Return the largest of logits[start:stop] in the type of `number`, or NaN where one is NaN."""
+    maxima = lane_maxima(logits, start, stop, number)
+    if lane_bits(unordered(maxima, maxima)) != 0:
         return like(number, math.nan)
-    return largest_lane(larger(larger(a, b), larger(c, d)))
+    return largest_lane(maxima)
 
 
 @inline
@@ -221,36 +230,57 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
 @function
 def soft_weights(logits: Row, hi: Number, lo: Number, n: Number, weights: Row | None, start: int) -> float:
     """Write 2**((z (hi + lo) - n) / 16 + BIAS) of at most a block of logits from weights[start] on; return the sum."""
-    format_ = format_of(hi)
-    size = logits.size
-    whole = size // 64 * 64
-    fill = like(hi, -math.inf)
-    grid, fine = splat(like(hi, format_.grid)), splat(like(hi, 0.0))
+    coarse, fine = lane_sums(logits, 0, logits.size, splat(hi), splat(lo), splat(n), hi, weights, start)
+    result: float = sum_lanes(coarse) + sum_lanes(fine)
+    return result
+
+
+@inline
+def lane_sums(
+    logits: Row,
+    begin: int,
+    end: int,
+    hi: Vector,
+    lo: Vector,
+    n: Vector,
+    number: Number,
+    weights: Row | None,
+    to: int,
+) -> tuple[Vector, Vector]:
+    """Write the weights of logits[begin:end], at most a block, from weights[to] on; return their sums in two parts.
+
+    The logits that come a block and four blocks later are asked for meanwhile: the loop would hide no wait for memory.
+    """
+    format_ = format_of(n)
+    whole = begin + (end - begin) // 64 * 64
+    grid, fine = like(n, format_.grid), like(n, 0.0)
     coarse = grid
-    his, los = splat(hi), splat(lo)
-    shift = splat(like(hi, format_.rounding + 16.0 * format_.bias) - n)
-    lowest = splat(like(hi, format_.rounding + 16.0 * format_.smallest))
-    for i in range(0, whole, 64):
-        p = lane_weights(load(logits, i, hi), his, los, shift, lowest)
-        q = lane_weights(load(logits, i + 16, hi), his, los, shift, lowest)
-        r = lane_weights(load(logits, i + 32, hi), his, los, shift, lowest)
-        t = lane_weights(load(logits, i + 48, hi), his, los, shift, lowest)
+    shift = like(n, format_.rounding + 16.0 * format_.bias) - n
+    lowest = like(n, format_.rounding + 16.0 * format_.smallest)
+    at = to - begin
+    for i in range(begin, whole, 64):
+        for j in range(i, i + 64, 16):
+            prefetch(logits, j + BLOCK)
+            prefetch_far(logits, j + 4 * BLOCK)
+        p = lane_weights(load(logits, i, number), hi, lo, shift, lowest)
+        q = lane_weights(load(logits, i + 16, number), hi, lo, shift, lowest)
+        r = lane_weights(load(logits, i + 32, number), hi, lo, shift, lowest)
+        t = lane_weights(load(logits, i + 48, number), hi, lo, shift, lowest)
         if weights is not None:
-            store(weights, start + i, p[0])
-            store(weights, start + i + 16, q[0])
-            store(weights, start + i + 32, r[0])
-            store(weights, start + i + 48, t[0])
+            store(weights, at + i, p[0])
+            store(weights, at + i + 16, q[0])
+            store(weights, at + i + 32, r[0])
+            store(weights, at + i + 48, t[0])
         coarse, fine = add(p, coarse, fine)
         coarse, fine = add(q, coarse, fine)
         coarse, fine = add(r, coarse, fine)
         coarse, fine = add(t, coarse, fine)
-    for i in range(whole, size, 16):
-        p = lane_weights(load_part(logits, i, size, fill), his, los, shift, lowest)
+    for i in range(whole, end, 16):
+        p = lane_weights(load_part(logits, i, end, like(number, -math.inf)), hi, lo, shift, lowest)
         if weights is not None:
-            store_part(weights, start + i, start + size, p[0])
+            store_part(weights, at + i, at + end, p[0])
         coarse, fine = add(p, coarse, fine)
-    result: float = sum_lanes(coarse - grid) + sum_lanes(fine)
-    return result
+    return coarse - grid, fine
 
 
 @function

@@ -1,0 +1,215 @@
+"""softmax down the columns of a matrix, sixteen at a time: a column is a lane, with a reference of its own.
+
+softmax_columns  along an axis that is not the last: three sweeps down a strip of 16 columns (maximum; weights and sums;
+                 scaling), the first from memory, the others from cache where the strip fits.
+softmax_short    rows too short to fill vectors: tiles of 16 rows are turned in registers, and back.
+
+Limited by the exponentials, as rows are, and by the turning (four shuffles a vector each way). What a column gets does
+not depend on its neighbours. The few that need more than a plain reference (T = 0, infinities, NaN, exponents beyond
+2**17) go one by one through the kernel for rows.
+"""
+
+import math
+
+import numpy as np
+
+from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.exp import power_of_two
+from fastsoftmax.kernels.lanes import (
+    LANES,
+    FloatRow,
+    Number,
+    Row,
+    Rows,
+    Vector,
+    element,
+    lane_bits,
+    larger,
+    like,
+    load,
+    load_part,
+    lowest_bit,
+    prefetch_far,
+    prefetch_to_write,
+    select,
+    splat,
+    store,
+    store_part,
+    unordered,
+    until_line,
+    widen,
+)
+from fastsoftmax.kernels.scaling import exactly, factors_of, top_of
+from fastsoftmax.kernels.softmax import block_buffers, softmax_row, write
+from fastsoftmax.kernels.tile import turn
+from fastsoftmax.kernels.weights import BLOCK, add, format_of, lane_weights, scale_of
+
+PANEL = 8  # strips whose lines are asked for row by row: memory likes neighbours
+SHORT = 128  # rows up to this length are turned
+ADDED = BLOCK // LANES  # weights that a lane adds up before its sum leaves the grid
+
+Strip = tuple[Row, int, int]  # an array, where its first column starts, and how far apart the rows are
+Ahead = tuple[Row, Row, int, int, int]  # what is read and written next, its first line, rows apart, lines done
+
+
+@inline
+def scales_to(temperature: FloatRow, first: int, count: int, number: Number, scales: Rows) -> None:
+    """Fill in hi and lo of `count` lanes; one that is not plain has hi = inf, which leaves its column out."""
+    for lane in range(count):
+        s, hi, lo = scale_of(temperature[min(first + lane, temperature.size - 1)], number)
+        scales[0, lane] = hi if s == 1.0 else like(number, math.inf)
+        scales[1, lane] = lo
+
+
+@inline
+def softmax_strip(
+    logits: Strip,
+    width: int,
+    size: int,
+    temperature: FloatRow,
+    first: int,
+    scales: Rows,
+    number: Number,
+    weights: Row,
+    out: Strip,
+    ahead: Ahead,
+) -> None:
+    """Write the softmax of `width` columns, of which `first` is the number of the first one, to `out`.
+
+    `weights` holds 16 numbers a row in between. As many lines of what comes `ahead` are asked for as there are rows.
+    """
+    source, start, stride = logits
+    target, to, step = out
+    coming, coming_out, lines, apart, done = ahead
+    format_ = format_of(number)
+    none, fill = splat(like(number, 0.0)), like(number, 0.0)
+    hi, lo = load(scales[0], 0, number), load(scales[1], 0, number)
+    largest = column_maxima(logits, width, size, number)
+    t = largest * hi
+    far = splat(like(number, 2.0**21))
+    plain = (t < far) & (none - far < t)
+    rounding = splat(like(number, format_.rounding))
+    odd = ~lane_bits(plain) & ((1 << width) - 1)
+    saved = np.empty((LANES if odd != 0 else 0, size), type(number))
+    if odd != 0:
+        softmax_odd(logits, odd, temperature, first, number, saved)
+    n = (t + rounding) - rounding
+    shift = splat(like(number, format_.rounding + 16.0 * format_.bias)) - n
+    lowest = splat(like(number, format_.rounding + 16.0 * format_.smallest))
+    grid = splat(like(number, format_.grid))
+    total = widen(none)
+    for begin in range(0, size, ADDED):
+        coarse, fine = grid, none
+        for j in range(begin, min(begin + ADDED, size)):
+            line = lines + (done + j) // PANEL * apart + (done + j) % PANEL * LANES
+            prefetch_far(coming, line)
+            prefetch_to_write(coming_out, line)
+            i = start + j * stride
+            w = lane_weights(load_part(source, i, i + width, fill), hi, lo, shift, lowest)
+            store(weights, j * LANES, w[0])
+            coarse, fine = add(w, coarse, fine)
+        total = total + (widen(coarse - grid) + widen(fine))
+    up, down = splat(power_of_two(format_.unscaled)), splat(power_of_two(-format_.unscaled))
+    factors = factors_of(up / total, total * down, number)
+    top = top_of(largest, hi, lo, n, total, number)
+    for j in range(size):
+        i = to + j * step
+        store_part(target, i, i + width, exactly(load(weights, j * LANES, number), factors, top))
+    while odd != 0:
+        lane = lowest_bit(odd)
+        for j in range(size):
+            write(target, to + j * step + lane, saved[lane, j])
+        odd &= odd - 1
+
+
+@inline
+def softmax_odd(logits: Strip, odd: int, temperature: FloatRow, first: int, number: Number, saved: Rows) -> None:
+    """Write the softmax of those columns of a strip whose bits are set, through the kernel for rows, to `saved`."""
+    source, start, stride = logits
+    size = saved.shape[1]
+    buffers = block_buffers(size, number)
+    column = np.empty(size, type(number))
+    while odd != 0:
+        lane = lowest_bit(odd)
+        for j in range(size):
+            column[j] = element(source, start + j * stride + lane, number)
+        scale = scale_of(temperature[min(first + lane, temperature.size - 1)], number)
+        softmax_row(column, scale, number, saved[lane], buffers, False, saved[lane])
+        odd &= odd - 1
+
+
+@inline
+def column_maxima(logits: Strip, width: int, size: int, number: Number) -> Vector:
+    """Return the largest of each column, or NaN where one is NaN."""
+    source, start, stride = logits
+    result = splat(like(number, -math.inf))
+    nan = unordered(result, result)
+    for i in range(start, start + size * stride, stride):
+        z = load_part(source, i, i + width, like(number, 0.0))
+        result = larger(z, result)
+        nan = nan | unordered(z, z)
+    return select(nan, splat(like(number, math.nan)), result)
+
+
+@jit
+def softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: Rows) -> None:
+    """Write softmax(logits / temperature) of each row of at most SHORT numbers to `out`.
+
+    `temperature` has one entry, or one a row. `number` is any scalar of the type to compute in.
+    """
+    rows, size = logits.shape
+    source, target = logits.reshape(-1), out.reshape(-1)
+    work = np.zeros((size + LANES - 1) // LANES * LANES * LANES, type(number))
+    scales = np.zeros((2, LANES), type(number))
+    scales_to(temperature, 0, LANES, number, scales)
+    for first in range(0, rows, LANES):
+        count = min(LANES, rows - first)
+        if temperature.size > 1:
+            scales_to(temperature, first, count, number, scales)
+        for j in range(0, size, LANES):
+            turn(source, first * size + j, size, count, min(LANES, size - j), work, j * LANES, LANES, number)
+        ahead = source, target, (first + 2 * LANES) * size, PANEL * LANES, 0
+        strip = work, 0, LANES
+        softmax_strip(strip, LANES, size, temperature, first, scales, number, work, strip, ahead)
+        for j in range(0, size, LANES):
+            turn(work, j * LANES, LANES, min(LANES, size - j), count, target, first * size + j, size, number)
+
+
+@jit
+def softmax_columns(
+    logits: Row,
+    temperature: FloatRow,
+    number: Number,
+    size: int,
+    inner: int,
+    strips: int,
+    start: int,
+    stop: int,
+    out: Row,
+) -> None:
+    """Write softmax(logits / temperature) along the middle axis of a contiguous (outer, size, inner) array to `out`.
+
+    Each of the outer matrices has `strips` strips, enough wherever the first cache line starts; those from number
+    `start` to `stop` are done. `temperature` has one entry, or one a column.
+    """
+    scales = np.zeros((2, LANES), type(number))
+    work = np.zeros(size * LANES, type(number))
+    scales_to(temperature, 0, LANES, number, scales)
+    back = (LANES - until_line(out, 0)) % LANES if inner % LANES == 0 else 0  # so that strips start at cache lines
+    for strip in range(start, stop):
+        outer, number_of_strip = strip // strips, strip % strips
+        within = max(number_of_strip * LANES - back, 0)
+        width = min((number_of_strip + 1) * LANES - back, inner) - within
+        if width <= 0:
+            continue
+        at = outer * size * inner + within
+        if temperature.size > 1:
+            scales_to(temperature, outer * inner + within, width, number, scales)
+        in_panel = number_of_strip % PANEL
+        ahead = logits, out, at + (PANEL - in_panel) * LANES, inner, in_panel * size
+        source, target = (logits, at, inner), (out, at, inner)
+        first = outer * inner + within
+        if width == LANES:
+            softmax_strip(source, LANES, size, temperature, first, scales, number, work, target, ahead)
+        else:
+            softmax_strip(source, width, size, temperature, first, scales, number, work, target, ahead)
