@@ -5,7 +5,7 @@ import operator
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +19,17 @@ _FLOATS = "float16, bfloat16, float32 or float64"
 _MINUS_INFINITY = {"u": 0xFC00, "i": -0x80, "f": -math.inf}  # by kind of carrier: float16 bits, bfloat16 bits, itself
 
 
-class Numbers(NamedTuple):
-    """An array as kernels see it, and the dtype that a result of its kind has.
+# An array as kernels see it, and the dtype that a result of its kind has. The array is float32 or float64, or holds the
+# bits of 16-bit numbers: uint16 for float16, int16 for bfloat16.
+Numbers = tuple[Array, np.dtype[Any]]
 
-    `carrier` is float32 or float64, or the bits of 16-bit numbers: uint16 for float16, int16 for bfloat16.
-    """
-
-    carrier: Array
-    dtype: np.dtype[Any]
+_SINGLE, _DOUBLE = np.float32(0), np.float64(0)
 
 
 def as_logits(value: Any) -> Numbers:
     """Return any array-like on the CPU as numbers; integers and booleans as float64. 16-bit floats are not copied."""
     array = value if type(value) is np.ndarray else _as_array("logits", value)
-    if isinstance(array, Numbers):
+    if isinstance(array, tuple):
         return array
     if array.dtype.kind in "iub":
         array = array.astype(np.float64)
@@ -44,9 +41,9 @@ def as_out(out: Any, shape: tuple[int, ...]) -> Numbers:
     if not hasattr(out, "__array__") and not hasattr(out, "__dlpack__"):
         raise TypeError(f"out is {_checks.described(out)}, expected an array")
     array = _as_array("out", out)
-    numbers = array if isinstance(array, Numbers) else _as_numbers("out", array)
-    check_out(numbers.carrier, shape)
-    if not isinstance(array, Numbers) and not np.may_share_memory(numbers.carrier, array):
+    numbers = array if isinstance(array, tuple) else _as_numbers("out", array)
+    check_out(numbers[0], shape)
+    if not isinstance(array, tuple) and not np.may_share_memory(numbers[0], array):
         raise TypeError(f"out has dtype {array.dtype} in foreign byte order, expected the machine's own")
     return numbers
 
@@ -77,9 +74,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Array, Numbers]
     return array, _as_numbers("out", array)
 
 
-def compute_type(*numbers: Numbers) -> type[np.float32] | type[np.float64]:
-    """Return float64 if any array holds float64, else float32."""
-    return np.float64 if any(n.carrier.itemsize == 8 for n in numbers) else np.float32
+def number_for(*arrays: Array) -> Any:
+    """Return a number of the type to compute in: float64 if any array holds float64, else float32."""
+    for array in arrays:
+        if array.itemsize == 8:
+            return _DOUBLE
+    return _SINGLE
 
 
 def masked(carrier: Array, where: Any) -> Array:
@@ -98,6 +98,8 @@ def masked(carrier: Array, where: Any) -> Array:
 
 def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the axes to reduce, each in [0, ndim)."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     if axis is None:
         return tuple(range(ndim))
     given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
@@ -124,19 +126,16 @@ def batch_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
-def row_size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """Return how many elements the axes span."""
-    return math.prod(shape[i] for i in axes)
-
-
-def span_of(array: Array, out: Array, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Return the shape (outer, size, inner) as which both arrays can be seen, the axes in the middle, or None."""
-    if not (array.flags.c_contiguous and out.flags.c_contiguous):
-        return None
-    first, last = (axes[0], axes[-1] + 1) if axes else (array.ndim, array.ndim)
-    if axes != tuple(range(first, last)):
+def span_of(array: Array, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Return the shape (outer, size, inner) of a contiguous array, with the axes in the middle, or None."""
+    if not array.flags.c_contiguous:
         return None
     shape = array.shape
+    if len(axes) == 1 == len(shape):
+        return 1, shape[0], 1
+    first, last = (axes[0], axes[-1] + 1) if axes else (len(shape), len(shape))
+    if last - first != len(axes):
+        return None
     return math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
 
 
@@ -146,29 +145,19 @@ def moved(array: Array, axes: tuple[int, ...]) -> Array:
     return view if view.ndim > len(axes) else view[np.newaxis]
 
 
-def write_rows(rows: Array, moved: Array, first: int) -> None:
-    """Copy contiguous rows, from row number `first` on, to where they belong in an array of `moved`."""
-    each = moved[0].size // rows.shape[1]
-    part = moved[first // each : first // each + len(rows) // each]
-    np.copyto(part, rows.reshape(part.shape))
-
-
-def read_only(array: Array) -> Array:
-    """Return a view that may not be written, so that a kernel compiles once for all arrays."""
-    view = array.view()
-    view.setflags(write=False)
-    return view
-
-
 def read_rows(array: Array) -> Array:
     """Return the last axis as contiguous rows for a kernel to read: without a copy where the layout allows it."""
-    return read_only(np.ascontiguousarray(array.reshape(-1, array.shape[-1])))
+    rows = np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+    rows.setflags(write=False)  # so that a kernel compiles once for all arrays
+    return rows
 
 
 def apart(array: Array, out: Array) -> Array:
     """Return the array, or a copy if writing to `out` would change entries that are not read yet."""
+    if not np.may_share_memory(array, out):
+        return array
     same = array.ctypes.data == out.ctypes.data and array.strides == out.strides and array.dtype == out.dtype
-    return array.copy() if not same and np.may_share_memory(array, out) else array
+    return array if same else array.copy()
 
 
 def _as_array(name: str, value: Any) -> Array | Numbers:
@@ -176,7 +165,7 @@ def _as_array(name: str, value: Any) -> Array | Numbers:
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach()
         if value.dtype == torch.bfloat16 and value.layout == torch.strided:  # read the bits, give float32
-            return Numbers(_checks.as_array(name, value.view(torch.int16)), np.dtype(np.float32))
+            return _checks.as_array(name, value.view(torch.int16)), np.dtype(np.float32)
     return _checks.as_array(name, value)
 
 
@@ -189,7 +178,7 @@ def _as_numbers(name: str, array: Array) -> Numbers:
     dtype, carrier = known
     if array.dtype is not dtype:
         array = array.astype(dtype, copy=False)
-    return Numbers(array if carrier is None else array.view(carrier), dtype)
+    return array if carrier is None else array.view(carrier), dtype
 
 
 @cache

@@ -4,6 +4,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
@@ -75,7 +76,9 @@ def per_row(
         ) from None
     if array.dtype in (np.object_, np.uint64):
         array = np.minimum(array, np.iinfo(dtype).max)
-    return np.ascontiguousarray(array, dtype=dtype).reshape(-1)
+    rows: Array = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
+    rows.setflags(write=False)  # as `_vector` is: a kernel compiles once for both
+    return rows
 
 
 def _numbers(array: Array, value: Any, dtype: type) -> Array | None:
@@ -100,24 +103,32 @@ def _numbers(array: Array, value: Any, dtype: type) -> Array | None:
     return None
 
 
+@lru_cache
+def _vector(value: Any, dtype: type) -> Array:
+    """Return a vector of one number, the same for every call, which is why nobody may write to it."""
+    vector: Array = np.array([value], dtype)
+    vector.setflags(write=False)
+    return vector
+
+
 def temperature_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check temperatures: numbers >= 0, inf allowed."""
     if type(value) is float and value >= 0.0:
-        return np.array([value])
+        return _vector(value, np.float64)
     return per_row("temperature", value, batch_shape, np.float64, lambda t: t >= 0, "a number >= 0")
 
 
 def fraction_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check top_p or min_p: numbers in [0, 1]."""
     if type(value) is float and 0.0 <= value <= 1.0:
-        return np.array([value])
+        return _vector(value, np.float64)
     return per_row(name, value, batch_shape, np.float64, lambda p: (p >= 0) & (p <= 1), "a number in [0, 1]")
 
 
 def top_k_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> npt.NDArray[np.int64]:
     """Check top_k: integers >= 0, where 0 is off."""
     if type(value) is int and 0 <= value < 2**63:
-        return np.array([value])
+        return _vector(value, np.int64)
     return per_row("top_k", value, batch_shape, np.int64, lambda k: k >= 0, "an integer >= 0 (0 is off)")
 
 
@@ -127,7 +138,7 @@ def word_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value < 2**64:
             raise ValueError(f"{name} is {value}, expected {expected}")
-        return np.array([value], dtype=np.uint64)
+        return _vector(value, np.uint64)
     return per_row(name, value, batch_shape, np.uint64, lambda word: (word >= 0) & (word < 2**64), expected)
 
 

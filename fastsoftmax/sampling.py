@@ -162,15 +162,15 @@ def probabilities(
     >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
     array([1., 0., 0.])
     """
-    numbers = _logits(logits)
-    shape = numbers.carrier.shape
+    carrier, result_dtype = _logits(logits)
+    shape = carrier.shape
     parameters = _per_row({"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}, shape[:-1])
-    result, target = _arrays.empty(shape, numbers.dtype) if out is None else (out, _arrays.as_out(out, shape))
-    rows = _arrays.read_rows(numbers.carrier)
-    number = _arrays.compute_type(numbers, target)(0)
+    result, (target, _) = _arrays.empty(shape, result_dtype) if out is None else (out, _arrays.as_out(out, shape))
+    rows = _arrays.read_rows(carrier)
+    number = _arrays.number_for(carrier, target)
     status = np.zeros(len(rows), np.int8)
     # into an array of the user's only when all rows are known to be fine
-    out_rows = target.carrier.reshape(rows.shape) if out is None else np.empty(rows.shape, target.carrier.dtype)
+    out_rows = target.reshape(rows.shape) if out is None else np.empty(rows.shape, target.dtype)
     workspaces = _Workspaces()
 
     def piece(start: int, stop: int) -> None:
@@ -182,7 +182,7 @@ def probabilities(
     _threads.run(piece, *rows.shape)
     _check_status(status, rows, number, shape)
     if out is not None:
-        np.copyto(target.carrier, out_rows.reshape(shape))
+        np.copyto(target, out_rows.reshape(shape))
     return result
 
 
@@ -309,8 +309,8 @@ def _sample(
     workspaces: _Workspaces,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row."""
-    numbers = _logits(logits)
-    shape = numbers.carrier.shape
+    carrier, _ = _logits(logits)
+    shape = carrier.shape
     batch = shape[:-1]
     parameters = _per_row(params, batch)
     seeds = _checks.word_per_row("seed", seed if key is None else key, batch)
@@ -321,8 +321,8 @@ def _sample(
         if not isinstance(out, np.ndarray) or out.dtype != np.int64:
             raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
         _arrays.check_out(out, result_shape)
-    rows = _arrays.read_rows(numbers.carrier)
-    number = _arrays.compute_type(numbers)(0)
+    rows = _arrays.read_rows(carrier)
+    number = _arrays.number_for(carrier)
     tokens = np.empty((len(rows), draws), np.int64)
     status = np.zeros(len(rows), np.int8)
     stride = 0 if key is None else 1
@@ -356,7 +356,7 @@ def _sample(
 
 def _logits(logits: Any) -> _arrays.Numbers:
     numbers = _arrays.as_logits(logits)
-    shape = numbers.carrier.shape
+    shape = numbers[0].shape
     if not shape or shape[-1] == 0:
         raise ValueError(f"logits has shape {shape}, expected (..., V) with V >= 1")
     if shape[-1] >= 2**31:

@@ -11,7 +11,7 @@ from fastsoftmax._arrays import Array, Axis, Numbers
 from fastsoftmax._checks import FloatArray
 from fastsoftmax.kernels import columns
 from fastsoftmax.kernels import softmax as kernels
-from fastsoftmax.kernels.lanes import LANES
+from fastsoftmax.kernels.llvm import LANES
 
 STREAMED = 2**25  # bytes of results that no cache holds: they go past the caches
 LONG = 2**14  # rows from this length on keep their weights apart from the results, where they stay in cache
@@ -153,24 +153,22 @@ def logsumexp(
     >>> round(float(logsumexp([1.0, 2.0])), 12)
     2.313261687518
     """
-    numbers, axes, temperatures = _arguments(logits, axis, temperature, where)
-    shape = numbers.carrier.shape
-    kept = [n for i, n in enumerate(shape) if i not in axes]
+    (carrier, result_dtype), axes, temperatures = _arguments(logits, axis, temperature, where)
+    kept = _arrays.batch_shape(carrier.shape, axes)
     sums = np.full(math.prod(kept), -math.inf)
-    number = _arrays.compute_type(numbers)(0)
-
-    def piece(rows: Array, first: int, last: int) -> None:
-        kernels.logsumexp(rows, _of(temperatures, first, last), number, sums[first:last])
-
-    _over_rows(piece, numbers.carrier, axes)
-    full = [1 if i in axes else n for i, n in enumerate(shape)]
+    number = _arrays.number_for(carrier)
+    span = _arrays.span_of(carrier, axes)
+    if carrier.size > 0 and span is not None and span[2] == 1:
+        _over_rows(kernels.logsumexp, carrier.reshape(span[:2]), temperatures, number, sums)
+    elif carrier.size > 0:
+        _over_copies(kernels.logsumexp, carrier, axes, temperatures, number, sums)
     with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
-        result = sums.astype(numbers.dtype)
-    return result.reshape(full if keepdims else kept)[()]
+        result = sums.astype(result_dtype)
+    return result.reshape([1 if i in axes else n for i, n in enumerate(carrier.shape)] if keepdims else kept)[()]
 
 
 def _elementwise(
-    kernel_for: Callable[[Array], RowsKernel],
+    kernel_for: Callable[[Array, int], RowsKernel],
     logits: Any,
     axis: Axis,
     temperature: Any,
@@ -178,51 +176,40 @@ def _elementwise(
     out: Any,
     dtype: Any,
 ) -> Any:
-    """Run a kernel that gives one number for each logit; `kernel_for` takes the array of results."""
-    numbers, axes, temperatures = _arguments(logits, axis, temperature, where)
-    carrier = numbers.carrier
+    """Run a kernel that gives a number for each logit; `kernel_for` takes the array of results and a row's size."""
+    (carrier, result_dtype), axes, temperatures = _arguments(logits, axis, temperature, where)
+    if dtype is not None:
+        result_dtype = _arrays.result_dtype(dtype)
     if out is None:
-        result, target = _arrays.empty(carrier.shape, numbers.dtype if dtype is None else _arrays.result_dtype(dtype))
+        result, (target, _) = _arrays.empty(carrier.shape, result_dtype)
     else:
-        result, target = out, _arrays.as_out(out, carrier.shape)
-        if dtype is not None and _arrays.result_dtype(dtype) != target.dtype:
-            raise TypeError(
-                f"dtype is {np.dtype(dtype)} but out has {target.dtype}, expected one of the two or equal ones"
-            )
-        carrier = _arrays.apart(carrier, target.carrier)
+        result, (target, out_dtype) = out, _arrays.as_out(out, carrier.shape)
+        if dtype is not None and result_dtype != out_dtype:
+            raise TypeError(f"dtype is {result_dtype} but out has {out_dtype}, expected one of the two or equal ones")
+        carrier = _arrays.apart(carrier, target)
     if carrier.size == 0:
         return result
-    number = _arrays.compute_type(numbers, target)(0)
-    span = _arrays.span_of(carrier, target.carrier, axes)
-    if span is not None and span[2] >= NARROW and kernel_for is _softmax_rows:
-        _softmax_columns(carrier.reshape(-1), span, temperatures, number, target.carrier.reshape(-1))
-        return result
-    by_rows = kernel_for(target.carrier)
+    number = _arrays.number_for(carrier, target)
+    span = _arrays.span_of(carrier, axes) if target.flags.c_contiguous else None
     if span is not None and span[2] == 1:
-        out_rows = target.carrier.reshape(span[:2])
-
-        def piece(rows: Array, first: int, last: int) -> None:
-            by_rows(rows, _of(temperatures, first, last), number, out_rows[first:last])
+        shape = span[:2]
+        kernel = kernel_for(target, span[1])
+        _over_rows(kernel, carrier.reshape(shape), temperatures, number, target.reshape(shape))
+    elif span is not None and span[2] >= NARROW and kernel_for is _softmax_rows:
+        _over_columns(carrier.reshape(-1), span, temperatures, number, target.reshape(-1))
     else:
-        moved = _arrays.moved(target.carrier, axes)
-
-        def piece(rows: Array, first: int, last: int) -> None:
-            part = np.empty(rows.shape, moved.dtype)
-            by_rows(rows, _of(temperatures, first, last), number, part)
-            _arrays.write_rows(part, moved, first)
-
-    _over_rows(piece, carrier, axes)
+        kernel = kernel_for(target, math.prod(carrier.shape[i] for i in axes))
+        _over_copies(kernel, carrier, axes, temperatures, number, _arrays.moved(target, axes))
     return result
 
 
-def _arguments(
-    logits: Any, axis: Axis, temperature: Any, where: Any
-) -> tuple[Numbers, tuple[int, ...], FloatArray]:
-    numbers = _arrays.as_logits(logits)
+def _arguments(logits: Any, axis: Axis, temperature: Any, where: Any) -> tuple[Numbers, tuple[int, ...], FloatArray]:
+    carrier, result_dtype = _arrays.as_logits(logits)
     if where is not None:
-        numbers = Numbers(_arrays.masked(numbers.carrier, where), numbers.dtype)
-    axes = _arrays.reduced_axes(axis, numbers.carrier.ndim)
-    return numbers, axes, _checks.temperature_per_row(temperature, _arrays.batch_shape(numbers.carrier.shape, axes))
+        carrier = _arrays.masked(carrier, where)
+    axes = _arrays.reduced_axes(axis, carrier.ndim)
+    batch = () if type(temperature) is float else _arrays.batch_shape(carrier.shape, axes)
+    return (carrier, result_dtype), axes, _checks.temperature_per_row(temperature, batch)
 
 
 def _of(temperatures: FloatArray, first: int, last: int) -> FloatArray:
@@ -230,53 +217,66 @@ def _of(temperatures: FloatArray, first: int, last: int) -> FloatArray:
     return temperatures if temperatures.size == 1 else temperatures[first:last]
 
 
-def _over_rows(function: Callable[[Array, int, int], None], carrier: Array, axes: tuple[int, ...]) -> None:
-    """Call function(rows, first, last) on the pieces of a batch, whose rows are contiguous and may not be written.
+def _over_rows(kernel: RowsKernel, rows: Array, temperatures: FloatArray, number: Any, out: Array) -> None:
+    """Call a kernel on the rows of a contiguous matrix, pieces of it on several threads where that pays."""
+    rows.setflags(write=False)  # a view of the user's array: so that a kernel compiles once for all arrays
+    if rows.size <= _threads.SMALL:
+        kernel(rows, temperatures, number, out)
+        return
 
-    Rows that do not lie so in memory are copied, a piece at a time.
+    def piece(first: int, last: int) -> None:
+        kernel(rows[first:last], _of(temperatures, first, last), number, out[first:last])
+
+    _threads.run(piece, *rows.shape)
+
+
+def _over_copies(
+    kernel: RowsKernel, carrier: Array, axes: tuple[int, ...], temperatures: FloatArray, number: Any, out: Array
+) -> None:
+    """Do the same where the rows do not lie so in memory: they are copied, a piece at a time, and so are results.
+
+    `out` has one number a row, or is a view of the results with the axes last.
     """
-    if carrier.size == 0:
-        return
-    size = _arrays.row_size(carrier.shape, axes)
-    if carrier.flags.c_contiguous and axes == tuple(range(carrier.ndim - len(axes), carrier.ndim)):
-        all_rows = _arrays.read_only(carrier.reshape(-1, size))
-        _threads.run(lambda first, last: function(all_rows[first:last], first, last), len(all_rows), size)
-        return
     moved = _arrays.moved(carrier, axes)
+    size = math.prod(carrier.shape[i] for i in axes)
     each = moved[0].size // size
 
     def piece(start: int, stop: int) -> None:
-        rows = _arrays.read_only(np.ascontiguousarray(moved[start:stop]).reshape(-1, size))
-        function(rows, start * each, stop * each)
+        first, last = start * each, stop * each
+        rows = np.ascontiguousarray(moved[start:stop]).reshape(-1, size)
+        rows.setflags(write=False)
+        if out.ndim == 1:
+            kernel(rows, _of(temperatures, first, last), number, out[first:last])
+            return
+        results = np.empty(rows.shape, out.dtype)
+        kernel(rows, _of(temperatures, first, last), number, results)
+        np.copyto(out[start:stop], results.reshape(moved[start:stop].shape))
 
     _threads.run(piece, len(moved), each * size)
 
 
-def _softmax_rows(target: Array) -> RowsKernel:
+def _softmax_rows(target: Array, size: int) -> RowsKernel:
+    if size <= columns.SHORT:
+        return columns.softmax_short
     streamed = target.nbytes >= STREAMED and target.flags.aligned
 
     def rows_kernel(rows: Array, temperatures: FloatArray, number: Any, out: Array) -> None:
-        count, size = rows.shape
-        if size <= columns.SHORT:
-            columns.softmax_short(rows, temperatures, number, out)
-            return
-        in_place = out.dtype == number.dtype and not streamed and (size < LONG or count == 1)
+        in_place = out.itemsize == number.itemsize and not streamed and (size < LONG or len(rows) == 1)
         work = out if in_place else np.empty((1, size), number.dtype)
         kernels.softmax(rows, temperatures, number, work, streamed, out)
 
     return rows_kernel
 
 
-def _log_softmax_rows(target: Array) -> RowsKernel:
+def _log_softmax_rows(target: Array, size: int) -> RowsKernel:
     return kernels.log_softmax
 
 
-def _softmax_columns(
-    logits: Array, span: tuple[int, int, int], temperatures: FloatArray, number: Any, out: Array
-) -> None:
+def _over_columns(logits: Array, span: tuple[int, int, int], temperatures: FloatArray, number: Any, out: Array) -> None:
+    """Write the softmax along the middle axis of contiguous arrays of the shape `span`."""
     outer, size, inner = span
     strips = (inner + 2 * LANES - 2) // LANES
-    logits = _arrays.read_only(logits)
+    logits.setflags(write=False)
 
     def piece(start: int, stop: int) -> None:
         columns.softmax_columns(logits, temperatures, number, size, inner, strips, start, stop, out)

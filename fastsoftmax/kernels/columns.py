@@ -16,28 +16,30 @@ import numpy as np
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.exp import power_of_two
 from fastsoftmax.kernels.lanes import (
-    LANES,
     FloatRow,
     Number,
     Row,
     Rows,
     Vector,
-    element,
     lane_bits,
     larger,
     like,
-    load,
-    load_part,
     lowest_bit,
-    prefetch_far,
-    prefetch_to_write,
     select,
     splat,
+    unordered,
+    widen,
+)
+from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.memory import (
+    element,
+    load,
+    load_part,
+    prefetch_far,
+    prefetch_to_write,
     store,
     store_part,
-    unordered,
     until_line,
-    widen,
 )
 from fastsoftmax.kernels.scaling import exactly, factors_of, top_of
 from fastsoftmax.kernels.softmax import block_buffers, softmax_row, write
@@ -159,8 +161,8 @@ def softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: Rows
     """
     rows, size = logits.shape
     source, target = logits.reshape(-1), out.reshape(-1)
-    work = np.zeros((size + LANES - 1) // LANES * LANES * LANES, type(number))
-    scales = np.zeros((2, LANES), type(number))
+    scales = np.zeros((2 + (size + LANES - 1) // LANES * LANES, LANES), type(number))
+    work = scales[2:].reshape(-1)
     scales_to(temperature, 0, LANES, number, scales)
     for first in range(0, rows, LANES):
         count = min(LANES, rows - first)

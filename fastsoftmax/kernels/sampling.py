@@ -18,17 +18,8 @@ import numpy as np
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.draw import draw, running_sums
 from fastsoftmax.kernels.exp import log
-from fastsoftmax.kernels.lanes import (
-    FloatRow,
-    IntRow,
-    IntRows,
-    Number,
-    Row,
-    Rows,
-    WordRow,
-    element,
-    like,
-)
+from fastsoftmax.kernels.lanes import FloatRow, IntRow, IntRows, Number, Row, Rows, WordRow, like
+from fastsoftmax.kernels.memory import element
 from fastsoftmax.kernels.philox import uniform
 from fastsoftmax.kernels.select import (
     GROUP,

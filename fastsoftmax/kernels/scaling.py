@@ -6,23 +6,8 @@ Limited by the caches or, where results are streamed past them, by the memory th
 import math
 
 from fastsoftmax._jit import inline
-from fastsoftmax.kernels.lanes import (
-    Number,
-    Row,
-    Vector,
-    fma,
-    like,
-    load,
-    load_part,
-    narrow,
-    select,
-    splat,
-    store,
-    store_part,
-    stream,
-    until_line,
-    widen,
-)
+from fastsoftmax.kernels.lanes import Number, Row, Vector, fma, like, narrow, select, splat, widen
+from fastsoftmax.kernels.memory import load, load_part, store, store_part, stream, until_line
 from fastsoftmax.kernels.weights import add, format_of, lane_weights
 
 Factors = tuple[Vector, Vector, Vector, Vector]  # of `factors_of`

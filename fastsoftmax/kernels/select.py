@@ -14,18 +14,8 @@ from typing import Any
 import numpy as np
 
 from fastsoftmax._jit import inline
-from fastsoftmax.kernels.lanes import (
-    IntRow,
-    Number,
-    Row,
-    bits_of,
-    element,
-    lane_bits,
-    like,
-    load_part,
-    lowest_bit,
-    splat,
-)
+from fastsoftmax.kernels.lanes import IntRow, Number, Row, bits_of, lane_bits, like, lowest_bit, splat
+from fastsoftmax.kernels.memory import element, load_part
 from fastsoftmax.kernels.weights import block_maximum
 
 PIECE = 2048

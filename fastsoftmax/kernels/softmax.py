@@ -15,22 +15,8 @@ import numpy as np
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.exp import exp2, log1p, power_of_two
-from fastsoftmax.kernels.lanes import (
-    FloatRow,
-    Number,
-    Row,
-    Rows,
-    element,
-    finish_streams,
-    fma,
-    larger,
-    like,
-    load_part,
-    prefetch_to_write,
-    select,
-    splat,
-    store_part,
-)
+from fastsoftmax.kernels.lanes import FloatRow, Number, Row, Rows, fma, larger, like, select, splat
+from fastsoftmax.kernels.memory import element, finish_streams, load_part, prefetch_to_write, store_part
 from fastsoftmax.kernels.scaling import factors_of, scale_row
 from fastsoftmax.kernels.weights import (
     BLOCK,

@@ -7,8 +7,9 @@ from numba.core import types
 from numba.core.typing.templates import Signature
 
 from fastsoftmax._jit import inline, intrinsic
-from fastsoftmax.kernels import lanes
-from fastsoftmax.kernels.lanes import LANES, Number, Row
+from fastsoftmax.kernels import llvm, memory
+from fastsoftmax.kernels.lanes import ELEMENT, Number, Row
+from fastsoftmax.kernels.llvm import LANES
 
 
 @inline
@@ -42,8 +43,8 @@ def _turn(whole: bool) -> Any:
             from_array, first, from_step, height, width, to_array, base, to_step, _ = arguments
 
             def pointer(array: Any, value: ir.Value, begin: ir.Value, distance: ir.Value, i: int) -> ir.Value:
-                index = builder.add(begin, builder.mul(distance, lanes._I64(i)))
-                return lanes._address(context, builder, array, value, index)
+                index = builder.add(begin, builder.mul(distance, llvm.I64(i)))
+                return memory.address(context, builder, array, value, index)
 
             tile = []
             for i in range(LANES):
@@ -51,18 +52,18 @@ def _turn(whole: bool) -> Any:
                 if whole:
                     value = builder.load(place, align=1)
                 else:
-                    value = lanes._masked_load(builder, place, _inside(builder, i, height, width))
-                tile.append(lanes._widen_stored(builder, value, source.dtype, lanes._ELEMENT[number]))
+                    value = memory.masked_load(builder, place, _inside(builder, i, height, width))
+                tile.append(memory.widen_stored(builder, value, source.dtype, ELEMENT[number]))
             for _ in range(4):
                 pairs = zip(tile[: LANES // 2], tile[LANES // 2 :], strict=True)
                 tile = [mixed for a, b in pairs for mixed in _interleave(builder, a, b)]
             for i in range(LANES):
-                value = lanes._round_to_stored(builder, tile[i], target.dtype)
+                value = memory.round_to_stored(builder, tile[i], target.dtype)
                 place = pointer(target, to_array, base, to_step, i)
                 if whole:
                     builder.store(value, place, align=1)
                 else:
-                    lanes._masked_store(builder, value, place, _inside(builder, i, width, height))
+                    memory.masked_store(builder, value, place, _inside(builder, i, width, height))
             return context.get_dummy_value()
 
         indices = types.int64, types.int64
@@ -74,15 +75,15 @@ def _turn(whole: bool) -> Any:
 
 def _inside(builder: ir.IRBuilder, i: int, count: ir.Value, limit: ir.Value) -> ir.Value:
     """Return the mask of the first `limit` lanes, or of none from the vector i = count on."""
-    exists = builder.icmp_signed("<", lanes._I64(i), count)
-    return lanes._inside(builder, lanes._I64(0), builder.select(exists, limit, lanes._I64(0)))
+    exists = builder.icmp_signed("<", llvm.I64(i), count)
+    return memory.lanes_inside(builder, llvm.I64(0), builder.select(exists, limit, llvm.I64(0)))
 
 
 def _interleave(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> list[ir.Value]:
     """Return a0 b0 a1 b1 ..., its lower and its upper half."""
     order = [lane for pair in zip(range(LANES), range(LANES, 2 * LANES), strict=True) for lane in pair]
     halves = order[:LANES], order[LANES:]
-    return [builder.shuffle_vector(a, b, ir.Constant(lanes._vector(lanes._I32), half)) for half in halves]
+    return [builder.shuffle_vector(a, b, ir.Constant(llvm.vector(llvm.I32), half)) for half in halves]
 
 
 _turn_whole, _turn_part = _turn(True), _turn(False)

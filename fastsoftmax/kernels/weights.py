@@ -41,17 +41,12 @@ from fastsoftmax.kernels.lanes import (
     larger,
     largest_lane,
     like,
-    load,
-    load_part,
-    prefetch,
-    prefetch_far,
     select,
     splat,
-    store,
-    store_part,
     sum_lanes,
     unordered,
 )
+from fastsoftmax.kernels.memory import load, load_part, prefetch, prefetch_far, store, store_part
 
 Scale = tuple[Number, Number, Number]  # (s, hi, lo) of `scale_of`
 Weights = tuple[Vector, Vector, Vector, Vector]  # (w, unit, excess, inside) of `lane_weights`

@@ -1,0 +1,51 @@
+"""LLVM instructions on vectors of 16, for the code that the intrinsics emit."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+LANES = 16
+HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
+BIT, I16, I32, I64 = (ir.IntType(width) for width in (1, 16, 32, 64))
+
+
+def vector(element: ir.Type) -> ir.VectorType:
+    """Return the type of 16 elements."""
+    return ir.VectorType(element, LANES)
+
+
+def constant(element: ir.Type, value: float | int) -> ir.Constant:
+    """Return a number in every lane."""
+    return ir.Constant(vector(element), [value] * LANES)
+
+
+def call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
+    """Call a function that LLVM knows by name."""
+    function_type = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+
+
+def suffix(vector: ir.VectorType) -> str:
+    """Return how the names of LLVM's functions on such vectors end."""
+    return f"v{LANES}" + {FLOAT: "f32", DOUBLE: "f64", I16: "i16"}[vector.element]
+
+
+def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a value in every lane."""
+    single = builder.insert_element(ir.Constant(vector(value.type), ir.Undefined), value, I32(0))
+    return builder.shuffle_vector(single, ir.Constant(vector(value.type), ir.Undefined), constant(I32, 0))
+
+
+def fold(builder: ir.IRBuilder, vector: ir.Value, combine: Any) -> ir.Value:
+    """Combine the halves of a vector until one lane is left: a fixed tree."""
+    width = LANES
+    while width > 1:
+        width //= 2
+        undefined = ir.Constant(vector.type, ir.Undefined)
+        low = ir.Constant(ir.VectorType(I32, width), list(range(width)))
+        high = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
+        vector = combine(
+            builder.shuffle_vector(vector, undefined, low), builder.shuffle_vector(vector, undefined, high)
+        )
+    return builder.extract_element(vector, I32(0))
