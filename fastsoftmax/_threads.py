@@ -62,7 +62,8 @@ def run(
         function(0, count)
         return
     threads = max(1, min(get_num_threads(), count, count * cost // SMALL))
-    size = max(1, min(-(-count // threads), PIECE // cost))
+    pieces_each = max(1, -(-count * cost // (threads * PIECE)))
+    size = max(1, -(-count // (threads * pieces_each)))  # all threads have as many
     pieces = _Pieces(function, progress, count, size)
     try:
         with suppress(RuntimeError):  # no more threads can be had, or Python is shutting down: fewer do it all

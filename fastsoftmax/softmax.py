@@ -10,6 +10,7 @@ from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array, Axis, Numbers
 from fastsoftmax._checks import FloatArray
 from fastsoftmax.kernels import columns
+from fastsoftmax.kernels import group as groups
 from fastsoftmax.kernels import softmax as kernels
 from fastsoftmax.kernels.llvm import LANES
 
@@ -258,14 +259,19 @@ def _over_copies(
 def _softmax_rows(target: Array, size: int) -> RowsKernel:
     if size <= columns.SHORT:
         return columns.softmax_short
-    streamed = target.nbytes >= STREAMED and target.flags.aligned
 
-    def rows_kernel(rows: Array, temperatures: FloatArray, number: Any, out: Array) -> None:
-        in_place = out.itemsize == number.itemsize and not streamed and (size < LONG or len(rows) == 1)
+    def group(rows: Array, temperatures: FloatArray, number: Any, out: Array) -> None:
+        work = out if out.itemsize == number.itemsize else np.empty((LANES, size), number.dtype)
+        groups.softmax_group(rows, temperatures, number, work, out)
+
+    def row_by_row(rows: Array, temperatures: FloatArray, number: Any, out: Array) -> None:
+        wide = out.itemsize == number.itemsize
+        streamed = wide and size >= LONG and target.nbytes >= STREAMED and target.flags.aligned
+        in_place = wide and (size < LONG or len(rows) == 1) and not streamed
         work = out if in_place else np.empty((1, size), number.dtype)
         kernels.softmax(rows, temperatures, number, work, streamed, out)
 
-    return rows_kernel
+    return group if size <= groups.MIDDLE else row_by_row
 
 
 def _log_softmax_rows(target: Array, size: int) -> RowsKernel:

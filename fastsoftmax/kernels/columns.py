@@ -42,7 +42,7 @@ from fastsoftmax.kernels.memory import (
     until_line,
 )
 from fastsoftmax.kernels.scaling import exactly, factors_of, top_of
-from fastsoftmax.kernels.softmax import block_buffers, softmax_row, write
+from fastsoftmax.kernels.softmax import block_buffers, softmax_row
 from fastsoftmax.kernels.tile import turn
 from fastsoftmax.kernels.weights import BLOCK, add, format_of, lane_weights, scale_of
 
@@ -64,21 +64,21 @@ def scales_to(temperature: FloatRow, first: int, count: int, number: Number, sca
 
 
 @inline
-def softmax_strip(
-    logits: Strip,
-    width: int,
-    size: int,
-    temperature: FloatRow,
-    first: int,
-    scales: Rows,
-    number: Number,
-    weights: Row,
-    out: Strip,
-    ahead: Ahead,
-) -> None:
-    """Write the softmax of `width` columns, of which `first` is the number of the first one, to `out`.
+def plain_references(largest: Vector, hi: Vector, number: Number) -> tuple[Vector, int]:
+    """Return the n of `reference_of` for each lane, and the bits of the lanes that need nothing else."""
+    t = largest * hi
+    rounding, far = splat(like(number, format_of(number).rounding)), splat(like(number, 2.0**21))
+    return (t + rounding) - rounding, lane_bits((t < far) & (like(far, 0.0) - far < t))
 
-    `weights` holds 16 numbers a row in between. As many lines of what comes `ahead` are asked for as there are rows.
+
+@inline
+def softmax_strip(
+    logits: Strip, width: int, size: int, scales: Rows, number: Number, weights: Row, out: Strip, ahead: Ahead
+) -> int:
+    """Write the softmax of `width` columns to `out`, by way of `weights`, 16 numbers a row.
+
+    If some columns are not plain, return their bits: then the others are in `weights`, and `out` is as it was. As many
+    lines of what comes `ahead` are asked for as there are rows.
     """
     source, start, stride = logits
     target, to, step = out
@@ -87,19 +87,12 @@ def softmax_strip(
     none, fill = splat(like(number, 0.0)), like(number, 0.0)
     hi, lo = load(scales[0], 0, number), load(scales[1], 0, number)
     largest = column_maxima(logits, width, size, number)
-    t = largest * hi
-    far = splat(like(number, 2.0**21))
-    plain = (t < far) & (none - far < t)
-    rounding = splat(like(number, format_.rounding))
-    odd = ~lane_bits(plain) & ((1 << width) - 1)
-    saved = np.empty((LANES if odd != 0 else 0, size), type(number))
-    if odd != 0:
-        softmax_odd(logits, odd, temperature, first, number, saved)
-    n = (t + rounding) - rounding
+    n, plain = plain_references(largest, hi, number)
+    odd = ~plain & ((1 << width) - 1)
     shift = splat(like(number, format_.rounding + 16.0 * format_.bias)) - n
     lowest = splat(like(number, format_.rounding + 16.0 * format_.smallest))
     grid = splat(like(number, format_.grid))
-    total = widen(none)
+    total = lost = widen(none)
     for begin in range(0, size, ADDED):
         coarse, fine = grid, none
         for j in range(begin, min(begin + ADDED, size)):
@@ -110,33 +103,41 @@ def softmax_strip(
             w = lane_weights(load_part(source, i, i + width, fill), hi, lo, shift, lowest)
             store(weights, j * LANES, w[0])
             coarse, fine = add(w, coarse, fine)
-        total = total + (widen(coarse - grid) + widen(fine))
+        term = widen(coarse - grid) + widen(fine)
+        following = total + term
+        added = following - total
+        lost = lost + ((total - (following - added)) + (term - added))  # Knuth's two-sum: many blocks lose nothing
+        total = following
+    total = total + lost
     up, down = splat(power_of_two(format_.unscaled)), splat(power_of_two(-format_.unscaled))
     factors = factors_of(up / total, total * down, number)
     top = top_of(largest, hi, lo, n, total, number)
-    for j in range(size):
-        i = to + j * step
-        store_part(target, i, i + width, exactly(load(weights, j * LANES, number), factors, top))
-    while odd != 0:
-        lane = lowest_bit(odd)
+    if odd == 0:
         for j in range(size):
-            write(target, to + j * step + lane, saved[lane, j])
-        odd &= odd - 1
+            i = to + j * step
+            store_part(target, i, i + width, exactly(load(weights, j * LANES, number), factors, top))
+    else:
+        for i in range(0, size * LANES, LANES):
+            store(weights, i, exactly(load(weights, i, number), factors, top))
+    return odd
 
 
 @inline
-def softmax_odd(logits: Strip, odd: int, temperature: FloatRow, first: int, number: Number, saved: Rows) -> None:
-    """Write the softmax of those columns of a strip whose bits are set, through the kernel for rows, to `saved`."""
+def softmax_odd(
+    odd: int, logits: Strip, step: int, size: int, temperature: FloatRow, first: int, number: Number, weights: Row
+) -> None:
+    """Write the softmax of those columns whose bits are set to `weights`, through the kernel for rows, one by one."""
     source, start, stride = logits
-    size = saved.shape[1]
     buffers = block_buffers(size, number)
-    column = np.empty(size, type(number))
+    row = np.empty(size, type(number))
     while odd != 0:
         lane = lowest_bit(odd)
         for j in range(size):
-            column[j] = element(source, start + j * stride + lane, number)
+            row[j] = element(source, start + j * stride + lane * step, number)
         scale = scale_of(temperature[min(first + lane, temperature.size - 1)], number)
-        softmax_row(column, scale, number, saved[lane], buffers, False, saved[lane])
+        softmax_row(row, scale, number, row, buffers, False, row)
+        for j in range(size):
+            weights[j * LANES + lane] = row[j]
         odd &= odd - 1
 
 
@@ -172,7 +173,9 @@ def softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: Rows
             turn(source, first * size + j, size, count, min(LANES, size - j), work, j * LANES, LANES, number)
         ahead = source, target, (first + 2 * LANES) * size, PANEL * LANES, 0
         strip = work, 0, LANES
-        softmax_strip(strip, LANES, size, temperature, first, scales, number, work, strip, ahead)
+        odd = softmax_strip(strip, LANES, size, scales, number, work, strip, ahead) & ((1 << count) - 1)
+        if odd != 0:
+            softmax_odd(odd, (source, first * size, 1), size, size, temperature, first, number, work)
         for j in range(0, size, LANES):
             turn(work, j * LANES, LANES, min(LANES, size - j), count, target, first * size + j, size, number)
 
@@ -210,8 +213,12 @@ def softmax_columns(
         in_panel = number_of_strip % PANEL
         ahead = logits, out, at + (PANEL - in_panel) * LANES, inner, in_panel * size
         source, target = (logits, at, inner), (out, at, inner)
-        first = outer * inner + within
         if width == LANES:
-            softmax_strip(source, LANES, size, temperature, first, scales, number, work, target, ahead)
+            odd = softmax_strip(source, LANES, size, scales, number, work, target, ahead)
         else:
-            softmax_strip(source, width, size, temperature, first, scales, number, work, target, ahead)
+            odd = softmax_strip(source, width, size, scales, number, work, target, ahead)
+        if odd != 0:
+            softmax_odd(odd, source, 1, size, temperature, outer * inner + within, number, work)
+            for j in range(size):
+                i = at + j * inner
+                store_part(out, i, i + width, load(work, j * LANES, number))

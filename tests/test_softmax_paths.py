@@ -1,0 +1,136 @@
+"""softmax takes one of four ways by the length of a row and the axis: each is as exact, and no split changes a bit."""
+
+import math
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastsoftmax
+from fastsoftmax.kernels.columns import SHORT
+from fastsoftmax.kernels.group import MIDDLE
+from fastsoftmax.kernels.weights import BLOCK
+from tests.cases import DTYPES
+
+module: Any = sys.modules["fastsoftmax.softmax"]  # hidden by the function of that name
+
+SIZES = [1, 2, 15, 16, 17, 100, SHORT, SHORT + 1, 300, MIDDLE, MIDDLE + 1, BLOCK, BLOCK + 1, 3 * BLOCK + 77]
+INF, NAN = math.inf, math.nan
+EXACT = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="no wider float to compare with")
+
+
+def worst_ulps(logits: np.ndarray, temperature: float, axis: int = -1) -> float:
+    """Return the largest error of a softmax where the exact value is a normal number."""
+    ours = fastsoftmax.softmax(logits, temperature=temperature, axis=axis)
+    z = logits.astype(np.longdouble)
+    weights = np.exp((z - z.max(axis, keepdims=True)) / temperature)
+    exact = weights / weights.sum(axis, keepdims=True)
+    info = np.finfo(logits.dtype)
+    normal = exact >= info.tiny
+    assert not ours[exact < info.tiny * (1 - info.eps)].any()
+    unit = np.exp2(np.floor(np.log2(exact[normal]))) * float(info.eps)
+    return float((np.abs(ours[normal] - exact[normal]) / unit).max())
+
+
+@EXACT
+@pytest.mark.parametrize("size", [*SIZES, 40_000])
+@pytest.mark.parametrize(("dtype", "allowed"), [(np.float32, 2), (np.float64, 4)])
+def test_largest_error(size: int, dtype: Any, allowed: float) -> None:
+    rng = np.random.default_rng(size)
+    rows = max(1, 20_000 // size)
+    for temperature in (1e-3, 0.1, 1.0, 1.7, 1e3):
+        for spread in (1.0, 20.0, 200.0, 3e3, 1e4):  # the largest |z| / T
+            wide = rng.uniform(-1, 1, (rows, size)) * spread * temperature
+            peaked = rng.standard_normal((rows, size)) * spread * temperature / 5
+            tied = np.round(peaked / temperature) * temperature
+            for logits in (wide, peaked, tied):
+                assert worst_ulps(logits.astype(dtype), temperature) <= allowed
+
+
+@EXACT
+@pytest.mark.parametrize("size", [2, 16, SHORT, 500, 3000])
+@pytest.mark.parametrize(("dtype", "allowed"), [(np.float32, 2), (np.float64, 4)])
+def test_largest_error_of_columns(size: int, dtype: Any, allowed: float) -> None:
+    logits = (np.random.default_rng(size).standard_normal((size, 37)) * 20).astype(dtype)
+    assert worst_ulps(logits, 0.7, axis=0) <= allowed
+
+
+@EXACT
+def test_largest_error_of_two_weights() -> None:
+    """All kinds of pairs, one of them in most places: where roundings of the sum do not cancel."""
+    rng = np.random.default_rng(1)
+    for size in (64, 300, 4096):
+        for distance in np.concatenate([np.arange(0, 4, 1 / 64), rng.uniform(0, 80, 100)]):
+            row = np.zeros(size, np.float32)
+            row[rng.random(size) < 0.5] = -distance
+            assert worst_ulps(row + np.float32(rng.normal()), 1.0) <= 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_row_does_not_depend_on_the_others(size: int, dtype: np.dtype) -> None:
+    rng = np.random.default_rng(size)
+    batch = (rng.standard_normal((37, size)) * 5).astype(dtype)
+    batch[3, 0] = NAN
+    batch[5, -1] = INF
+    batch[7] = -INF
+    batch[11, ::2] = -INF
+    batch[13] = batch[13, 0]
+    batch[17] = np.clip(rng.standard_normal(size) * 3e4, -6e4, 6e4).astype(dtype)
+    temperatures = np.ones(37)
+    temperatures[[19, 21, 23, 25]] = 0.0, INF, 1e-30, 1e30
+    whole = fastsoftmax.softmax(batch, temperature=temperatures)
+    for row, temperature, expected in zip(batch, temperatures, whole, strict=True):
+        alone = fastsoftmax.softmax(row, temperature=temperature)
+        assert alone.tobytes() == expected.tobytes()
+    in_place = batch.copy()
+    fastsoftmax.softmax(in_place, temperature=temperatures, out=in_place)
+    assert in_place.tobytes() == whole.tobytes()
+    by_columns = fastsoftmax.softmax(batch.T.copy(), temperature=temperatures, axis=0).T
+    assert np.array_equal(np.isnan(by_columns.astype(float)), np.isnan(whole.astype(float)))
+    np.testing.assert_array_max_ulp(by_columns.astype(np.float64), whole.astype(np.float64), 2**45)
+    strided = fastsoftmax.softmax(np.repeat(batch, 2, 1)[:, ::2], temperature=temperatures)
+    assert strided.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("shape", [(40, 33), (3, 129, 16), (2, 300, 50), (5, 7, 8), (4, 6, 3), (1, 2, 2000)])
+def test_a_column_does_not_depend_on_the_others(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    rng = np.random.default_rng(len(shape))
+    array = (rng.standard_normal(shape) * 5).astype(dtype)
+    array[..., 0, 1] = NAN
+    array[..., 1, 2] = INF
+    array[..., 0] = -INF
+    axis = len(shape) - 2
+    whole = fastsoftmax.softmax(array, axis=axis, temperature=0.8)
+    in_place = array.copy()
+    assert fastsoftmax.softmax(in_place, axis=axis, temperature=0.8, out=in_place).tobytes() == whole.tobytes()
+    if shape[-1] >= 16:
+        for first, last in ((0, 8), (3, 12), (1, shape[-1])):
+            part = fastsoftmax.softmax(array[..., first:last].copy(), axis=axis, temperature=0.8)
+            assert part.tobytes() == whole[..., first:last].tobytes()
+    assert np.isnan(whole[..., 1].astype(float)).all()
+    assert np.isnan(whole[..., 0].astype(float)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_streamed_results_are_the_same(dtype: np.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = (np.random.default_rng(0).standard_normal((5, 2 * BLOCK + 1001)) * 4).astype(dtype)
+    batch[2, 5] = NAN
+    expected = fastsoftmax.softmax(batch)
+    monkeypatch.setattr(module, "STREAMED", 0)
+    monkeypatch.setattr(module, "LONG", 0)
+    for offset in (0, 1, 5, 8):  # wherever the first cache line starts
+        out = np.zeros(batch.size + 16, dtype)[offset : offset + batch.size].reshape(batch.shape)
+        fastsoftmax.softmax(batch, out=out)
+        assert out.tobytes() == expected.tobytes()
+    fastsoftmax.softmax(batch, out=batch)
+    assert batch.tobytes() == expected.tobytes()
+
+
+def test_more_than_two_to_the_31_logits() -> None:
+    rows, size = 2**20 + 1, 2**11
+    row = np.linspace(-1, 1, size, dtype=np.float32)
+    sums = fastsoftmax.logsumexp(np.broadcast_to(row, (rows, size)))
+    assert (sums == fastsoftmax.logsumexp(row)).all()
