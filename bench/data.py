@@ -99,6 +99,11 @@ def real(_rng: np.random.Generator, batch: int, vocabulary: int) -> Array:
     return _real_logits()[::-1][:batch]
 
 
+def normal(rng: np.random.Generator, batch: int, vocabulary: int) -> Array:
+    """Return independent Gaussian logits: what scores of attention or of a classifier are like."""
+    return rng.standard_normal((batch, vocabulary), dtype=np.float32) * BODY
+
+
 def flat(_rng: np.random.Generator, batch: int, vocabulary: int) -> Array:
     """Return rows of zeros: every token alike, the largest nucleus there is."""
     return np.zeros((batch, vocabulary))
@@ -145,9 +150,9 @@ def two_valued(rng: np.random.Generator, batch: int, vocabulary: int) -> Array:
 
 KINDS: dict[str, Callable[[np.random.Generator, int, int], Array]] = {
     make.__name__: make
-    for make in (llm, real, flat, near_flat, ascending, descending, one_hot, ties, half_masked, two_valued)
+    for make in (llm, real, normal, flat, near_flat, ascending, descending, one_hot, ties, half_masked, two_valued)
 }
-ADVERSARIAL = tuple(kind for kind in KINDS if kind not in ("llm", "real"))
+ADVERSARIAL = tuple(kind for kind in KINDS if kind not in ("llm", "real", "normal"))
 
 
 def cache_directory() -> Path:

@@ -15,6 +15,10 @@ from bench.results import Case
 
 FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
 ROW, REAL = Rows(), Rows("real", REAL_VOCABULARY)
+MANY = [  # rows of attention scores, of classifiers, and of nothing much
+    Rows("normal", size, batch) for size, batch in ((16, 1_000_000), (128, 100_000), (256, 16_384), (1_000, 32_768))
+]
+FIELD = Rows("normal", 50_000, 128)  # along its first axis
 
 CASES = listed(
     quick=(
@@ -23,6 +27,8 @@ CASES = listed(
         *cross(["softmax"], vary(ROW, dtype=DTYPES), [1, 0.7]),
         *cross(["softmax"], vary(ROW, kind=ADVERSARIAL)),
         *cross(["softmax"], vary(ROW, batch=(64,)), name=ONE),
+        *cross(["softmax"], [Rows("normal", 16), *MANY[:2]], name=ONE),
+        *cross(["softmax along 0"], [FIELD], name=ONE),
     ),
     full=(
         *cross(["softmax"], vary(ROW, vocabulary=VOCABULARIES, batch=BATCHES)),
@@ -33,6 +39,12 @@ CASES = listed(
         *cross(FUNCTIONS, vary(REAL, batch=BATCHES)),
         *cross(FUNCTIONS, vary(ROW, batch=(8, 64)), name=ONE),
         *cross(FUNCTIONS, [ROW], name=ALL),
+        *cross(["softmax", "logsumexp"], vary(ROW, dtype=DTYPES, batch=(256,)), name=ONE),
+        *cross(["softmax"], vary(ROW, dtype=DTYPES, batch=(256,)), name=ALL),
+        *cross(["softmax"], vary(ROW, dtype=("float64", "float16", "bfloat16"), vocabulary=(32_000,))),
+        *cross(["softmax"], MANY, name=ONE),
+        *cross(["softmax"], MANY, name=ALL),
+        *cross(["softmax along 0"], [FIELD], name=ALL),
     ),
 )
 
@@ -43,13 +55,15 @@ def test_softmax(race: Race, function: str, rows: Rows, temperature: float, thre
         logits = rows.array()
     except Missing as reason:
         pytest.skip(str(reason))
+    axis = 0 if function.endswith(" along 0") else -1
     limit = limits.READ if function == "logsumexp" else limits.COPY
     facts = {"temperature": temperature, "threads": number(threads), "limit": limit, **vars(rows)}
     name = function if temperature == 1 else f"{function} T={temperature}"
     case = Case("softmax", name, f"{rows}-{threads}", facts, "elements")
-    others = chain(limits.streams(logits), peers.contestants("softmax", function, logits, temperature))
+    function = function.removesuffix(" along 0")
+    others = chain(limits.streams(logits), peers.contestants("softmax", function, logits, temperature, axis))
     if function == "logsumexp":
         race(case, logits.size, lambda: fastsoftmax.logsumexp(logits, temperature=temperature), others)
     else:
         out, ours = np.empty_like(logits), getattr(fastsoftmax, function)
-        race(case, logits.size, lambda: ours(logits, temperature=temperature, out=out), others)
+        race(case, logits.size, lambda: ours(logits, axis=axis, temperature=temperature, out=out), others)

@@ -14,26 +14,27 @@ NAME = "NumPy"
 DISTRIBUTIONS = ("numpy",)
 
 
-def softmax(function: str, logits: Array, temperature: float) -> Iterator[Contestant]:
+def softmax(function: str, logits: Array, temperature: float, axis: int = -1) -> Iterator[Contestant]:
     """Write the three lines of every tutorial, in the dtype of the logits."""
     one = {"softmax": _softmax, "log_softmax": _log_softmax, "logsumexp": _logsumexp}[function]
-    yield Contestant(NAME, "peer", lambda: one(logits if temperature == 1 else logits / logits.dtype.type(temperature)))
+    t = logits.dtype.type(temperature)
+    yield Contestant(NAME, "peer", lambda: one(logits if temperature == 1 else logits / t, axis))
 
 
-def _softmax(logits: Array) -> Any:
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    weights /= weights.sum(axis=-1, keepdims=True)
+def _softmax(logits: Array, axis: int) -> Any:
+    weights = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    weights /= weights.sum(axis=axis, keepdims=True)
     return weights
 
 
-def _log_softmax(logits: Array) -> Any:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+def _log_softmax(logits: Array, axis: int) -> Any:
+    shifted = logits - logits.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
-def _logsumexp(logits: Array) -> Any:
-    maximum = logits.max(axis=-1)
-    return maximum + np.log(np.exp(logits - maximum[..., None]).sum(axis=-1))
+def _logsumexp(logits: Array, axis: int) -> Any:
+    maximum = logits.max(axis=axis, keepdims=True)
+    return np.squeeze(maximum, axis) + np.log(np.exp(logits - maximum).sum(axis=axis))
 
 
 def sample(logits: Array, params: fastsoftmax.SamplingParams, n: int) -> Iterator[Contestant]:

@@ -26,15 +26,15 @@ def tensor(logits: Array) -> torch.Tensor:
     return torch.from_numpy(logits)
 
 
-def softmax(function: str, logits: Array, temperature: float) -> Iterator[Contestant]:
+def softmax(function: str, logits: Array, temperature: float, axis: int = -1) -> Iterator[Contestant]:
     """torch.softmax(out=), log_softmax(out=) and logsumexp, in the dtype of the logits."""
     z = tensor(logits)
     if function == "logsumexp":
-        yield Contestant(NAME, "peer", lambda: _scaled(z, temperature).logsumexp(-1))
+        yield Contestant(NAME, "peer", lambda: _scaled(z, temperature).logsumexp(axis))
         return
     one = {"softmax": torch.softmax, "log_softmax": torch.log_softmax}[function]
     out = torch.empty_like(z)
-    yield Contestant(NAME, "peer", lambda: one(_scaled(z, temperature), -1, out=out))
+    yield Contestant(NAME, "peer", lambda: one(_scaled(z, temperature), axis, out=out))
 
 
 def _scaled(z: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -14,7 +14,8 @@ from decimal import Decimal, localcontext
 import numpy as np
 
 from fastsoftmax._jit import inline
-from fastsoftmax.kernels.lanes import Vector, bits_of, by_type, float_of, fma, like, powers
+from fastsoftmax.kernels.lanes import Vector, bits_of, by_type, float_of, fma, like
+from fastsoftmax.kernels.power import powers
 
 LOG2E_HIGH = 1.4426950408889634
 LOG2E_LOW = 2.0355273740931033e-17

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.extending import models, overload, register_model
 from numba.core.typing.templates import Signature
 
@@ -94,69 +94,6 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
         return builder.fma(*arguments)
 
     return a(a, a, a), codegen
-
-
-def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
-    """Return an operation, on lanes or scalars: table[k] * 2**n, where the low bits of the float r hold 16 n + k.
-
-    `table` gives the bits of the 16 numbers by the bits of a mantissa (23 or 52). The exponent is added as an integer:
-    right as long as the result is a normal number.
-    """
-
-    @intrinsic
-    def power(typing_context: Any, r: Any) -> Any:
-        element = r.element if isinstance(r, Lanes) else r
-        integer, mantissa = (llvm.I32, 23) if element == types.float32 else (llvm.I64, 52)
-        # What the low bits k of r will add to the exponent's place is taken off beforehand.
-        entries = [bits - (k << (mantissa - 4)) for k, bits in enumerate(table(mantissa))]
-
-        def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-            carrier = arguments[0]
-            if isinstance(r, Lanes):
-                bits = builder.bitcast(carrier, llvm.vector(integer))
-                entry = _look_up(context, builder, entries, bits)
-                shifted = builder.shl(bits, llvm.constant(integer, mantissa - 4))
-            else:
-                bits = builder.bitcast(carrier, integer)
-                entry = _entry(builder, entries, bits)
-                shifted = builder.shl(bits, integer(mantissa - 4))
-            return builder.bitcast(builder.add(entry, shifted), carrier.type)
-
-        return r(r), codegen
-
-    return power
-
-
-def _entry(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
-    """Return the entry at the low 4 bits of an integer, from memory."""
-    array = ir.Constant(ir.ArrayType(bits.type, len(entries)), entries)
-    table = cgutils.global_constant(builder.module, "powers", array)
-    index = builder.and_(bits, bits.type(len(entries) - 1))
-    return builder.load(builder.gep(table, [llvm.I32(0), index], inbounds=True))
-
-
-def _look_up(context: Any, builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
-    """Return the entries at the low 4 bits of each lane: from registers where the CPU can, else from memory."""
-    single = bits.type.element == llvm.I32
-    _, _, features = context.codegen().magic_tuple()
-    if "+avx512f" not in features.split(","):
-        result = ir.Constant(bits.type, ir.Undefined)
-        for lane in range(LANES):
-            entry = _entry(builder, entries, builder.extract_element(bits, llvm.I32(lane)))
-            result = builder.insert_element(result, entry, llvm.I32(lane))
-        return result
-    if single:
-        table = ir.Constant(bits.type, entries)
-        return llvm.call(builder, "llvm.x86.avx512.permvar.si.512", bits.type, table, bits)
-    undefined = ir.Constant(bits.type, ir.Undefined)
-    half = ir.VectorType(llvm.I64, 8)
-    low, high = ir.Constant(half, entries[:8]), ir.Constant(half, entries[8:])
-    halves = []
-    for first in (0, 8):
-        lanes = ir.Constant(ir.VectorType(llvm.I32, 8), list(range(first, first + 8)))
-        index = builder.shuffle_vector(bits, undefined, lanes)
-        halves.append(llvm.call(builder, "llvm.x86.avx512.vpermi2var.q.512", half, low, index, high))
-    return builder.shuffle_vector(*halves, ir.Constant(ir.VectorType(llvm.I32, LANES), list(range(LANES))))
 
 
 @intrinsic
