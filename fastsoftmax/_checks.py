@@ -113,15 +113,15 @@ def _vector(value: Any, dtype: type) -> Array:
 
 def temperature_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check temperatures: numbers >= 0, inf allowed."""
-    if type(value) is float and value >= 0.0:
-        return _vector(value, np.float64)
+    if (type(value) is float and value >= 0.0) or (type(value) is int and 0 <= value < 2**53):
+        return _vector(float(value), np.float64)
     return per_row("temperature", value, batch_shape, np.float64, lambda t: t >= 0, "a number >= 0")
 
 
 def fraction_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check top_p or min_p: numbers in [0, 1]."""
-    if type(value) is float and 0.0 <= value <= 1.0:
-        return _vector(value, np.float64)
+    if type(value) in (float, int) and 0 <= value <= 1:
+        return _vector(float(value), np.float64)
     return per_row(name, value, batch_shape, np.float64, lambda p: (p >= 0) & (p <= 1), "a number in [0, 1]")
 
 

@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from fastsoftmax import _checks
 
-SMALL = 2**17  # elements (about 50 us of softmax) below which another thread costs more than it brings
+SMALL = 2**18  # elements (about 80 us of softmax) below which another thread costs more than it brings
+SHARE = 2**16  # elements of the smallest pieces: what a thread that comes late has not begun, others do
 PIECE = 2**22  # elements between two looks at signals and progress
 
 _num_threads: int | None = None
@@ -62,8 +63,7 @@ def run(
         function(0, count)
         return
     threads = max(1, min(get_num_threads(), count, count * cost // SMALL))
-    pieces_each = max(1, -(-count * cost // (threads * PIECE)))
-    size = max(1, -(-count // (threads * pieces_each)))  # all threads have as many
+    size = max(1, min(max(count * cost // (8 * threads), SHARE), PIECE) // cost)
     pieces = _Pieces(function, progress, count, size)
     try:
         with suppress(RuntimeError):  # no more threads can be had, or Python is shutting down: fewer do it all

@@ -20,7 +20,12 @@ def digest() -> str:
     for dtype in DTYPES:
         batch = (rng.standard_normal((3, 2500)) * 6).astype(dtype)
         for temperature in (1.0, 0.3):
-            parts.append(fastsoftmax.softmax(batch, temperature=temperature).tobytes())
+            parts.extend(  # every way through softmax
+                fastsoftmax.softmax(np.ascontiguousarray(batch[:, :size]), temperature=temperature).tobytes()
+                for size in (16, 100, 300, 2500)
+            )
+            parts.append(fastsoftmax.softmax(batch.T.copy(), axis=0, temperature=temperature).tobytes())
+            parts.append(fastsoftmax.softmax(batch, axis=0, temperature=temperature).tobytes())
             parts.append(fastsoftmax.log_softmax(batch, temperature=temperature).tobytes())
             parts.append(fastsoftmax.logsumexp(batch, temperature=temperature).tobytes())
             for words in ({}, {"top_k": 30, "top_p": 0.9}, {"top_p": 0.99, "min_p": 0.001}):

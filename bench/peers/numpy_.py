@@ -21,7 +21,7 @@ def softmax(function: str, logits: Array, temperature: float, axis: int = -1) ->
     yield Contestant(NAME, "peer", lambda: one(logits if temperature == 1 else logits / t, axis))
 
 
-def _softmax(logits: Array, axis: int) -> Any:
+def _softmax(logits: Array, axis: int = -1) -> Any:
     weights = np.exp(logits - logits.max(axis=axis, keepdims=True))
     weights /= weights.sum(axis=axis, keepdims=True)
     return weights
