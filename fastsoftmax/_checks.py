@@ -20,6 +20,8 @@ _CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROC
 
 def as_array(name: str, value: Any) -> Array:
     """Return any array-like on the CPU as a NumPy array, without a copy where memory can be shared."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected a plain one: softmax and its kin take where=~mask")
     if isinstance(value, np.ndarray):
         return value
     torch = sys.modules.get("torch")

@@ -67,9 +67,10 @@ def softmax(
     Notes
     -----
     Every entry of the softmax (`log_softmax` has other bounds) is within 2 ulp (float32) or 4 ulp (float64) of the
-    exact value where that is a normal number; one that would be subnormal is 0. The same bits come out for any number
-    of threads. O(n) time; the logits are read from memory once, and results larger than a cache written once. Extra
-    memory: one row, or sixteen columns, for each thread; rows that are neither are copied, 2**22 numbers at a time.
+    exact value where that is a normal number; below that it is 0 (in float32 for the 16-bit types). The same bits come
+    out for any number of threads. O(n) time; the logits are read from memory once, and results larger than a cache
+    written once. Extra memory: one row, or sixteen columns, for each thread; rows that lie otherwise are copied, one
+    index of the first batch axis or 2**22 numbers at a time.
     The method is the blocked online softmax of Milakov and Gimelshein, "Online normalizer calculation for softmax"
     (2018), with power-of-two references; the exponential is Tang's (see `kernels/exp.py`).
 
@@ -111,7 +112,8 @@ def log_softmax(
     Notes
     -----
     Every entry is within 4 ulp (float32) or 8 ulp (float64) of the exact value where that is a normal number. The
-    result for a maximum keeps the digits of a tiny tail: ``log_softmax([0., -50.])[0]`` is -1.9e-22, not 0.
+    result for a maximum keeps the digits of a tiny tail: ``log_softmax([0., -50.])[0]`` is -1.9e-22, not 0 (in float32
+    tails below 1e-34 lose some).
     O(n) time.
 
     Examples
@@ -240,6 +242,8 @@ def _over_copies(
     `out` has one number a row, or is a view of the results with the axes last.
     """
     moved = _arrays.moved(carrier, axes)
+    while len(moved) == 1 and moved.ndim > len(axes) + 1:
+        moved, out = moved[0], out[0] if out.ndim > 1 else out
     size = math.prod(carrier.shape[i] for i in axes)
     each = moved[0].size // size
 

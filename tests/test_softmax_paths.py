@@ -28,7 +28,7 @@ def worst_ulps(logits: np.ndarray, temperature: float, axis: int = -1) -> float:
     exact = weights / weights.sum(axis, keepdims=True)
     info = np.finfo(logits.dtype)
     normal = exact >= info.tiny
-    assert not ours[exact < info.tiny * (1 - info.eps)].any()
+    assert not ours[exact < info.tiny * (1 - 2.0**-19)].any()
     unit = np.exp2(np.floor(np.log2(exact[normal]))) * float(info.eps)
     return float((np.abs(ours[normal] - exact[normal]) / unit).max())
 
@@ -65,6 +65,27 @@ def test_largest_error_of_two_weights() -> None:
             row = np.zeros(size, np.float32)
             row[rng.random(size) < 0.5] = -distance
             assert worst_ulps(row + np.float32(rng.normal()), 1.0) <= 2
+
+
+@EXACT
+@pytest.mark.parametrize("size", [5, 200, 600])
+def test_largest_error_beside_the_maximum(size: int) -> None:
+    """Logits one spacing below the maximum, whose rounded weights may be the same."""
+    rng = np.random.default_rng(size)
+    rows = rng.uniform(-8, 8, (40_000 // size * 5, size)).astype(np.float32)
+    rows -= np.float32(6) * (rng.random(rows.shape) < 0.5)
+    rows[:, 1] = np.nextafter(rows.max(1), np.float32(-np.inf))
+    assert worst_ulps(rows * np.float32(2.0**-9), 2.0**-9) <= 2
+    assert worst_ulps(rows, 1.0) <= 2
+
+
+def test_log_softmax_of_huge_differences() -> None:
+    assert fastsoftmax.log_softmax(np.array([0.0, -3.86e294]), temperature=1.39e-46).tolist() == [0.0, -INF]
+
+
+def test_masked_arrays_are_refused() -> None:
+    with pytest.raises(TypeError, match="logits is a masked array, expected a plain one: softmax and its kin take"):
+        fastsoftmax.softmax(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)

@@ -6,6 +6,7 @@ Limited by the caches or, where results are streamed past them, by the memory th
 import math
 
 from fastsoftmax._jit import inline
+from fastsoftmax.kernels.exp import ROUND_DOUBLE
 from fastsoftmax.kernels.lanes import Number, Row, Vector, fma, like, narrow, select, splat, widen
 from fastsoftmax.kernels.memory import load, load_part, store, store_part, stream, until_line
 from fastsoftmax.kernels.weights import add, format_of, lane_weights
@@ -19,7 +20,7 @@ def factors_of(wanted: Vector, inverse: Vector, number: Number) -> Factors:
     """Return what `scaled` needs to multiply by wanted * 2**-unscaled: sixteen float64, given with their inverses.
 
     The factor is in two parts, so that it rounds once; then a power of two; then the least weight that is not flushed
-    to 0: what would be subnormal is, and rounding may lift the largest of those.
+    to 0. It lies 2**-20 below that of the smallest normal number, which no rounding may lose.
     """
     format_ = format_of(number)
     high = narrow(wanted, number)
@@ -32,21 +33,35 @@ def factors_of(wanted: Vector, inverse: Vector, number: Number) -> Factors:
 def scaled(w: Vector, factors: Factors) -> Vector:
     """Return w times the factor.
 
-    No intermediate is subnormal: one such number in a vector costs as much as fifty vectors.
+    Nothing below the least weight is multiplied: one subnormal number in a vector costs as much as fifty vectors.
     """
     a, b, down, bar = factors
     return select(w >= bar, fma(w, a, w * b) * down, like(w, 0.0))
 
 
 @inline
+def near_whole(ratio: Vector, number: Number) -> Vector:
+    """Return where float64 ratios, the whole mass over that of the maximum, are next to a whole number: all ties.
+
+    Only there the maximum gets its own probability (1 if it is alone) instead of its rounded weight's. Elsewhere a
+    smaller logit may have the same rounded weight, and 2 ulp leave no room for the difference; 4 ulp do.
+    """
+    whole = (ratio + splat(ROUND_DOUBLE)) - splat(ROUND_DOUBLE)
+    least = splat(format_of(number).whole)
+    return (ratio - whole <= least) & (whole - ratio <= least)
+
+
+@inline
 def top_of(largest: Vector, hi: Vector, lo: Vector, n: Vector, total: Vector, number: Number) -> Top:
-    """Return the weight of the maximum as it was stored, and its probability, which is 1 if it is alone."""
+    """Return the weight of the maximum as it was stored, or NaN (see `near_whole`), and its probability."""
     format_ = format_of(number)
     shift = like(n, format_.rounding + 16.0 * format_.bias) - n
     none = like(n, 0.0)
     weights = lane_weights(largest, hi, lo, shift, like(n, format_.rounding))
     coarse, fine = add(weights, none, none)
-    return weights[0], narrow((widen(coarse) + widen(fine)) / total, number)
+    mass = widen(coarse) + widen(fine)
+    weight = select(near_whole(total / mass, number), weights[0], splat(like(number, math.nan)))
+    return weight, narrow(mass / total, number)
 
 
 @inline

@@ -15,9 +15,9 @@ import numpy as np
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.exp import exp2, log1p, power_of_two
-from fastsoftmax.kernels.lanes import FloatRow, Number, Row, Rows, fma, larger, like, select, splat
+from fastsoftmax.kernels.lanes import FloatRow, Number, Row, Rows, fma, lane_bits, larger, like, select, splat
 from fastsoftmax.kernels.memory import element, finish_streams, load_part, prefetch_to_write, store_part
-from fastsoftmax.kernels.scaling import factors_of, scale_row
+from fastsoftmax.kernels.scaling import factors_of, near_whole, scale_row
 from fastsoftmax.kernels.weights import (
     BLOCK,
     Scale,
@@ -126,7 +126,8 @@ def softmax_row(
         return
     total = row_sum(row_largest, scale, maxima, sums)
     top_weight, top_mass = weight_of(row_largest, scale)
-    top = splat(top_weight), splat(like(number, top_mass / total))
+    whole_number = lane_bits(near_whole(splat(total / top_mass), number)) != 0
+    top = splat(top_weight if whole_number else like(number, math.nan)), splat(like(number, top_mass / total))
     for block in range(maxima.size):
         wanted = power_of_two(unscaled) / total
         has_top = maxima[block] == row_largest
@@ -217,7 +218,7 @@ def log_weights(logits: Row, temperature: float, largest: Number, log_sum: float
     low = (inverse - high) + fma(-inverse, scaled, 1.0) * inverse if scaled < math.inf else 0.0
     a, b, c = splat(high), splat(like(largest, low)), splat(s)
     base, offset = splat(-(largest * s)), splat(like(largest, -log_sum))
-    bottom = splat(like(largest, -2.001 * power_of_two(top) / inverse))
+    bottom = splat(like(largest, -2.001 * (power_of_two(top) / inverse)))
     for i in range(0, logits.size, 16):
         z = load_part(logits, i, logits.size, fill)
         u = larger(fma(z, c, base), bottom)

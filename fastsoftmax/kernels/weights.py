@@ -67,10 +67,11 @@ class Format(NamedTuple):
     limit: float  # beyond this exponent, two different logits differ so much that the larger takes all
     grid: float  # `rounding` times the spacing in which `add` sums a block of weights
     unscaled: int  # results times 2**unscaled are neither subnormal nor too large, and so are their smallest parts
+    whole: float  # how far from a whole number of maxima a mass may be to count as that (see `scaling.near_whole`)
 
 
-SINGLE = Format(ROUND_SINGLE, 64, -76, 60, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100)
-DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 400, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900)
+SINGLE = Format(ROUND_SINGLE, 64, -76, 60, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100, 2.0**-28)
+DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 400, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900, 1.0)
 format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 
