@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
+from typing import SupportsIndex
 
 from fastsoftmax import _checks
 
@@ -28,7 +29,7 @@ def get_num_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_num_threads(n: int, /) -> None:
+def set_num_threads(n: SupportsIndex, /) -> None:
     """Set how many threads a call may use, in the whole process. The results do not depend on it.
 
     Parameters

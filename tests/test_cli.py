@@ -444,6 +444,29 @@ def test_warmup(monkeypatch):
     assert lines[-1].startswith("kernels are kept in ")
 
 
+def test_warmup_leaves_nothing_to_compile(tmp_path):
+    """In a process of its own: here the kernels may be compiled already."""
+    code = """if True:
+        import numpy as np
+        import fastsoftmax
+        from fastsoftmax.cli import warmup
+        from fastsoftmax.kernels import columns, group, softmax
+
+        for name, call in warmup._logits_jobs({"float32": np.arange(4, dtype=np.float32)}):
+            if name.startswith("softmax"):
+                call()
+        kernels = columns.softmax_short, columns.softmax_columns, group.softmax_group, softmax.softmax
+        before = [len(kernel.signatures) for kernel in kernels]
+        for size in (1, 100, 300, 5000, 40000):
+            fastsoftmax.softmax(np.zeros((3, size), np.float32), temperature=[1.0, 2.0, 3.0])
+            fastsoftmax.softmax(np.zeros((size, 20), np.float32), axis=0)
+        print(before, [len(kernel.signatures) for kernel in kernels])
+    """
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[1, 1, 1, 1] [1, 1, 1, 1]"
+
+
 def test_warmup_covers_every_float():
     inputs = dict(warmup._inputs())
     assert list(inputs) == ["float32", "float64", "float16", "bfloat16"]

@@ -45,7 +45,7 @@ def test_the_first_error_stops_the_rest() -> None:
 @pytest.fixture
 def four_threads() -> Iterator[None]:
     before = fastsoftmax.get_num_threads()
-    fastsoftmax.set_num_threads(np.int64(4))  # type: ignore[arg-type]
+    fastsoftmax.set_num_threads(np.int64(4))
     yield
     fastsoftmax.set_num_threads(before)
 

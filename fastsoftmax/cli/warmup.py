@@ -14,6 +14,8 @@ from fastsoftmax.cli import output
 
 Job = tuple[str, Callable[[], object]]
 
+LENGTHS = (4, 200, 1000)  # softmax has a kernel for short rows, one for middling and one for long ones
+
 
 def run() -> None:
     """Compile, and print the time of each function and dtype."""
@@ -50,12 +52,21 @@ def _inputs() -> Iterator[tuple[str, Any]]:
 
 def _logits_jobs(inputs: dict[str, Any]) -> Iterator[Job]:
     for dtype, logits in inputs.items():
-        for function in (fastsoftmax.softmax, fastsoftmax.log_softmax):
-            yield f"{function.__name__} {dtype}", partial(function, logits)
+        for function in (_every_softmax, fastsoftmax.log_softmax):
+            name = function.__name__.removeprefix("_every_")
+            yield f"{name} {dtype}", partial(function, logits)
             if dtype.endswith("16"):
-                yield f"{function.__name__} {dtype} to float32", partial(function, logits, dtype=np.float32)
+                yield f"{name} {dtype} to float32", partial(function, logits, dtype=np.float32)
         for reduction in (fastsoftmax.logsumexp, fastsoftmax.sample, fastsoftmax.probabilities):
             yield f"{reduction.__name__} {dtype}", partial(reduction, logits)
+
+
+def _every_softmax(logits: Any, **options: Any) -> None:
+    """Call softmax on rows of all lengths that differ in their kernel, and on columns."""
+    for length in LENGTHS:
+        fastsoftmax.softmax(logits[[0] * length], **options)
+    columns = logits[[0] * 32].reshape(2, 16)
+    fastsoftmax.softmax(columns, axis=0, **options)
 
 
 def _markov_jobs() -> Iterator[Job]:
