@@ -47,7 +47,8 @@ def inline(function: Function) -> Function:
 
 def function(function: Function) -> Function:
     """Compile a helper on its own, once a signature, where it is long and a call of it costs next to nothing."""
-    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    compiled: Function = numba.njit(**_OPTIONS)(function)
+    return compiled
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:

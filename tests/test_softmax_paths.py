@@ -2,6 +2,7 @@
 
 import math
 import sys
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,18 @@ def test_largest_error_beside_the_maximum(size: int) -> None:
     rows[:, 1] = np.nextafter(rows.max(1), np.float32(-np.inf))
     assert worst_ulps(rows * np.float32(2.0**-9), 2.0**-9) <= 2
     assert worst_ulps(rows, 1.0) <= 2
+
+
+@pytest.mark.parametrize("function", [fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp])
+def test_other_axes_are_not_copied_whole(function: Any) -> None:
+    array = np.zeros((128, 50_000), np.float32)
+    words = {} if function is fastsoftmax.logsumexp else {"out": np.empty_like(array)}
+    function(array[:2], axis=0)  # compiling allocates too
+    tracemalloc.start()
+    function(array, axis=0, **words)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < array.nbytes / 2
 
 
 def test_log_softmax_of_huge_differences() -> None:

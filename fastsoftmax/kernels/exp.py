@@ -1,11 +1,11 @@
 """Exponentials and logarithms from a table, polynomials and fma alone, the same bits on every CPU.
 
-One exponential serves lanes and scalars, float32 and float64: 2**(j / 16 + f / 16), j an integer and f in [-1/2, 1/2],
-is `power(r)` times 1 + `expm1(f)`, where the low bits of r hold j. `power` takes one of 16 numbers (a CPU with AVX-512
-keeps them in a register) and adds to its exponent; `expm1` has degree 3 (float32, 0.03 units of 2**-24) or 6 (float64,
-0.07 units of 2**-53), near-minimax. A library's exp would be one scalar call an element, and another result on another
-machine. The method is Tang's, "Table-driven implementation of the exponential function in IEEE floating-point
-arithmetic" (1989).
+One exponential serves lanes and scalars, float32 and float64: 2**(j / 16 + f / 16), j an integer and f in [-1/2, 1/2]
+(5/8 at exponents near 2**17), is `power(r)` times 1 + `expm1(f)`, where the low bits of r hold j. `power` takes one of
+16 numbers (a CPU with AVX-512 keeps them in a register) and adds to its exponent; `expm1` has degree 3 (float32, 0.03
+units of 2**-24) or 6 (float64, 0.07 units of 2**-53), near-minimax. A library's exp would be one scalar call an
+element, and another result on another machine. The method is Tang's, "Table-driven implementation of the exponential
+function in IEEE floating-point arithmetic" (1989).
 """
 
 import math

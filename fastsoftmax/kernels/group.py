@@ -6,12 +6,10 @@ read along the rows. What a row gets does not depend on the others. Rows that ar
 exponents beyond 2**17) go one by one through the kernel for any row. Limited by the exponentials.
 """
 
-import math
-
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.columns import plain_references, scales_to
+from fastsoftmax.kernels.columns import column_maxima, plain_references, scales_to
 from fastsoftmax.kernels.exp import power_of_two
 from fastsoftmax.kernels.lanes import (
     FloatRow,
@@ -19,11 +17,7 @@ from fastsoftmax.kernels.lanes import (
     Row,
     Rows,
     Vector,
-    larger,
-    like,
-    select,
     splat,
-    unordered,
     widen,
 )
 from fastsoftmax.kernels.llvm import LANES
@@ -37,19 +31,6 @@ MIDDLE = 512  # rows longer than this gain nothing
 CACHED = 2**12  # logits of a group: they and their weights stay in the first-level cache
 
 N, A, B, BAR, TOP, MASS = range(2, 8)  # what is kept of each lane, after hi and lo
-
-
-@inline
-def turned_maximum(tile: Row, turned: Row, number: Number) -> Vector:
-    """Return the largest of each row of a tile, or NaN."""
-    turn(tile, 0, LANES, LANES, LANES, turned, 0, LANES, number)
-    result = load(turned, 0, number)
-    nan = unordered(result, result)
-    for i in range(LANES, LANES * LANES, LANES):
-        z = load(turned, i, number)
-        result = larger(z, result)
-        nan = nan | unordered(z, z)
-    return select(nan, splat(like(number, math.nan)), result)
 
 
 @inline
@@ -85,7 +66,8 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
             scales_to(temperature, first, count, number, kept)
         for row in range(count):
             store(coarse, row * LANES, lane_maxima(logits[first + row], 0, size, number))
-        largest = turned_maximum(coarse, turned, number)
+        turn(coarse, 0, LANES, LANES, LANES, turned, 0, LANES, number)
+        largest = column_maxima((turned, 0, LANES), LANES, LANES, number)
         hi, lo = load(kept[0], 0, number), load(kept[1], 0, number)
         n, plain = plain_references(largest, hi, number)
         store(kept[N], 0, n)
@@ -93,7 +75,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
             if plain >> row & 1 == 1:
                 weights = work[first + row if shared else row]
                 row_hi, row_lo, row_n = splat(kept[0, row]), splat(kept[1, row]), splat(kept[N, row])
-                sums = lane_sums(logits[first + row], 0, size, row_hi, row_lo, row_n, number, weights, 0)
+                sums = lane_sums(logits[first + row], row_hi, row_lo, row_n, number, weights, 0)
                 store(coarse, row * LANES, sums[0])
                 store(fine, row * LANES, sums[1])
         total = turned_sum(coarse, turned, number) + turned_sum(fine, turned, number)

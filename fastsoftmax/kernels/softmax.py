@@ -1,7 +1,7 @@
 """softmax, log_softmax and logsumexp of the rows of a matrix.
 
 softmax      reads each row once (maximum, weights and their sum, block by block) and scales what it wrote: for a row in
-             cache about the time of its exponentials, beyond the cache a read and two writes.
+             cache about the time of its exponentials. Results beyond any cache are streamed: a read and one write.
 logsumexp    the same read without a store.
 log_softmax  that read, then one more: (z - max) / T - log(sum).
 

@@ -226,35 +226,27 @@ def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Sc
 @function
 def soft_weights(logits: Row, hi: Number, lo: Number, n: Number, weights: Row | None, start: int) -> float:
     """Write 2**((z (hi + lo) - n) / 16 + BIAS) of at most a block of logits from weights[start] on; return the sum."""
-    coarse, fine = lane_sums(logits, 0, logits.size, splat(hi), splat(lo), splat(n), hi, weights, start)
+    coarse, fine = lane_sums(logits, splat(hi), splat(lo), splat(n), hi, weights, start)
     result: float = sum_lanes(coarse) + sum_lanes(fine)
     return result
 
 
 @inline
 def lane_sums(
-    logits: Row,
-    begin: int,
-    end: int,
-    hi: Vector,
-    lo: Vector,
-    n: Vector,
-    number: Number,
-    weights: Row | None,
-    to: int,
+    logits: Row, hi: Vector, lo: Vector, n: Vector, number: Number, weights: Row | None, start: int
 ) -> tuple[Vector, Vector]:
-    """Write the weights of logits[begin:end], at most a block, from weights[to] on; return their sums in two parts.
+    """Write the weights of at most a block of logits from weights[start] on; return their sums in two parts.
 
     The logits that come a block and four blocks later are asked for meanwhile: the loop would hide no wait for memory.
     """
     format_ = format_of(n)
-    whole = begin + (end - begin) // 64 * 64
+    size = logits.size
+    whole = size // 64 * 64
     grid, fine = like(n, format_.grid), like(n, 0.0)
     coarse = grid
     shift = like(n, format_.rounding + 16.0 * format_.bias) - n
     lowest = like(n, format_.rounding + 16.0 * format_.smallest)
-    at = to - begin
-    for i in range(begin, whole, 64):
+    for i in range(0, whole, 64):
         for j in range(i, i + 64, 16):
             prefetch(logits, j + BLOCK)
             prefetch_far(logits, j + 4 * BLOCK)
@@ -263,18 +255,18 @@ def lane_sums(
         r = lane_weights(load(logits, i + 32, number), hi, lo, shift, lowest)
         t = lane_weights(load(logits, i + 48, number), hi, lo, shift, lowest)
         if weights is not None:
-            store(weights, at + i, p[0])
-            store(weights, at + i + 16, q[0])
-            store(weights, at + i + 32, r[0])
-            store(weights, at + i + 48, t[0])
+            store(weights, start + i, p[0])
+            store(weights, start + i + 16, q[0])
+            store(weights, start + i + 32, r[0])
+            store(weights, start + i + 48, t[0])
         coarse, fine = add(p, coarse, fine)
         coarse, fine = add(q, coarse, fine)
         coarse, fine = add(r, coarse, fine)
         coarse, fine = add(t, coarse, fine)
-    for i in range(whole, end, 16):
-        p = lane_weights(load_part(logits, i, end, like(number, -math.inf)), hi, lo, shift, lowest)
+    for i in range(whole, size, 16):
+        p = lane_weights(load_part(logits, i, size, like(number, -math.inf)), hi, lo, shift, lowest)
         if weights is not None:
-            store_part(weights, at + i, at + end, p[0])
+            store_part(weights, start + i, start + size, p[0])
         coarse, fine = add(p, coarse, fine)
     return coarse - grid, fine
 
