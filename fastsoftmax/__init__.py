@@ -2,14 +2,17 @@
 
 from fastsoftmax._threads import get_num_threads, set_num_threads
 from fastsoftmax.markov import MarkovChain, MarkovText, Walks
-from fastsoftmax.sampling import Sampler, SamplingParams, probabilities, sample
+from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
 from fastsoftmax.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
+    "Details",
+    "KeptSet",
     "MarkovChain",
     "MarkovText",
     "Sampler",
     "SamplingParams",
+    "TopLogprobs",
     "Walks",
     "get_num_threads",
     "log_softmax",

@@ -145,11 +145,13 @@ def moved(array: Array, axes: tuple[int, ...]) -> Array:
     return view if view.ndim > len(axes) else view[np.newaxis]
 
 
-def read_rows(array: Array) -> Array:
-    """Return the last axis as contiguous rows for a kernel to read: without a copy where the layout allows it."""
-    rows = np.ascontiguousarray(array).reshape(-1, array.shape[-1])
-    rows.setflags(write=False)  # so that a kernel compiles once for all arrays
-    return rows
+def widened(carrier: Array) -> Array:
+    """Return 16-bit numbers as float32, others as they are."""
+    if carrier.dtype == np.uint16:
+        return carrier.view(np.float16).astype(np.float32)
+    if carrier.dtype == np.int16:
+        return (carrier.astype(np.int32) << 16).view(np.float32)
+    return carrier
 
 
 def apart(array: Array, out: Array) -> Array:

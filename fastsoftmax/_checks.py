@@ -144,6 +144,18 @@ def word_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()
     return per_row(name, value, batch_shape, np.uint64, lambda word: (word >= 0) & (word < 2**64), expected)
 
 
+def bias_values(values: Any, tokens: npt.NDArray[np.int64]) -> FloatArray:
+    """Check the values of a bias: numbers below inf."""
+    array = _numbers(as_array("bias", values), values, np.float64)
+    if array is None:
+        raise TypeError(f"bias has values {described(values)}, expected numbers")
+    wrong = np.flatnonzero(~(array < math.inf))
+    if wrong.size:
+        place = wrong[0]
+        raise ValueError(f"bias[{tokens[place]}] is {array[place]}, expected a number below inf")
+    return np.asarray(array, np.float64)
+
+
 def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     """Check one integer argument."""
     expected = f"an integer >= {least}" if most == math.inf else f"an integer in [{least}, {most}]"

@@ -2,12 +2,14 @@
 
 from reference.markov import MarkovChain, Walks
 from reference.philox import philox4x32, uniform
-from reference.sampling import draw, order, probabilities, sample
+from reference.sampling import Details, details, draw, order, probabilities, sample
 from reference.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
+    "Details",
     "MarkovChain",
     "Walks",
+    "details",
     "draw",
     "log_softmax",
     "logsumexp",

@@ -4,11 +4,12 @@ A filter sees masses sorted from the largest down and returns those that stay, a
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from reference.philox import uniform
-from reference.softmax import check_temperature, exponential
+from reference.softmax import check_temperature, exponential, log_softmax, softmax
 
 
 def order(logits: Sequence[float]) -> list[int]:
@@ -76,6 +77,14 @@ def running_sums(masses: Iterable[float]) -> Iterator[float]:
         yield total + lost
 
 
+def constrained(
+    logits: Sequence[float], allowed: Collection[int] | None = None, bias: Mapping[int, float] | None = None
+) -> list[float]:
+    """Return the logits with the biases added, and -inf for every token that is not allowed."""
+    biased = [z + (bias or {}).get(i, 0.0) for i, z in enumerate(logits)]
+    return biased if allowed is None else [z if i in allowed else -math.inf for i, z in enumerate(biased)]
+
+
 def probabilities(
     logits: Sequence[float],
     *,
@@ -83,9 +92,12 @@ def probabilities(
     top_k: int = 0,
     top_p: float = 1.0,
     min_p: float = 0.0,
+    allowed: Collection[int] | None = None,
+    bias: Mapping[int, float] | None = None,
 ) -> list[float]:
     """Return the distribution that `sample` draws from; ValueError for bad logits or parameters."""
     check_parameters(temperature, top_k, top_p, min_p)
+    logits = constrained(logits, allowed, bias)
     check_logits(logits)
     masses = kept_masses(logits, temperature, top_k, top_p, min_p)
     total = math.fsum(masses)
@@ -103,15 +115,59 @@ def sample(
     seed: int,
     step: int = 0,
     stream: int = 0,
+    allowed: Collection[int] | None = None,
+    bias: Mapping[int, float] | None = None,
 ) -> int | list[int]:
     """Return a token, or a list of n; draw j takes uniform(seed, step, j, stream)."""
     check_parameters(temperature, top_k, top_p, min_p)
+    logits = constrained(logits, allowed, bias)
     check_logits(logits)
     if n is not None and n < 0:
         raise ValueError(f"n is {n}, expected an integer >= 0")
     masses = kept_masses(logits, temperature, top_k, top_p, min_p)
     tokens = [draw(masses, uniform(seed, step, j, stream)) for j in range(1 if n is None else n)]
     return tokens[0] if n is None else tokens
+
+
+@dataclass(frozen=True)
+class Details:
+    """What there is to know of a token: natural logarithms, entropy in nats; rank 0 is the most likely."""
+
+    logprob: float
+    raw_logprob: float
+    rank: int
+    kept: int
+    kept_mass: float
+    entropy: float
+
+
+def details(
+    logits: Sequence[float],
+    token: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+    allowed: Collection[int] | None = None,
+    bias: Mapping[int, float] | None = None,
+) -> Details:
+    """Return the details of a token that `sample` has drawn."""
+    masses = probabilities(
+        logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, allowed=allowed, bias=bias
+    )
+    raw = logits
+    logits = constrained(logits, allowed, bias)
+    kept = [i for i, mass in enumerate(masses) if mass > 0]
+    whole = softmax(logits, temperature)
+    return Details(
+        logprob=math.log(masses[token]),
+        raw_logprob=log_softmax(raw)[token],
+        rank=order(logits).index(token),
+        kept=len(kept),
+        kept_mass=math.fsum(whole[i] for i in kept),
+        entropy=-math.fsum(masses[i] * math.log(masses[i]) for i in kept),
+    )
 
 
 def check_parameters(temperature: float, top_k: int, top_p: float, min_p: float) -> None:

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 import fastsoftmax
 import reference
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.sampling import block_sums, draw_from_row
-from fastsoftmax.kernels.weights import BLOCK, scale_of
+from fastsoftmax.kernels.kept import keep
+from fastsoftmax.kernels.masses import GROUP
+from fastsoftmax.kernels.sampling import place_at
+from fastsoftmax.kernels.weights import scale_of
+from fastsoftmax.kernels.workspace import workspace_bytes, workspace_of
 from reference.__main__ import PRECISION, Parameters, check_masses, check_tokens, ulps
 from tests.cases import DTYPES, FRACTIONS, TEMPERATURES, TOP_KS, floats, rows
 
@@ -165,20 +168,56 @@ def test_top_p_of_long_flat_rows(size: int, kept: int) -> None:
 
 
 @jit
-def _draw_from_row(logits: np.ndarray, share: float, workspace: tuple[np.ndarray, ...]) -> int:
+def _token_at(logits: np.ndarray, top_p: float, us: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
     scale = scale_of(1.0, logits[0])
-    total = block_sums(logits, logits.max(), scale, workspace[1], None)
-    return draw_from_row(logits, scale, logits.max(), share * total, False, workspace)
+    workspace = workspace_of(memory, logits.size, logits[0])
+    row_largest, kept = keep(logits, None, scale, 1.0, 0, top_p, 0.0, logits[0], workspace)
+    for i in range(us.size):
+        place, _ = place_at(us[i], kept, -1, logits, None, row_largest, scale, workspace)
+        out[i] = workspace[2][place] if kept.listed else place
 
 
-def test_no_masked_token_at_any_u() -> None:
-    """Blocks whose tokens are too light to move a running sum of the whole row, beside masked ones."""
-    logits = np.zeros(3 * BLOCK)
-    logits[BLOCK:] = -30.0
-    logits[BLOCK] = logits[2 * BLOCK - 1] = -np.inf
-    logits[2 * BLOCK :] = -np.inf
-    size = logits.size
-    workspace = (np.empty(12), np.empty(3), np.empty(size, np.int32), *(np.empty(size) for _ in range(3)))
-    for k in range(3000):
-        token = _draw_from_row(logits, 1 - k * 2.0**-53, workspace)
-        assert logits[token] > -np.inf
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("top_p", [1.0, 0.9999, 0.7])
+def test_no_masked_token_at_any_u(dtype: type, top_p: float) -> None:
+    """Groups whose tokens are too light to move a running mass of the whole row, beside masked ones."""
+    logits = np.zeros(12 * GROUP, dtype)
+    logits[4 * GROUP :] = -30.0
+    logits[4 * GROUP] = logits[8 * GROUP - 1] = -np.inf
+    logits[8 * GROUP :] = -np.inf
+    logits[: GROUP + 3] = -np.inf
+    us = np.concatenate([1 - np.arange(1, 3000) * 2.0**-53, np.arange(1, 3000) * 2.0**-54])
+    tokens = np.empty(us.size, np.int64)
+    memory = np.empty(workspace_bytes(logits.size, logits.itemsize), np.uint8)
+    _token_at(logits, top_p, us, memory, tokens)
+    assert (logits[tokens] > -np.inf).all()
+    assert tokens[-1] >= GROUP + 3
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"top_k": 30, "top_p": 0.9},
+        {"temperature": 0.6, "min_p": 0.01},
+        {"temperature": 3.0, "top_p": 0.97},
+        {"temperature": 0.0},
+    ],
+)
+def test_details_with_a_mask_and_a_bias(dtype: np.dtype, words: dict[str, float]) -> None:
+    rng = np.random.default_rng(6)
+    row = (rng.standard_normal(1200) * 2).astype(dtype)
+    bias = {7: 4.0, 90: -1.5}
+    allowed = rng.random(1200) < 0.7
+    found = fastsoftmax.sample(row, **words, seed=3, n=12, allowed=allowed, bias=bias, details=True)
+    tokens, precise = found.tokens.tolist(), 1e-11 if dtype == np.float64 else 3e-6
+    logits, constraints = floats(row), {"allowed": set(np.flatnonzero(allowed).tolist()), "bias": bias}
+    assert tokens == reference.sample(logits, **words, seed=3, n=12, **constraints)
+    for i, token in enumerate(tokens):
+        expected = reference.details(logits, token, **words, **constraints)
+        assert found.ranks[i] == expected.rank
+        assert found.kept == expected.kept
+        ours = found.logprobs[i], found.raw_logprobs[i], found.kept_mass, found.entropy
+        theirs = expected.logprob, expected.raw_logprob, expected.kept_mass, expected.entropy
+        assert ours == pytest.approx(theirs, rel=precise, abs=precise)

@@ -12,7 +12,8 @@ import scipy.stats
 import fastsoftmax
 from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.draw import draw, running_sums
+from fastsoftmax.kernels.draw import draw_group, draw_within, list_masses
+from fastsoftmax.kernels.masses import GROUP, groups_of
 from tests.cases import DTYPES
 
 INF, NAN = math.inf, math.nan
@@ -97,9 +98,13 @@ def test_tail_mass() -> None:
 
 @jit
 def _draw(masses: np.ndarray, u: float) -> int:
-    sums = np.empty(masses.size)
-    total = running_sums(masses, masses.size, sums)
-    return draw(sums, 0, masses.size, u * total)
+    sums = np.empty(groups_of(masses.size))
+    total = list_masses(masses, masses.size, masses[0], sums)
+    group = draw_group(sums, sums.size, u * total)
+    before = sums[group - 1] if group > 0 else 0.0
+    start = group * GROUP
+    share = (u * total - before) / (sums[group] - before)
+    return draw_within(masses, start, min(start + GROUP, masses.size), share, masses[0])
 
 
 @pytest.mark.parametrize(
@@ -267,7 +272,7 @@ def test_very_many_draws_are_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
     for words in ({"seed": [1, 2, 3, 4, 5, 6]}, {"rng": 7, "top_k": 9}):
         whole = sample(BATCH, n=5000, **words)
         with monkeypatch.context() as patch:
-            patch.setattr(fastsoftmax.sampling, "_DRAWS", 1)
+            patch.setattr(fastsoftmax.sampling.functions, "_DRAWS", 1)
             np.testing.assert_array_equal(sample(BATCH, n=5000, **words), whole)
 
 
@@ -349,3 +354,66 @@ def test_rows_without_a_distribution_change_nothing(function: Any) -> None:
 def test_no_vocabulary(logits: Any) -> None:
     with pytest.raises(ValueError, match=r"logits has shape .*, expected \(\.\.\., V\) with V >= 1"):
         sample(logits, seed=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 511, 513, 1025, 2049, 4097, 5000, 33_000])
+def test_top_k_at_every_size(size: int, dtype: type) -> None:
+    """Against a stable sort, with ties, and two logits that differ in the last bit."""
+    rng = np.random.default_rng(size)
+    row = rng.standard_normal(size).astype(dtype)
+    shapes = [row, np.round(row * 4), np.zeros_like(row), np.sort(row), np.where(row > 1, -np.inf, row)]
+    close = np.ones_like(row)
+    close[rng.integers(size, size=max(size // 3, 1))] = np.nextafter(dtype(1), dtype(2))
+    for logits in [*shapes, close]:
+        order = np.argsort(-logits, kind="stable")
+        order = order[logits[order] > -np.inf]
+        for k in {1, 2, 7, size // 3, size - 1, size} - {0}:
+            assert kept(logits, top_k=k) == np.sort(order[:k]).tolist(), (size, k)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 20.0])
+@pytest.mark.parametrize("size", [2, 17, 513, 1025, 4097, 40_000])
+def test_top_p_at_every_size(size: int, temperature: float, dtype: type) -> None:
+    """The nucleus is a prefix of the order that reaches p, and without its last token does not."""
+    rng = np.random.default_rng(size)
+    row = (rng.standard_normal(size) * 2).astype(dtype)
+    close = 1e-12 if dtype == np.float64 else 1e-6
+    for logits in (row, np.round(row), np.sort(row)[::-1], np.where(row > 1, -np.inf, row), np.zeros_like(row)):
+        order = np.argsort(-logits, kind="stable")
+        masses = np.exp((logits[order].astype(np.float64) - float(logits.max())) / temperature)
+        sums = np.cumsum(masses) / masses.sum()
+        for p in (1e-12, 0.05, 0.5, 0.9, 0.999, 1 - 1e-12):
+            found = kept(logits, temperature=temperature, top_p=p)
+            size_found = len(found)
+            assert found == np.sort(order[:size_found]).tolist()
+            before = sums[size_found - 2] if size_found > 1 else 0.0
+            assert before < p * (1 + close)
+            assert sums[size_found - 1] > p * (1 - close) or masses[size_found:].sum() / masses.sum() < close
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [3, 600, 5000])
+def test_min_p_is_a_logit(size: int, dtype: type) -> None:
+    rng = np.random.default_rng(size)
+    for scale in (1e-3, 1.0, 30.0):
+        row = (rng.standard_normal(size) * scale).astype(dtype)
+        for min_p in (1e-300, 1e-5, 0.3, 0.999, 1.0):
+            for temperature in (0.1, 1.0, 50.0):
+                distance = (float(row.max()) - row.astype(np.float64)) / temperature
+                sure = np.flatnonzero(distance < -np.log(min_p) * (1 - 1e-12))
+                possible = np.flatnonzero(distance <= -np.log(min_p) * (1 + 1e-12))
+                d = sample(row, temperature=temperature, min_p=min_p, seed=1, kept_set=True)
+                assert set(sure) <= set(d.kept_set.tokens.tolist()) <= set(possible)
+
+
+def test_nan_is_found_wherever_it_is() -> None:
+    for size in (5, 700, 3000):
+        for place in {0, size // 2, size - 1}:
+            for words in ({}, {"top_p": 0.9}, {"top_k": 3}, {"temperature": 0.0}, {"min_p": 0.1}):
+                for fill in (0.0, -np.inf):
+                    row = np.full(size, fill, np.float32)
+                    row[place] = np.nan
+                    with pytest.raises(ValueError, match=f"logits is NaN at index {place}, expected no NaN"):
+                        sample(row, **words, seed=1)

@@ -1,42 +1,59 @@
-"""Draws from masses by the inverse of their running sum: one uniform a draw, the token in index order."""
+"""Draws from masses by the inverse of their running sum: one uniform a draw, the token in index order.
 
-import numpy as np
+The masses of a group of 512 are added by pieces of 64, so a draw looks for its group among the running sums of the
+groups, for its piece, then for its token: no running sum of all masses is ever made.
+"""
 
 from fastsoftmax._jit import inline
-from fastsoftmax.kernels.lanes import FloatRow, Row
+from fastsoftmax.kernels.lanes import FloatRow, Number, Row, like, splat, sum_lanes, widen
+from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.masses import GROUP
+from fastsoftmax.kernels.memory import load_part
 
-PIECE = 512
-
-
-@inline
-def running_sums(masses: Row, count: int, sums: FloatRow) -> float:
-    """Fill in the float64 running sums of the first `count` masses; return the last one.
-
-    Each is a sum within its piece and one of the pieces before it, so that 2**20 equal masses lose less than 2**-43.
-    """
-    before = 0.0
-    for start in range(0, count, PIECE):
-        within = 0.0
-        for i in range(start, min(start + PIECE, count)):
-            within += np.float64(masses[i])
-            sums[i] = before + within
-        before += within
-    return before
+PIECE = 64
 
 
 @inline
-def draw(sums: FloatRow, start: int, stop: int, target: float) -> int:
-    """Return the first index in [start, stop) whose running sum exceeds `target`.
+def piece_sum(masses: Row, start: int, stop: int, number: Number) -> float:
+    """Return the sum of masses[start:stop], at most a piece."""
+    total = widen(splat(like(number, 0.0)))
+    for i in range(start, stop, LANES):
+        total = total + widen(load_part(masses, i, stop, like(number, 0.0)))
+    result: float = sum_lanes(total)
+    return result
 
-    If rounding leaves none, it is the first that reaches the last sum: the last one with a mass. An entry of mass 0 has
-    the sum of the one before it, so it is never the first.
+
+@inline
+def group_sum(masses: Row, start: int, stop: int, number: Number) -> float:
+    """Return the sum of masses[start:stop], at most a group."""
+    total = 0.0
+    for piece in range(start, stop, PIECE):
+        total += piece_sum(masses, piece, min(piece + PIECE, stop), number)
+    return total
+
+
+@inline
+def list_masses(masses: Row, count: int, number: Number, sums: FloatRow) -> float:
+    """Fill in the running masses of the groups of a list; return the last one."""
+    total = 0.0
+    for start in range(0, count, GROUP):
+        total += group_sum(masses, start, min(start + GROUP, count), number)
+        sums[start // GROUP] = total
+    return total
+
+
+@inline
+def draw_group(sums: FloatRow, groups: int, target: float) -> int:
+    """Return the first group whose running mass exceeds `target`.
+
+    If rounding leaves none, it is the last one with a mass. A group of mass 0 has the running mass of the one before
+    it, so it is never the first.
     """
-    if not sums[stop - 1] > target:
-        last = stop - 1
-        while last > start and sums[last - 1] == sums[last]:
-            last -= 1
-        return last
-    low, high = start, stop - 1
+    low, high = 0, groups - 1
+    if not sums[high] > target:
+        while high > 0 and sums[high - 1] == sums[high]:
+            high -= 1
+        return high
     while low < high:
         middle = (low + high) >> 1
         if sums[middle] > target:
@@ -44,3 +61,29 @@ def draw(sums: FloatRow, start: int, stop: int, target: float) -> int:
         else:
             low = middle + 1
     return low
+
+
+@inline
+def draw_within(masses: Row, start: int, stop: int, share: float, number: Number) -> int:
+    """Return the first index in [start, stop) whose running mass exceeds `share` of theirs, at most a group.
+
+    If rounding leaves none, it is the last one with a mass; the group has one.
+    """
+    target = share * group_sum(masses, start, stop, number)
+    running = before = 0.0
+    last = start
+    for piece in range(start, stop, PIECE):
+        mass = piece_sum(masses, piece, min(piece + PIECE, stop), number)
+        if mass > 0.0:
+            last, before = piece, running
+        running += mass
+        if running > target:
+            break
+    chosen, running = last, before
+    for i in range(last, min(last + PIECE, stop)):
+        if masses[i] > like(number, 0.0):
+            chosen = i
+            running += masses[i]
+            if running > target:
+                break
+    return chosen

@@ -45,19 +45,35 @@ class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(dmm, fe_type, ir.VectorType(ELEMENT[fe_type.element], LANES))
 
 
-ELEMENT = {types.float32: llvm.FLOAT, types.float64: llvm.DOUBLE, types.boolean: llvm.BIT}
+ELEMENT = {types.float32: llvm.FLOAT, types.float64: llvm.DOUBLE, types.int32: llvm.I32, types.boolean: llvm.BIT}
 MASK = Lanes(types.boolean)
 
 
 def by_type(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that is `single` where its first argument has float32 elements, `double` where float64."""
+    return _chosen(
+        lambda x: single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double,
+    )
+
+
+def if_given(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is None where its first argument is."""
+    return _chosen(lambda x: _none if x == types.none else function)
+
+
+def _none(*arguments: Any) -> None:
+    return None
+
+
+def _chosen(choice: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
+    """Return a function that is chosen by the type of its first argument."""
 
     def chosen(x: Any, *others: Any) -> Any:
         raise NotImplementedError("kernels call this; Python cannot")
 
     @overload(chosen, strict=False, jit_options={"forceinline": True})
     def choose(x: Any, *others: Any) -> Any:
-        return single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double
+        return choice(x)
 
     return chosen
 
@@ -137,6 +153,26 @@ def larger(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def smaller(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the smaller of a and b in each lane; b where either is NaN."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.select(builder.fcmp_ordered("<", *arguments), *arguments)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def not_below(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the mask of the lanes in which a >= b, or either is NaN."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.fcmp_unordered(">=", *arguments)
+
+    return MASK(a, b), codegen
+
+
+@intrinsic
 def unordered(typing_context: Any, a: Any, b: Any) -> Any:
     """Return the mask of the lanes in which a or b is NaN."""
 
@@ -157,6 +193,16 @@ def lane_bits(typing_context: Any, mask: Any) -> Any:
 
 
 @intrinsic
+def mask_of(typing_context: Any, bits: Any) -> Any:
+    """Return the mask whose lane i is bit i of an integer."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.bitcast(builder.trunc(arguments[0], ir.IntType(LANES)), llvm.vector(llvm.BIT))
+
+    return MASK(types.int64), codegen
+
+
+@intrinsic
 def lowest_bit(typing_context: Any, bits: Any) -> Any:
     """Return the index of the lowest set bit of a positive int64."""
 
@@ -164,6 +210,27 @@ def lowest_bit(typing_context: Any, bits: Any) -> Any:
         return builder.cttz(arguments[0], llvm.BIT(1))
 
     return types.int64(bits), codegen
+
+
+@intrinsic
+def count_lanes(typing_context: Any, mask: Any) -> Any:
+    """Return in how many lanes the mask holds."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.zext(builder.ctpop(builder.bitcast(arguments[0], ir.IntType(LANES))), llvm.I64)
+
+    return types.int64(mask), codegen
+
+
+@intrinsic
+def indices(typing_context: Any, start: Any) -> Any:
+    """Return start, start + 1, ..., start + 15 as int32."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        first = llvm.splat(builder, builder.trunc(arguments[0], llvm.I32))
+        return builder.add(first, ir.Constant(llvm.vector(llvm.I32), list(range(LANES))))
+
+    return Lanes(types.int32)(types.int64), codegen
 
 
 @intrinsic
@@ -177,6 +244,16 @@ def sum_lanes(typing_context: Any, lanes: Any) -> Any:
         return llvm.fold(builder, vector, builder.fadd)
 
     return types.float64(lanes), codegen
+
+
+@intrinsic
+def smallest_lane(typing_context: Any, lanes: Any) -> Any:
+    """Return the smallest lane (no lane may be NaN)."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return llvm.fold(builder, arguments[0], lambda a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
+
+    return lanes.element(lanes), codegen
 
 
 @intrinsic

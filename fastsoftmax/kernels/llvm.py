@@ -20,6 +20,13 @@ def constant(element: ir.Type, value: float | int) -> ir.Constant:
     return ir.Constant(vector(element), [value] * LANES)
 
 
+def features(context: Any) -> list[str]:
+    """Return what the CPU that the code is for can do, as LLVM says it: "+avx2"."""
+    _, _, names = context.codegen().magic_tuple()
+    found: list[str] = names.split(",")
+    return found
+
+
 def call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
     """Call a function that LLVM knows by name."""
     function_type = ir.FunctionType(result, [argument.type for argument in arguments])
@@ -28,13 +35,21 @@ def call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value
 
 def suffix(vector: ir.VectorType) -> str:
     """Return how the names of LLVM's functions on such vectors end."""
-    return f"v{LANES}" + {FLOAT: "f32", DOUBLE: "f64", I16: "i16"}[vector.element]
+    return f"v{LANES}" + {FLOAT: "f32", DOUBLE: "f64", I16: "i16", I32: "i32"}[vector.element]
 
 
 def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     """Return a value in every lane."""
     single = builder.insert_element(ir.Constant(vector(value.type), ir.Undefined), value, I32(0))
     return builder.shuffle_vector(single, ir.Constant(vector(value.type), ir.Undefined), constant(I32, 0))
+
+
+def halves(builder: ir.IRBuilder, vector: ir.Value) -> list[ir.Value]:
+    """Return the lower eight lanes and the upper ones."""
+    undefined = ir.Constant(vector.type, ir.Undefined)
+    orders = (range(LANES // 2), range(LANES // 2, LANES))
+    kind = ir.VectorType(I32, LANES // 2)
+    return [builder.shuffle_vector(vector, undefined, ir.Constant(kind, list(order))) for order in orders]
 
 
 def fold(builder: ir.IRBuilder, vector: ir.Value, combine: Any) -> ir.Value:

@@ -4,6 +4,7 @@ Arrays hold float32, float64, or 16-bit numbers as carriers: uint16 for the bits
 bfloat16 (numba has neither type on a CPU). `load` widens and `store` rounds to nearest even, in registers.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,13 @@ from fastsoftmax.kernels.lanes import ELEMENT, Lanes
 from fastsoftmax.kernels.llvm import LANES
 
 LINE = 64  # bytes that memory moves at once
-STORED = {types.float32: llvm.FLOAT, types.float64: llvm.DOUBLE, types.uint16: llvm.I16, types.int16: llvm.I16}
+STORED = {
+    types.float32: llvm.FLOAT,
+    types.float64: llvm.DOUBLE,
+    types.int32: llvm.I32,
+    types.uint16: llvm.I16,
+    types.int16: llvm.I16,
+}
 
 
 def address(context: Any, builder: ir.IRBuilder, array: Any, value: ir.Value, index: ir.Value) -> ir.Value:
@@ -107,6 +114,69 @@ def load_part(typing_context: Any, array: Any, index: Any, stop: Any, fill: Any)
         return builder.select(inside, value, llvm.splat(builder, filler))
 
     return Lanes(fill)(array, types.int64, types.int64, fill), codegen
+
+
+@intrinsic
+def allow(typing_context: Any, lanes: Any, allowed: Any, index: Any) -> Any:
+    """Return the lanes, logits from `index` on (a multiple of 16), with -inf where their bits in `allowed` are 0.
+
+    `allowed` has a uint16 for 16 tokens, the lowest bit first, or is None: all are allowed.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        vector, bits, start = arguments
+        if allowed == types.none:
+            return vector
+        data = context.make_array(allowed)(context, builder, bits).data
+        word = builder.load(builder.gep(data, [builder.lshr(start, llvm.I64(4))]))
+        mask = builder.bitcast(word, llvm.vector(llvm.BIT))
+        return builder.select(mask, vector, ir.Constant(vector.type, [-math.inf] * LANES))
+
+    return lanes(lanes, allowed, types.int64), codegen
+
+
+@intrinsic
+def append(typing_context: Any, array: Any, index: Any, lanes: Any, mask: Any) -> Any:
+    """Write the lanes in which the mask holds, one after the other, from array[index] on.
+
+    Up to 16 elements from there on may be overwritten.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        values, start, vector, inside = arguments
+        data = context.make_array(array)(context, builder, values).data
+        if "+avx512f" not in llvm.features(context):
+            _append_one_by_one(builder, data, start, vector, inside)
+            return context.get_dummy_value()
+        if vector.type.element == llvm.DOUBLE:
+            for part, bits in zip(llvm.halves(builder, vector), llvm.halves(builder, inside), strict=True):
+                _append_compressed(builder, data, start, part, bits)
+                count = builder.ctpop(builder.bitcast(bits, ir.IntType(LANES // 2)))
+                start = builder.add(start, builder.zext(count, llvm.I64))
+        else:
+            _append_compressed(builder, data, start, vector, inside)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes, mask), codegen
+
+
+def _append_compressed(
+    builder: ir.IRBuilder, data: ir.Value, index: ir.Value, vector: ir.Value, mask: ir.Value
+) -> None:
+    """Compress in a register and write all of it: a masked compressing store is slow on some CPUs."""
+    kind = {llvm.FLOAT: "f32", llvm.DOUBLE: "f64", llvm.I32: "i32"}[vector.type.element]
+    name = f"llvm.x86.avx512.mask.compress.v{vector.type.count}{kind}"
+    packed = llvm.call(builder, name, vector.type, vector, vector, mask)
+    builder.store(packed, builder.bitcast(builder.gep(data, [index]), vector.type.as_pointer()), align=1)
+
+
+def _append_one_by_one(
+    builder: ir.IRBuilder, data: ir.Value, index: ir.Value, vector: ir.Value, mask: ir.Value
+) -> None:
+    """Write every lane to the place that is next, which moves on where the mask holds."""
+    for lane in range(LANES):
+        builder.store(builder.extract_element(vector, llvm.I32(lane)), builder.gep(data, [index]))
+        index = builder.add(index, builder.zext(builder.extract_element(mask, llvm.I32(lane)), llvm.I64))
 
 
 @intrinsic

@@ -46,7 +46,7 @@ from fastsoftmax.kernels.lanes import (
     sum_lanes,
     unordered,
 )
-from fastsoftmax.kernels.memory import load, load_part, prefetch, prefetch_far, store, store_part
+from fastsoftmax.kernels.memory import allow, load, load_part, prefetch, prefetch_far, store, store_part
 
 Scale = tuple[Number, Number, Number]  # (s, hi, lo) of `scale_of`
 Weights = tuple[Vector, Vector, Vector, Vector]  # (w, unit, excess, inside) of `lane_weights`
@@ -133,28 +133,37 @@ def exponent_between(largest: Number, row_largest: Number, scale: Scale) -> tupl
 
 
 @inline
-def lane_maxima(logits: Row, start: int, stop: int, number: Number) -> Vector:
-    """Return the largest of every sixteenth of logits[start:stop] in each lane, or NaN where one of them is NaN."""
+def lane_maxima(
+    logits: Row, allowed: Row | None, start: int, stop: int, number: Number, checked: bool = True
+) -> Vector:
+    """Return the largest of every sixteenth of logits[start:stop] in each lane, or NaN where one of them is NaN.
+
+    `allowed` as `memory.allow` takes it. Unless `checked`, NaN may be overlooked.
+    """
     lowest = splat(like(number, -math.inf))
     a, b, c, d = lowest, lowest, lowest, lowest
     nan = unordered(lowest, lowest)
     whole = start + (stop - start) // 64 * 64
     for i in range(start, whole, 64):
-        p, q = load(logits, i, number), load(logits, i + 16, number)
-        r, t = load(logits, i + 32, number), load(logits, i + 48, number)
+        p = allow(load(logits, i, number), allowed, i)
+        q = allow(load(logits, i + 16, number), allowed, i + 16)
+        r = allow(load(logits, i + 32, number), allowed, i + 32)
+        t = allow(load(logits, i + 48, number), allowed, i + 48)
         a, b, c, d = larger(p, a), larger(q, b), larger(r, c), larger(t, d)
-        nan = nan | unordered(p, q) | unordered(r, t)
+        if checked:
+            nan = nan | unordered(p, q) | unordered(r, t)
     for i in range(whole, stop, 16):
-        p = load_part(logits, i, stop, like(number, -math.inf))
+        p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
         a = larger(p, a)
-        nan = nan | unordered(p, p)
+        if checked:
+            nan = nan | unordered(p, p)
     return select(nan, splat(like(number, math.nan)), larger(larger(a, b), larger(c, d)))
 
 
 @inline
 def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
     """Return the largest of logits[start:stop] in the type of `number`, or NaN where one is NaN."""
-    maxima = lane_maxima(logits, start, stop, number)
+    maxima = lane_maxima(logits, None, start, stop, number)
     if lane_bits(unordered(maxima, maxima)) != 0:
         return like(number, math.nan)
     return largest_lane(maxima)

@@ -1,0 +1,232 @@
+"""What a draw needs to know of a row: the largest logits and the mass of each group of 512.
+
+group_maxima  one read, at the speed of the load ports: the largest of every sixteenth of each group.
+group_masses  the same and the running mass of the groups, in one read; an exponential an element limits it. A draw
+              needs masses to a relative 1e-6 only, so float32 takes 9 operations for 16 logits, where softmax takes 17:
+              one of 32 powers from registers and degree 2. Weights are relative to a power of two near the largest
+              logit so far, which is raised where a group comes far above it, so no pass over the row comes before.
+exact_masses  for float64, extreme temperatures and infinities: the maxima first, then the weights of softmax.
+
+`allowed` is None or the row's bits (see `memory.allow`).
+"""
+
+import math
+from decimal import Decimal, localcontext
+
+import numpy as np
+
+from fastsoftmax._jit import inline
+from fastsoftmax.kernels.exp import ROUND_SINGLE, power_of_two
+from fastsoftmax.kernels.lanes import (
+    FloatRow,
+    Number,
+    Row,
+    Vector,
+    by_type,
+    fma,
+    lane_bits,
+    larger,
+    largest_lane,
+    like,
+    not_below,
+    select,
+    splat,
+    sum_lanes,
+    unordered,
+)
+from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.memory import allow, load, load_part, prefetch, prefetch_far, store, until_line
+from fastsoftmax.kernels.power import powers
+from fastsoftmax.kernels.weights import Scale, block_weights, lane_maxima, weight_of
+
+Buffers = tuple[Row, Row]  # the logits of a group, and their weights
+
+GROUP = 512
+AHEAD = 4096  # logits between a read and what is asked for meanwhile
+
+REACH = 60.0  # octaves above the reference that a logit may be; 512 of them do not overflow
+LEAST = -64.0  # octaves below it from which a mass is nothing: 2**31 of them are below 2**-33 of the rest
+WIDEST = 2.0**21  # 32nds of an octave up to which the exponent of a logit is known exactly
+FURTHEST = 900.0  # octaves between the references of one row
+
+
+def _table(mantissa: int) -> list[int]:
+    """Return the bits of 2**(k / 32), rounded to float32, for k in range(32)."""
+    with localcontext(prec=40):
+        return [int(np.float32(float(Decimal(2) ** (Decimal(k) / 32))).view(np.uint32)) for k in range(32)]
+
+
+power = powers(_table)
+
+# 2**(f / 32) = 1 + SLOPE f + BEND f**2 within 5.3e-8 for |f| <= 1/2: the series, its cubic term spread by Chebyshev.
+_OCTAVE = math.log(2.0) / 32.0
+SLOPE = _OCTAVE * (1.0 + (_OCTAVE / 2.0) ** 2 / 8.0)
+BEND = _OCTAVE**2 / 2.0
+
+
+@inline
+def groups_of(size: int) -> int:
+    """Return how many groups a row has."""
+    return (size + GROUP - 1) // GROUP
+
+
+@inline
+def before_line(logits: Row, allowed: Row | None, start: int, stop: int) -> int:
+    """Return after how many logits of a group vectors lie within cache lines: a load across two takes twice as long."""
+    return min(until_line(logits, start) % LANES, stop - start) if allowed is None else 0
+
+
+@inline
+def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) -> Number:
+    """Fill in the largest of every sixteenth of each group; return that of the row, or NaN where one is NaN."""
+    top = splat(like(number, -math.inf))
+    nan = unordered(top, top)
+    for group in range(groups_of(logits.size)):
+        start = group * GROUP
+        stop = min(start + GROUP, logits.size)
+        head = before_line(logits, allowed, start, stop)
+        lanes = lane_maxima(logits, allowed, start + head, stop, number)
+        if head > 0:
+            z = load_part(logits, start, start + head, like(number, -math.inf))
+            nan = nan | unordered(z, z)
+            lanes = larger(z, lanes)
+        store(maxima, group * LANES, lanes)
+        nan = nan | unordered(lanes, lanes)
+        top = larger(lanes, top)
+    return like(number, math.nan) if lane_bits(nan) != 0 else largest_lane(top)
+
+
+@inline
+def light_weight(z: Vector, hi: Vector, shift: Vector, lowest: Vector, total: Vector) -> Vector:
+    """Return total + 2**(z hi / 32 + k0) to a relative 1.2e-7; `shift` is ROUND + 32 k0. -inf and less add nothing."""
+    r = fma(z, hi, shift)
+    f = fma(z, hi, shift - r)
+    unit = power(r)
+    series = fma(fma(f, like(f, BEND), like(f, SLOPE)), f, like(f, 1.0))
+    return select(not_below(r, lowest), fma(unit, series, total), total)
+
+
+@inline
+def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Number, shift: Number) -> float:
+    """Return the sum of the light weights of logits[start:stop], a group; NaN where one of them is."""
+    number = hi
+    hi_lanes, shift_lanes = splat(hi), splat(shift)
+    lowest = splat(like(number, ROUND_SINGLE + 32.0 * LEAST))
+    a = splat(like(number, 0.0))
+    b, c, d = a, a, a
+    whole = start + (stop - start) // 64 * 64
+    for i in range(start, whole, 64):
+        for j in range(i, i + 64, 16):
+            prefetch(logits, j + GROUP)
+            prefetch_far(logits, j + AHEAD)
+        a = light_weight(allow(load(logits, i, number), allowed, i), hi_lanes, shift_lanes, lowest, a)
+        b = light_weight(allow(load(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, lowest, b)
+        c = light_weight(allow(load(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, lowest, c)
+        d = light_weight(allow(load(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, lowest, d)
+    for i in range(whole, stop, 16):
+        p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
+        a = light_weight(p, hi_lanes, shift_lanes, lowest, a)
+    result: float = sum_lanes((a + b) + (c + d))
+    return result
+
+
+def _light_masses(
+    number: Number, logits: Row, allowed: Row | None, scale: Scale, maxima: Row, sums: FloatRow
+) -> tuple[Number, float]:
+    unknown = like(number, math.nan), 0.0
+    s, hi, _ = scale
+    hi = hi + hi
+    if s != 1.0 or not (hi > 0.0 and hi < math.inf):
+        return unknown
+    top = splat(like(number, -math.inf))
+    none = splat(like(number, 0.0))
+    bar, shift = like(number, -math.inf), like(number, ROUND_SINGLE)
+    total = first = octave = 0.0
+    for group in range(groups_of(logits.size)):
+        start = group * GROUP
+        stop = min(start + GROUP, logits.size)
+        head = before_line(logits, allowed, start, stop)
+        lanes = lane_maxima(logits, allowed, start + head, stop, number, False)  # the mass will tell of a NaN
+        if head > 0:
+            lanes = larger(load_part(logits, start, start + head, like(number, -math.inf)), lanes)
+        store(maxima, group * LANES, lanes)
+        top = larger(lanes, top)
+        if lane_bits(lanes > splat(bar)) != 0:
+            exponent = np.float64(largest_lane(lanes)) * np.float64(hi)
+            octave = math.floor(exponent / 32.0)
+            if not abs(exponent) < WIDEST:
+                return unknown
+            if bar == -math.inf or octave - first > FURTHEST:  # all before is nothing beside this
+                sums[:group] = 0.0
+                total, first = 0.0 * total, octave  # still NaN if one was before
+            bar = like(number, (octave + REACH) * 32.0 / hi)
+            shift = like(number, ROUND_SINGLE - 32.0 * octave)
+        if bar > -math.inf:
+            total += light_sum(logits, allowed, start, stop, hi, shift) * power_of_two(int(octave - first))
+        else:
+            lanes = lane_maxima(logits, allowed, start, stop, number)
+            if lane_bits(unordered(lanes, lanes)) != 0:
+                return unknown
+        sums[group] = total
+    if math.isnan(total):
+        return unknown
+    row_largest = largest_lane(top)
+    if row_largest > -math.inf:  # in the unit of the weights, by the largest one
+        lowest = splat(like(number, ROUND_SINGLE + 32.0 * LEAST))
+        light = largest_lane(light_weight(splat(row_largest), splat(hi), splat(shift), lowest, none))
+        total *= weight_of(row_largest, scale)[1] / (np.float64(light) * power_of_two(int(octave - first)))
+    return row_largest, total
+
+
+def _no_light_masses(
+    number: Number, logits: Row, allowed: Row | None, scale: Scale, maxima: Row, sums: FloatRow
+) -> tuple[Number, float]:
+    return like(number, math.nan), 0.0
+
+
+light_masses = by_type(_light_masses, _no_light_masses)
+
+
+@inline
+def group_masses(
+    logits: Row, allowed: Row | None, scale: Scale, number: Number, maxima: Row, sums: FloatRow, buffers: Buffers
+) -> tuple[Number, float]:
+    """Fill in the maxima (see `group_maxima`) and the running masses of the groups, in any unit.
+
+    Returns the row's largest logit (NaN where one is NaN), and the row's mass in the unit of `weight_of`.
+    """
+    row_largest, total = light_masses(number, logits, allowed, scale, maxima, sums)
+    if not math.isnan(row_largest):
+        return row_largest, total
+    row_largest = group_maxima(logits, allowed, number, maxima)
+    total = 0.0
+    if row_largest > -math.inf:
+        for group in range(groups_of(logits.size)):
+            total += group_weights(logits, allowed, group, row_largest, scale, buffers)
+            sums[group] = total
+    return row_largest, total
+
+
+@inline
+def group_weights(
+    logits: Row, allowed: Row | None, group: int, row_largest: Number, scale: Scale, buffers: Buffers
+) -> float:
+    """Write the weights of a group, those of softmax, to the second buffer; return the sum."""
+    values, weights = buffers
+    start = group * GROUP
+    stop = min(start + GROUP, logits.size)
+    if allowed is None:
+        return block_weights(logits[start:stop], 0, stop - start, row_largest, scale, weights)
+    for i in range(start, stop, LANES):
+        store(values, i - start, read(logits, allowed, i, row_largest))
+    return block_weights(values, 0, stop - start, row_largest, scale, weights)
+
+
+@inline
+def read(logits: Row, allowed: Row | None, i: int, number: Number) -> Vector:
+    """Return the logits from i on, -inf where they are not allowed; NaN follows the last one."""
+    if i + LANES <= logits.size:
+        z = load(logits, i, number)
+    else:
+        z = load_part(logits, i, logits.size, like(number, math.nan))
+    return allow(z, allowed, i)

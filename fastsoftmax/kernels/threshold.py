@@ -1,0 +1,101 @@
+"""What no kept token is below: a logit, found from the maxima of the groups and the parameters alone.
+
+A thousand maxima are swept a dozen times at most, so this costs a tenth of the read that made them.
+"""
+
+import math
+
+import numpy as np
+
+from fastsoftmax._jit import inline
+from fastsoftmax.kernels.cut import bisect, following, preceding
+from fastsoftmax.kernels.lanes import Number, Row, count_lanes, larger, like, splat
+from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.masses import groups_of
+from fastsoftmax.kernels.memory import load, store
+from fastsoftmax.kernels.weights import Scale, block_weights
+from fastsoftmax.kernels.workspace import Workspace
+
+MANY = 1024  # maxima that are enough to find a threshold by
+
+
+@inline
+def merged_maxima(maxima: Row, groups: int, number: Number, out: Row) -> int:
+    """Write about MANY maxima, each that of several groups, to `out`; return how many."""
+    vectors = min(groups, MANY // LANES)
+    for i in range(vectors):
+        top = load(maxima, i * LANES, number)
+        for group in range(i + vectors, groups, vectors):
+            top = larger(load(maxima, group * LANES, number), top)
+        store(out, i * LANES, top)
+    return vectors * LANES
+
+
+@inline
+def kth_maximum(top_k: int, row_largest: Number, size: int, workspace: Workspace) -> Number:
+    """Return a logit that at least `top_k` of the row's reach: -inf, if the maxima tell none."""
+    maxima, _, _, values, _, _, _ = workspace
+    groups = groups_of(size)
+    if top_k * 4 <= MANY:
+        count = merged_maxima(maxima, groups, row_largest, values)
+        if count >= top_k:
+            return bisect(values, None, count, row_largest, float(top_k), top_k * 1.125)[0]
+    if top_k <= groups * LANES:
+        return bisect(maxima, None, groups * LANES, row_largest, float(top_k), top_k * 1.125)[0]
+    return like(row_largest, -math.inf)
+
+
+@inline
+def nucleus_maximum(mass: float, row_largest: Number, size: int, scale: Scale, workspace: Workspace) -> Number:
+    """Return a logit at and above which there is `mass`: -inf, if the maxima tell none."""
+    maxima, _, _, values, weights, _, _ = workspace
+    count = merged_maxima(maxima, groups_of(size), row_largest, values)
+    known = block_weights(values[:count], 0, count, row_largest, scale, weights)
+    mass *= 1.0 + 2.0**-16  # more than rounding makes of it
+    if known < mass:
+        return like(row_largest, -math.inf)
+    return bisect(values, weights, count, row_largest, mass, 1.03 * mass)[0]
+
+
+@inline
+def least_near(largest: Number, distance: float) -> Number:
+    """Return the smallest logit that is at most `distance` below `largest`, and above -inf.
+
+    The difference of two logits that are near is exact, where `largest` less `distance` would be rounded.
+    """
+    least = like(largest, np.float64(largest) - distance)
+    while np.float64(largest) - np.float64(least) <= distance and least > -math.inf:
+        least = preceding(least)
+    while not np.float64(largest) - np.float64(least) <= distance or least == -math.inf:
+        least = following(least)
+    return least
+
+
+@inline
+def below(row_largest: Number, distance: float) -> Number:
+    """Return a logit at or a little below row_largest - distance, for a bound that may let too much pass."""
+    largest = np.float64(row_largest)
+    return like(row_largest, largest - distance - 2.0**-20 * (abs(largest) + distance))
+
+
+@inline
+def is_long(threshold: Number, row_largest: Number, size: int, workspace: Workspace) -> bool:
+    """Return whether what reaches the threshold makes a long list: every second of the maxima does."""
+    maxima, _, _, values, _, _, _ = workspace
+    count = merged_maxima(maxima, groups_of(size), row_largest, values)
+    reached = 0
+    for i in range(0, count, LANES):
+        reached += count_lanes(load(values, i, row_largest) >= splat(threshold))
+    return 2 * reached > count and size > MANY
+
+
+@inline
+def limited(top_k: int, size: int) -> bool:
+    """Return whether top-k is on."""
+    return top_k > 0 and top_k < size
+
+
+@inline
+def filtered(size: int, top_k: int, top_p: float, min_p: float) -> bool:
+    """Return whether any filter is on."""
+    return limited(top_k, size) or top_p < 1.0 or min_p > 0.0

@@ -1,0 +1,49 @@
+"""The memory that sampling from a row needs, in one array of bytes that Python keeps between calls."""
+
+from functools import cache
+
+import numpy as np
+
+from fastsoftmax._jit import inline
+from fastsoftmax.kernels.lanes import FloatRow, IntRow, Number, Row, by_type
+from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.masses import GROUP, groups_of
+
+Workspace = tuple[Row, FloatRow, IntRow, Row, Row, Row, Row]
+"""maxima, sums; tokens, values, weights of the list; two spare rows of values and weights."""
+
+view_as = by_type(lambda number, memory: memory.view(np.float32), lambda number, memory: memory.view(np.float64))
+
+
+@cache
+def workspace_bytes(size: int, itemsize: int) -> int:
+    """Return how many bytes `workspace_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
+    groups, padded = -(-size // GROUP), _padded(size)
+    return (groups * LANES + LANES + 4 * padded) * itemsize + 8 * groups + 4 * padded + 8 * LANES
+
+
+def _padded(size: int) -> int:
+    """Return the length of a list: a vector more than it holds, since vectors are written whole."""
+    return (max(size, GROUP) + LANES - 1) // LANES * LANES + LANES
+
+
+padded = inline(_padded)
+
+
+@inline
+def workspace_of(memory: Row, size: int, number: Number) -> Workspace:
+    """Divide the bytes of `memory` for a row of `size` logits."""
+    length = padded(size)
+    groups = groups_of(size)
+    numbers = view_as(number, memory[: memory.size // 8 * 8])
+    at = groups * LANES + LANES
+    maxima = numbers[:at]
+    values, weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
+    at += 2 * length
+    spare_values, spare_weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
+    at = (at + 2 * length) * numbers.itemsize
+    at = (at + 7) // 8 * 8
+    sums = memory[at : at + 8 * groups].view(np.float64)
+    at += 8 * groups
+    tokens = memory[at : at + 4 * length].view(np.int32)
+    return maxima, sums, tokens, values, weights, spare_values, spare_weights

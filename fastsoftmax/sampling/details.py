@@ -1,0 +1,161 @@
+"""What `sample` can tell of its draws: probabilities, ranks, and the kept set that they come from."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _threads
+from fastsoftmax._arrays import Array
+from fastsoftmax.kernels import details as kernels
+from fastsoftmax.kernels import sampling
+from fastsoftmax.sampling.memory import Memory
+from fastsoftmax.sampling.params import of, parameters_of
+from fastsoftmax.sampling.rows import Rows
+
+
+class KeptSet(NamedTuple):
+    """The tokens that the filters leave, of all rows one after the other.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (rows + 1,)
+        The tokens of row i of the flattened batch are those in ``offsets[i]:offsets[i + 1]``.
+    tokens : ndarray of int64
+        In index order.
+    probabilities : ndarray of float64
+        What they are drawn with; those of a row sum to 1.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+
+
+class TopLogprobs(NamedTuple):
+    """The most likely tokens under the untouched softmax of each row.
+
+    Attributes
+    ----------
+    tokens : ndarray of int64, shape (..., n)
+        The most likely first; -1 where a row has fewer tokens above -inf.
+    logprobs : ndarray of float64, shape (..., n)
+        Natural logarithms of their probabilities; -inf there.
+    """
+
+    tokens: npt.NDArray[np.int64]
+    logprobs: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Draws, and what there is to know of them. Shapes as that of `tokens`, or as the batch, (...).
+
+    Attributes
+    ----------
+    tokens : int64 or ndarray of int64, shape (...) or (..., n)
+        What `sample` returns otherwise.
+    logprobs : float64 or ndarray of float64, shape of `tokens`
+        Natural logarithms of the probabilities that the tokens were drawn with.
+    raw_logprobs : float64 or ndarray of float64, shape of `tokens`
+        The same under the untouched softmax: T = 1, no filter, mask or bias.
+    ranks : int64 or ndarray of int64, shape of `tokens`
+        How many tokens come before, by logit (with the bias, among the allowed): 0 for the most likely.
+    kept : int64 or ndarray of int64, shape (...)
+        How many tokens the filters leave.
+    kept_mass : float64 or ndarray of float64, shape (...)
+        Their share of the softmax at the temperature, before any filter.
+    entropy : float64 or ndarray of float64, shape (...)
+        Of the distribution that is drawn from, in nats.
+    kept_set : KeptSet or None
+        Where it was asked for.
+    top_logprobs : TopLogprobs or None
+        Where it was asked for.
+    """
+
+    tokens: Any
+    logprobs: Any
+    raw_logprobs: Any
+    ranks: Any
+    kept: Any
+    kept_mass: Any
+    entropy: Any
+    kept_set: KeptSet | None = None
+    top_logprobs: TopLogprobs | None = None
+
+
+class Recorder:
+    """The arrays that the kernel fills in, a part of the rows and draws at a time."""
+
+    def __init__(self, raw: Rows, draws: int) -> None:
+        rows = raw.count
+        self._raw = raw
+        self._of_rows = np.zeros(rows, np.int64), np.zeros(rows), np.zeros(rows)
+        self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
+
+    def part(self, first: int, last: int, draws: slice) -> tuple[Array, ...]:
+        """Return what the kernel takes for some rows."""
+        raw, _ = self._raw.part(first, last)
+        rows = slice(first, last)
+        return raw, *(facts[rows] for facts in self._of_rows), *(facts[rows, draws] for facts in self._of_draws)
+
+    def details(
+        self, tokens: Any, batch: tuple[int, ...], kept_set: KeptSet | None, top_logprobs: TopLogprobs | None
+    ) -> Details:
+        """Return all of it in the shapes that a user expects."""
+        kept, shares, entropies = (facts.reshape(batch)[()] for facts in self._of_rows)
+        shape = np.shape(tokens)
+        logprobs, raw_logprobs, ranks = (facts.reshape(shape)[()] for facts in self._of_draws)
+        return Details(tokens, logprobs, raw_logprobs, ranks, kept, shares, entropies, kept_set, top_logprobs)
+
+    @property
+    def kept(self) -> npt.NDArray[np.int64]:
+        """How many tokens of each row are kept."""
+        return self._of_rows[0]
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """The mass of what is kept in each row."""
+        return self._of_rows[1]
+
+
+def kept_set_of(rows: Rows, parameters: Array, kept: npt.NDArray[np.int64], memory: Memory) -> KeptSet:
+    """List what the parameters leave of rows that have a distribution; `kept` says how many tokens."""
+    offsets = np.concatenate([[0], np.cumsum(kept)])
+    tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
+
+    def piece(start: int, stop: int) -> None:
+        logits, allowed = rows.part(start, stop)
+        scratch = memory.take(rows.size, rows.number)
+        some = of(parameters, start, stop)
+        kernels.write_kept(logits, allowed, some, rows.number, scratch, offsets[start : stop + 1], tokens, masses)
+        memory.give_back(scratch)
+
+    _threads.run(piece, rows.count, rows.size)
+    return KeptSet(offsets, tokens, masses)
+
+
+def top_logprobs_of(raw: Rows, n: int, memory: Memory) -> TopLogprobs:
+    """Return the n most likely tokens of rows that have a distribution, under softmax."""
+    parameters = parameters_of(1.0, n, 1.0, 0.0, ())
+    recorder = Recorder(raw, 0)
+    words, nothing = np.zeros((1, 2), np.uint64), np.empty((raw.count, 0), np.int64)
+
+    def piece(start: int, stop: int) -> None:
+        logits, _ = raw.part(start, stop)
+        scratch = memory.take(raw.size, raw.number)
+        facts = recorder.part(start, stop, slice(0))
+        sampling.sample(logits, None, parameters, words, 0, 0, 0, raw.number, scratch, nothing[start:stop], facts)
+        memory.give_back(scratch)
+
+    _threads.run(piece, raw.count, raw.size)
+    kept = kept_set_of(raw, parameters, recorder.kept, memory)
+    tokens, logprobs = np.full((raw.count, n), -1), np.full((raw.count, n), -np.inf)
+    for row in range(raw.count):
+        part = slice(kept.offsets[row], kept.offsets[row + 1])
+        masses = kept.probabilities[part]
+        order = np.argsort(-masses, kind="stable")[:n]  # lower indices first among equals
+        tokens[row, : order.size] = kept.tokens[part][order]
+        logprobs[row, : order.size] = np.log(masses[order]) + np.log(recorder.shares[row])
+    return TopLogprobs(tokens.reshape(*raw.batch, n), logprobs.reshape(*raw.batch, n))

@@ -1,0 +1,267 @@
+"""From logits to tokens: temperature, top-k, top-p, min-p and the draw."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _arrays, _checks, _threads
+from fastsoftmax.kernels import sampling as kernels
+from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
+from fastsoftmax.sampling.memory import Memory
+from fastsoftmax.sampling.params import of, parameters_of, words_of
+from fastsoftmax.sampling.rows import Rows
+
+_DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
+_DRAWS = 2**18  # draws of a row between two looks at signals
+
+_memory = Memory()  # of `sample` and `probabilities`
+
+
+def sample(
+    logits: Any,
+    /,
+    *,
+    temperature: Any = 1.0,
+    top_k: Any = 0,
+    top_p: Any = 1.0,
+    min_p: Any = 0.0,
+    n: int | None = None,
+    rng: Any = None,
+    seed: Any = None,
+    step: Any = 0,
+    allowed: Any = None,
+    bias: Any = None,
+    details: bool = False,
+    kept_set: bool = False,
+    top_logprobs: int = 0,
+    out: npt.NDArray[np.int64] | None = None,
+) -> Any:
+    """Draw tokens from logits.
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., V)
+        As `softmax` takes them. No row may hold a NaN or nothing but -inf.
+    temperature, top_k, top_p, min_p
+        As in `SamplingParams`: scalars, or arrays that broadcast to the batch shape (...).
+    n : int, optional
+        Draws a row; by default one, without an axis for it.
+    rng : None, int or numpy.random.Generator, optional
+        Source of a 64-bit key, through `numpy.random.default_rng` (SPEC 7). Row i of the batch uses stream i of it.
+    seed : int or array_like of int, optional
+        A key in [0, 2**64), a scalar or one a row. Then a row's token depends on its own logits, parameters, seed and
+        step alone, whatever else is in the batch. A scalar gives every row the same uniform number: rows that should be
+        independent need seeds of their own.
+    step : int or array_like of int, default 0
+        Position in the sequence, a scalar or one a row: another step is another, independent draw.
+    allowed : array_like, optional
+        The tokens that may be drawn, as a grammar gives them: bool, shape (..., V), or packed as uint32 or int32, 32
+        tokens an integer, the lowest bit first, shape (..., ceil(V / 32)). Its batch shape broadcasts to that of the
+        logits. It is applied as the logits are read, without a copy; what is not allowed counts as -inf, even a NaN.
+    bias : mapping or sparse array, optional
+        What to add to logits before anything else: {token: value} for all rows, or a `scipy.sparse` array of shape
+        (V,), (1, V) or (rows, V). Values are below inf; each sum is rounded once, to float32 (float64 for such logits).
+        Rows are copied for it, a part of the batch at a time.
+    details : bool, default False
+        Return a `Details`: tokens with their log-probabilities, ranks, and what is known of the set kept.
+    kept_set : bool, default False
+        Return a `Details` that has the kept set too: its tokens and their probabilities.
+    top_logprobs : int, default 0
+        Return a `Details` that has so many most likely tokens too, with their log-probabilities.
+    out : ndarray of int64, optional
+        Where to write the tokens.
+
+    Returns
+    -------
+    int64 or ndarray of int64, shape (...) or (..., n), or Details
+        Tokens in [0, V). A token of probability 0 is never among them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a row without a distribution, a parameter outside its range, shapes that do not fit, or `rng` and `seed`
+        together. Nothing is written then.
+
+    Notes
+    -----
+    A draw is the inverse of the cumulative distribution, in index order, at
+    ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
+    out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting, and the call O(V)
+    memory a thread beside its result of n numbers a row.
+    Sources: Holtzman et al., "The curious case of neural text degeneration" (2020) for top-p; Nguyen et al., "Turning
+    up the heat: min-p sampling" (2024); Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
+
+    Examples
+    --------
+    >>> int(sample([1.0, 3.0, 2.0], temperature=0.7, top_k=2, seed=1))
+    2
+    """
+    params = (temperature, top_k, top_p, min_p)
+    wanted = Wanted(n, details, kept_set, top_logprobs, out)
+    return draw(logits, allowed, bias, params, _checks.key_of(rng, seed), seed, step, wanted, _memory)
+
+
+def probabilities(
+    logits: Any,
+    /,
+    *,
+    temperature: Any = 1.0,
+    top_k: Any = 0,
+    top_p: Any = 1.0,
+    min_p: Any = 0.0,
+    allowed: Any = None,
+    bias: Any = None,
+    out: Any = None,
+) -> Any:
+    """Return the distribution that `sample` draws from.
+
+    Parameters
+    ----------
+    logits, temperature, top_k, top_p, min_p, allowed, bias
+        As in `sample`.
+    out : array, optional
+        Where to write: the shape of `logits`, any float dtype.
+
+    Returns
+    -------
+    ndarray, shape (..., V)
+        In the float dtype of `logits`, or `out`. Rows sum to 1; what a filter removed is exactly 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `sample`, before anything is written.
+
+    Notes
+    -----
+    O(V) time a row without sorting, O(V) memory a thread; with `out`, a copy of the result too.
+
+    Examples
+    --------
+    >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
+    array([1., 0., 0.])
+    """
+    rows = Rows(logits, allowed, bias)
+    parameters = parameters_of(temperature, top_k, top_p, min_p, rows.batch)
+    shape = (*rows.batch, rows.size)
+    if out is None:
+        result, (target, _) = _arrays.empty(shape, rows.dtype)
+        masses = target
+    else:
+        result, (target, _) = out, _arrays.as_out(out, shape)
+        masses = np.empty(shape, target.dtype)  # into the user's array only when all rows are known to be fine
+    rows.compute_for(target)
+    masses = masses.reshape(rows.count, rows.size)
+    refusals: list[int] = []
+
+    def piece(start: int, stop: int) -> None:
+        part, bits = rows.part(start, stop)
+        some, scratch = of(parameters, start, stop), _memory.take(rows.size, rows.number)
+        refused = kernels.probabilities(part, bits, some, rows.number, scratch, masses[start:stop])
+        _memory.give_back(scratch)
+        if refused >= 0:
+            refusals.append(refused + 2 * start)
+
+    _threads.run(piece, rows.count, rows.size)
+    if refusals:
+        _refuse(min(refusals), rows)
+    if out is not None:
+        np.copyto(target, masses.reshape(shape))
+    return result
+
+
+class Wanted(NamedTuple):
+    """What a call is to return."""
+
+    n: int | None
+    details: bool
+    kept_set: bool
+    top_logprobs: int
+    out: npt.NDArray[np.int64] | None
+
+
+def draw(
+    logits: Any,
+    allowed: Any,
+    bias: Any,
+    params: tuple[Any, Any, Any, Any],
+    key: int | None,
+    seed: Any,
+    step: Any,
+    wanted: Wanted,
+    memory: Memory,
+) -> Any:
+    """Draw with a key and a stream a row, or else with a seed a row."""
+    rows = Rows(logits, allowed, bias)
+    batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
+    parameters = parameters_of(*params, batch)
+    words = words_of(seed if key is None else key, step, batch)
+    draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0)
+    top = _checks.integer("top_logprobs", wanted.top_logprobs, 0)
+    result_shape = batch if wanted.n is None else (*batch, draws)
+    out = wanted.out
+    if out is not None:
+        if not isinstance(out, np.ndarray) or out.dtype != np.int64:
+            raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
+        _arrays.check_out(out, result_shape)
+    tokens = np.empty((count, draws), np.int64)
+    recorder = None
+    if wanted.details or wanted.kept_set or top > 0:
+        raw = rows if bias is None and allowed is None else Rows(logits)
+        recorder = Recorder(raw, draws)
+    stride = 0 if key is None else 1
+    span = max(_DRAWS, size)  # so many that going over the row again costs little
+    refusals: list[int] = []
+
+    def piece(first_row: int, last_row: int, first: int = 0) -> None:
+        part, bits = rows.part(first_row, last_row)
+        some, word = of(parameters, first_row, last_row), of(words, first_row, last_row)
+        drawn = tokens[first_row:last_row, first : first + span]
+        facts = None if recorder is None else recorder.part(first_row, last_row, slice(first, first + span))
+        scratch = memory.take(size, number)
+        stream = stride * first_row
+        refused = kernels.sample(part, bits, some, word, stream, stride, first, number, scratch, drawn, facts)
+        memory.give_back(scratch)
+        if refused >= 0:
+            refusals.append(refused + 2 * first_row)
+
+    if draws <= span:
+        _threads.run(piece, count, size + _DRAW_COST * draws)
+    else:
+        _draw_many(piece, count, draws, span, size)
+    if refusals:
+        _refuse(min(refusals), rows)
+    result = tokens.reshape(result_shape)[()]
+    if out is not None:
+        np.copyto(out, result)
+        result = out
+    if recorder is None:
+        return result
+    kept_set = kept_set_of(rows, parameters, recorder.kept, memory) if wanted.kept_set else None
+    top_logprobs = top_logprobs_of(raw, top, memory) if top > 0 else None
+    return recorder.details(result, batch, kept_set, top_logprobs)
+
+
+def _draw_many(piece: Callable[[int, int, int], None], count: int, draws: int, span: int, size: int) -> None:
+    """Call piece(row, row + 1, first) for every row and every `span` of its draws."""
+    spans = -(-draws // span)
+
+    def some(start: int, stop: int) -> None:
+        for item in range(start, stop):
+            row, place = divmod(item, spans)
+            piece(row, row + 1, place * span)
+
+    _threads.run(some, count * spans, size + _DRAW_COST * span)
+
+
+def _refuse(refused: int, rows: Rows) -> None:
+    """Raise for a row without a distribution: what a kernel returned for it."""
+    row = refused // 2
+    logits, allowed = rows.part(row, row + 1)
+    if refused % 2 == kernels.EMPTY:
+        nothing = "all -inf" if allowed is None else "-inf wherever it is allowed"
+        raise ValueError(f"logits{rows.place(row)} is {nothing}, expected at least one token above -inf")
+    index = kernels.first_nan(logits[0], None if allowed is None else allowed[0], rows.number)
+    raise ValueError(f"logits{rows.place(row)} is NaN at index {index}, expected no NaN")

@@ -1,0 +1,36 @@
+"""Scratch memory for kernels, kept between calls."""
+
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax._arrays import Array
+from fastsoftmax.kernels.workspace import workspace_bytes
+
+_LINE = 64  # bytes of a cache line: memory starts at one
+_KEPT = 2**26  # bytes; more is not kept
+
+
+class Memory:
+    """Scratch memory that kernels reuse, one array a running piece of work."""
+
+    def __init__(self) -> None:
+        self._free: list[Array] = []
+
+    def take(self, size: int, number: Any) -> Array:
+        """Return memory for rows of `size` logits: free, or new."""
+        needed = workspace_bytes(size, number.itemsize)
+        try:
+            memory = self._free.pop()
+        except IndexError:  # none, or another thread took it
+            pass
+        else:
+            if memory.size >= needed:
+                return memory
+        memory = np.empty(needed + _LINE, np.uint8)
+        return memory[-memory.ctypes.data % _LINE :]
+
+    def give_back(self, memory: Array) -> None:
+        """Take memory back for the next piece of work."""
+        if memory.size <= _KEPT:
+            self._free.append(memory)

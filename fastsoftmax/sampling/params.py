@@ -1,0 +1,88 @@
+"""The parameters of sampling: what a user gives, and the matrices that kernels read."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax import _checks
+from fastsoftmax._arrays import Array
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How logits become a distribution. Each field is a scalar, or has one value a row of the batch.
+
+    Applied in this order; each filter works on the renormalised survivors of the one before (as in Hugging Face
+    transformers and vLLM). Larger logits come first, lower indices first among equals.
+
+    Parameters
+    ----------
+    temperature : float, default 1.0
+        T >= 0 divides the logits. 0 is greedy: the first maximum. inf is uniform over what is not -inf.
+    top_k : int, default 0
+        Keep the first k tokens. 0 is off, and so is k at or above the vocabulary size.
+    top_p : float, default 1.0
+        Nucleus: keep a token while the mass strictly before it is below p, so the one that crosses p stays. 1 is off.
+    min_p : float, default 0.0
+        Keep tokens whose probability is at least `min_p` times the largest. 0 is off.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value outside its range, or of another type.
+    """
+
+    temperature: Any = 1.0
+    top_k: Any = 0
+    top_p: Any = 1.0
+    min_p: Any = 0.0
+
+    def __post_init__(self) -> None:
+        _vectors(*self.values(), None)
+
+    def values(self) -> tuple[Any, Any, Any, Any]:
+        """Return the fields, in this order."""
+        return self.temperature, self.top_k, self.top_p, self.min_p
+
+
+def _vectors(
+    temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...] | None
+) -> tuple[Array, Array, Array, Array]:
+    """Check the parameters: a vector each, of one entry or one a row (None: of any batch)."""
+    return (
+        _checks.temperature_per_row(temperature, batch),
+        _checks.top_k_per_row(top_k, batch),
+        _checks.fraction_per_row("top_p", top_p, batch),
+        _checks.fraction_per_row("min_p", min_p, batch),
+    )
+
+
+def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
+    """Return the parameters as a matrix that kernels read: one row for all rows of the batch, or one a row."""
+    if {type(temperature), type(top_k), type(top_p), type(min_p)} <= {int, float}:
+        return _scalar_parameters(temperature, top_k, top_p, min_p)
+    return np.stack(np.broadcast_arrays(*_vectors(temperature, top_k, top_p, min_p, batch)), axis=1).astype(np.float64)
+
+
+@lru_cache
+def _scalar_parameters(temperature: float, top_k: float, top_p: float, min_p: float) -> Array:
+    vectors = _vectors(temperature, top_k, top_p, min_p, ())
+    return np.stack(vectors, axis=1).astype(np.float64)
+
+
+def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:
+    """Return the seed and the step as kernels read them: one row for all rows of the batch, or one a row."""
+    if type(seed) is int and type(step) is int and 0 <= seed < 2**64 and 0 <= step < 2**64:
+        words = np.empty((1, 2), np.uint64)
+        words[0, 0] = seed
+        words[0, 1] = step
+        return words
+    vectors = _checks.word_per_row("seed", seed, batch), _checks.word_per_row("step", step, batch)
+    return np.stack(np.broadcast_arrays(*vectors), axis=1)
+
+
+def of(matrix: Array, first: int, last: int) -> Array:
+    """Return what a matrix has for a part of the rows; one row is for all."""
+    return matrix if len(matrix) == 1 else matrix[first:last]

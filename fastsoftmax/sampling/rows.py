@@ -1,0 +1,126 @@
+"""The rows that sampling reads: contiguous, a part at a time, with biases added and the bits of the tokens allowed."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _arrays, _checks
+from fastsoftmax._arrays import Array
+
+WORD = 32  # tokens in an integer of a packed mask
+BITS = 16  # tokens in an integer as kernels read it
+
+
+class Rows:
+    """Logits of shape (..., V) as a matrix.
+
+    Rows that lie contiguous in memory are not copied; others, and those with a bias, are, a part at a time.
+    """
+
+    __slots__ = ("_allowed", "_bias", "_carrier", "_matrix", "_wide", "batch", "count", "dtype", "number", "size")
+
+    def __init__(self, logits: Any, allowed: Any = None, bias: Any = None) -> None:
+        carrier, self.dtype = _arrays.as_logits(logits)
+        shape = carrier.shape
+        if not shape or shape[-1] == 0:
+            raise ValueError(f"logits has shape {shape}, expected (..., V) with V >= 1")
+        if shape[-1] >= 2**31:
+            raise ValueError(f"logits has V = {shape[-1]}, expected below 2**31")
+        self.batch, self.size = shape[:-1], shape[-1]
+        self.count = math.prod(self.batch)
+        self.number = _arrays.number_for(carrier)
+        self._wide = self.number.dtype  # of sums with a bias
+        self._allowed = None if allowed is None else _bits(allowed, self.batch, self.size)
+        self._bias = None if bias is None else _entries(bias, self.count, self.size)
+        self._carrier = carrier
+        self._matrix = None
+        if carrier.flags.c_contiguous and self._bias is None:
+            self._matrix = carrier.reshape(self.count, self.size)
+            self._matrix.setflags(write=False)  # so that a kernel compiles once for all arrays
+
+    def compute_for(self, target: Array) -> None:
+        """Compute in the type that an array of results asks for, if it is the wider one."""
+        self.number = _arrays.number_for(self._carrier, target)
+
+    def part(self, first: int, last: int) -> tuple[Array, Array | None]:
+        """Return rows [first, last), and the bits of what is allowed in them."""
+        allowed = self._allowed
+        if allowed is not None and len(allowed) > 1:
+            allowed = allowed[first:last]
+        if self._matrix is not None:
+            return self._matrix[first:last], allowed
+        if self.batch:
+            rows = self._carrier[np.unravel_index(np.arange(first, last), self.batch)]
+        else:
+            rows = np.ascontiguousarray(self._carrier)[np.newaxis]
+        if self._bias is not None:
+            rows = _biased(_arrays.widened(rows).astype(self._wide), self._bias, first)
+        rows.setflags(write=False)
+        return rows, allowed
+
+    def place(self, row: int) -> str:
+        """Return how messages name a row."""
+        return f" row {', '.join(map(str, np.unravel_index(row, self.batch)))}" if self.batch else ""
+
+
+def _bits(allowed: Any, batch: tuple[int, ...], size: int) -> npt.NDArray[np.uint16]:
+    """Return a mask as a matrix of bits, 16 tokens an integer, the lowest first: a row for all rows, or one a row."""
+    mask = _checks.as_array("allowed", allowed)
+    words = -(-size // WORD)
+    if mask.dtype == np.bool_:
+        width, what = size, "bool"
+    elif mask.dtype in (np.uint32, np.int32):
+        width, what = words, "packed, 32 tokens an integer"
+    else:
+        raise TypeError(f"allowed has dtype {mask.dtype}, expected bool, or uint32 or int32 with 32 tokens an integer")
+    if mask.ndim == 0 or mask.shape[-1] != width:
+        raise ValueError(f"allowed has shape {mask.shape} ({what}), expected (..., {width}) for V = {size}")
+    if mask.dtype == np.bool_:
+        packed = np.zeros((*mask.shape[:-1], words * WORD // 8), np.uint8)
+        some = np.packbits(mask, axis=-1, bitorder="little")
+        packed[..., : some.shape[-1]] = some
+    else:
+        packed = np.ascontiguousarray(mask.astype(mask.dtype.newbyteorder("<"), copy=False)).view(np.uint8)
+    bits = packed.view(np.dtype(np.uint16).newbyteorder("<")).astype(np.uint16, copy=False)
+    try:
+        bits = bits if bits.ndim == 1 else np.broadcast_to(bits, (*batch, bits.shape[-1]))
+    except ValueError:
+        raise ValueError(f"allowed has shape {mask.shape}, expected one that broadcasts to the batch {batch}") from None
+    matrix = np.ascontiguousarray(bits).reshape(-1, words * WORD // BITS)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _entries(bias: Any, count: int, size: int) -> tuple[Array | None, Array, Array]:
+    """Return (starts, tokens, values): where each row's entries start, or None where all rows share all of them."""
+    if isinstance(bias, Mapping):
+        tokens = np.array([_checks.integer("a token of bias", token, 0, size - 1) for token in bias], np.int64)
+        values = _checks.bias_values(list(bias.values()), tokens)
+        return None, tokens, values
+    if not hasattr(bias, "tocsr"):
+        raise TypeError(
+            f"bias is {_checks.described(bias)}, expected a mapping from tokens to numbers, or a sparse array"
+        )
+    matrix = bias.reshape(1, -1).tocsr() if bias.ndim == 1 else bias.tocsr()
+    matrix.sum_duplicates()
+    rows = (1,) if count == 1 else (1, count)
+    if matrix.shape[1] != size or matrix.shape[0] not in rows:
+        raise ValueError(f"bias has shape {bias.shape}, expected ({' or '.join(map(str, rows))}, {size})")
+    tokens = matrix.indices.astype(np.int64)
+    values = _checks.bias_values(matrix.data, tokens)
+    return None if matrix.shape[0] == 1 else matrix.indptr.astype(np.int64), tokens, values
+
+
+def _biased(rows: Array, bias: tuple[Array | None, Array, Array], first: int) -> Array:
+    """Add to a part of the rows, from `first` on, what the bias has for them; each sum is rounded once."""
+    starts, tokens, values = bias
+    if starts is None:
+        rows[:, tokens] = rows[:, tokens].astype(np.float64) + values
+        return rows
+    here = slice(starts[first], starts[first + len(rows)])
+    row = np.repeat(np.arange(len(rows)), np.diff(starts[first : first + len(rows) + 1]))
+    rows[row, tokens[here]] = rows[row, tokens[here]].astype(np.float64) + values[here]
+    return rows

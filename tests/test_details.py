@@ -1,0 +1,122 @@
+"""What sample tells of its draws, against what softmax and NumPy say."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastsoftmax
+from fastsoftmax import Details, Sampler, log_softmax, probabilities, sample, softmax
+from tests.cases import DTYPES
+
+RNG = np.random.default_rng(4)
+BATCH = (RNG.standard_normal((5, 3001)) * 3).round(1).astype(np.float32)  # with ties
+BATCH[1, ::3] = -np.inf
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"temperature": 0.0},
+    {"temperature": math.inf},
+    {"top_k": 7},
+    {"top_k": 2000, "top_p": 0.99},
+    {"top_p": 0.9},
+    {"temperature": 30.0, "top_p": 0.9},
+    {"temperature": 30.0, "min_p": 0.7},
+    {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
+]
+
+
+def order(row: np.ndarray) -> np.ndarray:
+    return np.argsort(-row.astype(np.float64), kind="stable")
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("words", FILTERS)
+@pytest.mark.parametrize("constrained", [False, True])
+def test_details(words: dict[str, Any], dtype: np.dtype, constrained: bool) -> None:
+    raw = BATCH.astype(dtype)
+    logits = raw.astype(np.float64)
+    extra: dict[str, Any] = {}
+    if constrained:
+        extra = {"allowed": RNG.random(3001) < 0.5, "bias": {5: 6.5, 77: -3.0}}
+        extra["allowed"][5] = True
+        for token, value in extra["bias"].items():
+            logits[:, token] = (logits[:, token] + value).astype(np.float64 if dtype == np.float64 else np.float32)
+        logits[:, ~extra["allowed"]] = -np.inf
+    seeds = np.arange(5)
+    found = sample(raw, **words, **extra, seed=seeds, n=20, kept_set=True, top_logprobs=4)
+    assert isinstance(found, Details)
+    np.testing.assert_array_equal(found.tokens, sample(raw, **words, **extra, seed=seeds, n=20))
+    masses = probabilities(logits, **words)
+    close = 1e-11 if dtype == np.float64 else 2e-6
+    for i, row in enumerate(logits):
+        kept = np.flatnonzero(masses[i])
+        assert found.kept[i] == kept.size
+        part = slice(*found.kept_set.offsets[i : i + 2])
+        assert found.kept_set.tokens[part].tolist() == kept.tolist()
+        np.testing.assert_allclose(found.kept_set.probabilities[part], masses[i, kept], rtol=close)
+        tokens = found.tokens[i]
+        np.testing.assert_allclose(found.logprobs[i], np.log(masses[i, tokens]), atol=close, rtol=close)
+        ranks = np.argsort(order(row))
+        assert found.ranks[i].tolist() == ranks[tokens].tolist()
+        whole = softmax(row, temperature=words.get("temperature", 1.0))
+        assert found.kept_mass[i] == pytest.approx(whole[kept].sum(), rel=close)
+        entropy = -(masses[i, kept] * np.log(masses[i, kept])).sum()
+        assert found.entropy[i] == pytest.approx(entropy, abs=close, rel=close)
+        untouched = log_softmax(raw[i].astype(np.float64))
+        np.testing.assert_allclose(found.raw_logprobs[i], untouched[tokens], atol=close, rtol=close)
+        best = order(raw[i])[:4]
+        assert found.top_logprobs.tokens[i].tolist() == best.tolist()
+        np.testing.assert_allclose(found.top_logprobs.logprobs[i], untouched[best], atol=close, rtol=close)
+
+
+def test_shapes() -> None:
+    cube = BATCH[:4].reshape(2, 2, 3001)
+    found = sample(cube, seed=1, details=True)
+    assert found.kept_set is None
+    assert found.top_logprobs is None
+    for facts in (found.tokens, found.logprobs, found.raw_logprobs, found.ranks, found.kept, found.kept_mass):
+        assert facts.shape == (2, 2)
+    one = Sampler(seed=1, top_k=3)(cube[0, 0], details=True, n=2)
+    assert one.tokens.shape == one.ranks.shape == (2,)
+    assert one.kept == 3
+    assert one.kept.shape == one.entropy.shape == ()
+    out = np.empty((2, 2), np.int64)
+    assert sample(cube, seed=1, details=True, out=out).tokens is out
+
+
+def test_few_tokens_above_minus_infinity() -> None:
+    row = np.full(50, -np.inf)
+    row[[7, 3]] = 0.0, 1.0
+    found = sample(row, seed=1, top_k=10, kept_set=True, top_logprobs=3)
+    assert found.kept == 2
+    assert found.kept_set.tokens.tolist() == [3, 7]
+    assert found.top_logprobs.tokens.tolist() == [3, 7, -1]
+    assert found.top_logprobs.logprobs[2] == -np.inf
+    with pytest.raises(ValueError, match="top_logprobs is -1, expected an integer >= 0"):
+        sample(row, seed=1, top_logprobs=-1)
+
+
+def test_infinite_logits_share_all() -> None:
+    found = sample([0.0, np.inf, 1.0, np.inf], seed=1, n=8, details=True)
+    assert set(found.tokens.tolist()) == {1, 3}
+    np.testing.assert_allclose(found.logprobs, -math.log(2))
+    np.testing.assert_allclose(found.raw_logprobs, -math.log(2))
+    assert found.entropy == pytest.approx(math.log(2))
+
+
+def test_details_do_not_depend_on_threads() -> None:
+    batch = np.tile(BATCH, (60, 1))
+    before = fastsoftmax.get_num_threads()
+    results = []
+    try:
+        for n in (1, 3):
+            fastsoftmax.set_num_threads(n)
+            results.append(sample(batch, top_p=0.9, rng=2, kept_set=True, top_logprobs=2))
+    finally:
+        fastsoftmax.set_num_threads(before)
+    one, three = results
+    for name in ("tokens", "logprobs", "raw_logprobs", "ranks", "kept", "kept_mass", "entropy"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(three, name))
+    for a, b in zip((*one.kept_set, *one.top_logprobs), (*three.kept_set, *three.top_logprobs), strict=True):
+        np.testing.assert_array_equal(a, b)
