@@ -12,6 +12,14 @@ import pytest
 import fastsoftmax
 from tests.cases import DTYPES
 
+SAMPLING = (
+    {},
+    {"temperature": 0.3, "top_k": 30, "top_p": 0.9},
+    {"top_p": 0.99, "min_p": 0.001},
+    {"temperature": 40.0, "top_p": 0.9},
+    {"temperature": 40.0, "min_p": 0.7},
+)
+
 
 def digest() -> str:
     """Return the hexadecimal bits of everything that could depend on the CPU."""
@@ -28,9 +36,12 @@ def digest() -> str:
             parts.append(fastsoftmax.softmax(batch, axis=0, temperature=temperature).tobytes())
             parts.append(fastsoftmax.log_softmax(batch, temperature=temperature).tobytes())
             parts.append(fastsoftmax.logsumexp(batch, temperature=temperature).tobytes())
-            for words in ({}, {"top_k": 30, "top_p": 0.9}, {"top_p": 0.99, "min_p": 0.001}):
-                parts.append(fastsoftmax.sample(batch, temperature=temperature, n=50, rng=1, **words).tobytes())
-                parts.append(fastsoftmax.probabilities(batch, temperature=temperature, **words).tobytes())
+        for words in SAMPLING:
+            parts.append(fastsoftmax.sample(batch, n=50, rng=1, **words).tobytes())
+            parts.append(fastsoftmax.probabilities(batch, **words).tobytes())
+        if dtype == np.float32:
+            found = fastsoftmax.sample(batch, rng=1, top_p=0.9, allowed=batch[0] > -2, kept_set=True)
+            parts.extend(facts.tobytes() for facts in (found.logprobs, found.entropy, *found.kept_set))
     chain = fastsoftmax.MarkovChain().fit([[*"abracadabra"], [*"alakazam"]])
     parts.append(chain.walk(50, 40, temperature=0.7, top_p=0.9, seed=3, on_dead_end="restart").ids.tobytes())
     return " ".join(hashlib.sha256(part).hexdigest()[:8] for part in parts)

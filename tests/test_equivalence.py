@@ -221,3 +221,43 @@ def test_details_with_a_mask_and_a_bias(dtype: np.dtype, words: dict[str, float]
         ours = found.logprobs[i], found.raw_logprobs[i], found.kept_mass, found.entropy
         theirs = expected.logprob, expected.raw_logprob, expected.kept_mass, expected.entropy
         assert ours == pytest.approx(theirs, rel=precise, abs=precise)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("place", [0, 3, GROUP, 3 * GROUP - 1])
+def test_an_event_of_probability_2_to_the_minus_33_is_reached(place: int, dtype: type) -> None:
+    """At chosen u, not by luck: beside the heavy token, and in a group of its own."""
+    logits = np.full(3 * GROUP, -np.inf, dtype)
+    heavy = GROUP + 9
+    logits[heavy] = 0.0
+    logits[place] = -33 * math.log(2)
+    inside, outside = np.array([2.0**-54, 2.0**-34]), np.array([2.0**-32, 0.5])
+    us = np.concatenate([inside, outside] if place < heavy else [1 - outside, 1 - 2.0**-34 - inside / 2])
+    tokens = np.empty(us.size, np.int64)
+    memory = np.empty(workspace_bytes(logits.size, logits.itemsize), np.uint8)
+    _token_at(logits, 1.0, us, memory, tokens)
+    assert tokens.tolist() == ([place] * 2 + [heavy] * 2 if place < heavy else [heavy] * 2 + [place] * 2)
+
+
+@pytest.mark.parametrize("kind", ["list", "whole"])
+def test_probabilities_are_those_of_transformers(kind: str) -> None:
+    """On logits without ties, float32 as there."""
+    processors = pytest.importorskip("transformers.generation.logits_process")
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    logits = (rng.standard_normal((4, 20_000)) * 3).astype(np.float32)
+    temperature = 0.7 if kind == "list" else 9.0
+    for words in ({"top_k": 50}, {"top_p": 0.9}, {"min_p": 0.05}, {"top_k": 300, "top_p": 0.8, "min_p": 0.01}):
+        row = processors.TemperatureLogitsWarper(temperature)(None, torch.from_numpy(logits.copy()))
+        top_k = words.get("top_k", 0)
+        if top_k:
+            row = processors.TopKLogitsWarper(top_k)(None, row)
+        if "top_p" in words:
+            row = processors.TopPLogitsWarper(words["top_p"])(None, row)
+        if "min_p" in words:
+            row = processors.MinPLogitsWarper(words["min_p"])(None, row)
+        theirs = torch.softmax(row, -1).numpy()
+        ours = fastsoftmax.probabilities(logits, temperature=temperature, **words)
+        # The token at a cut may fall on either side of it: their running sums are float32.
+        assert abs(np.count_nonzero(ours) - np.count_nonzero(theirs)) <= (4 if kind == "list" else 40)
+        np.testing.assert_allclose(ours, theirs, atol=3e-6 if kind == "list" else 1e-5)

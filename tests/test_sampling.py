@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ FILTERS = [
     {"min_p": 0.1},
     {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
     {"temperature": 3.0, "top_p": 0.95},
+    {"temperature": 40.0, "top_p": 0.9},  # from here on the kept set is not listed
+    {"temperature": 40.0, "min_p": 0.85},
 ]
 
 
@@ -71,11 +74,11 @@ def test_cut_offs(dtype: np.dtype, logits: list[float], words: dict[str, Any], e
 
 @pytest.mark.parametrize("words", FILTERS)
 def test_probabilities_sum_to_one_and_are_what_is_drawn(words: dict[str, Any]) -> None:
-    """Chi-square of 200,000 draws against the distribution, rare tokens pooled."""
+    """Chi-square of a million draws against the distribution, rare tokens pooled."""
     row = BATCH[0]
     masses = probabilities(row.astype(np.float64), **words)
     assert masses.sum() == pytest.approx(1.0, abs=1e-12)
-    n = 200_000
+    n = 1_000_000
     counts = np.bincount(sample(row, **words, n=n, seed=5), minlength=row.size)
     assert not counts[masses == 0].any()
     common = masses * n >= 10
@@ -417,3 +420,38 @@ def test_nan_is_found_wherever_it_is() -> None:
                     row[place] = np.nan
                     with pytest.raises(ValueError, match=f"logits is NaN at index {place}, expected no NaN"):
                         sample(row, **words, seed=1)
+
+
+def test_a_sampler_allocates_nothing_between_calls() -> None:
+    row = np.random.default_rng(0).standard_normal(50_000).astype(np.float32)
+    sampler = Sampler(top_p=0.9, seed=1)
+    sampler(row)
+    tracemalloc.start()
+    for _ in range(5):
+        sampler(row)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4000  # Python's own: integers, a view, a frame
+
+
+def test_a_sampler_follows_its_parameters() -> None:
+    """What is ready from one call must not be used for other rows, types, parameters or steps."""
+    sampler = Sampler(seed=5, top_k=3)
+    for row in (BATCH[0], BATCH[1], BATCH[2, :700], BATCH[3].astype(np.float64), BATCH[4].astype(np.float16)):
+        step = sampler.step
+        assert sampler(row) == sample(row, seed=5, step=step, top_k=3)
+    sampler.params = SamplingParams(temperature=0.0)
+    assert sampler(BATCH[0]) == BATCH[0].argmax()
+    sampler.step = 2**64
+    with pytest.raises(ValueError, match=r"step is 18446744073709551616, expected an integer in"):
+        sampler(BATCH[0])
+    with pytest.raises(ValueError, match=r"expected .* with V >= 1"):
+        Sampler(seed=1)(np.zeros(0))
+
+
+def test_many_infinite_logits() -> None:
+    row = np.full(2047, np.inf, np.float32)
+    row[::5] = 0.0
+    assert kept(row, top_p=0.0) == [1]
+    assert kept(row, top_p=0.5) == np.flatnonzero(np.isinf(row))[: (1637 + 1) // 2].tolist()
+    assert kept(row, min_p=0.5) == np.flatnonzero(np.isinf(row)).tolist()

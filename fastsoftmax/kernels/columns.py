@@ -32,6 +32,7 @@ from fastsoftmax.kernels.lanes import (
 )
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.memory import (
+    borrowed,
     element,
     load,
     load_part,
@@ -161,7 +162,7 @@ def softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: Rows
     `temperature` has one entry, or one a row. `number` is any scalar of the type to compute in.
     """
     rows, size = logits.shape
-    source, target = logits.reshape(-1), out.reshape(-1)
+    source, target = borrowed(logits).reshape(-1), borrowed(out).reshape(-1)
     scales = np.zeros((2 + (size + LANES - 1) // LANES * LANES, LANES), type(number))
     work = scales[2:].reshape(-1)
     scales_to(temperature, 0, LANES, number, scales)
@@ -197,6 +198,7 @@ def softmax_columns(
     Each of the outer matrices has `strips` strips, enough wherever the first cache line starts; those from number
     `start` to `stop` are done. `temperature` has one entry, or one a column.
     """
+    logits, out = borrowed(logits), borrowed(out)
     scales = np.zeros((2, LANES), type(number))
     work = np.zeros(size * LANES, type(number))
     scales_to(temperature, 0, LANES, number, scales)

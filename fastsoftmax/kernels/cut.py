@@ -4,7 +4,7 @@ bisect    two logits of the list move towards each other: a sweep counts, or wei
           one of them to the nearest logit, so that n logits take about log2 n sweeps, and ties one.
 find_cut  for a long list, a sample of it first: one sweep lists what lies between two of its quantiles, then `bisect`.
 
-A list ends with a vector of NaN (`pad`), which is neither above nor below anything. `weights` None is 1 each.
+A list ends with two vectors of NaN (`pad`), which are neither above nor below anything. `weights` None is 1 each.
 """
 
 import math
@@ -31,7 +31,7 @@ from fastsoftmax.kernels.lanes import (
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.memory import append, load, store
 
-PIECE = 256  # weights whose sum stays in the type they have
+PIECE = 512  # weights whose sum stays in the type they have: 16 to a lane
 LONG = 4096  # a list from which a sample pays
 SAMPLE = 2048  # logits of a long list in its sample, at least
 
@@ -73,8 +73,9 @@ def middle_of(low: Number, high: Number) -> Number:
 
 @inline
 def pad(values: Row, count: int, number: Number) -> None:
-    """End a list with a vector that is neither above nor below anything."""
+    """End a list with two vectors that are neither above nor below anything."""
     store(values, count, splat(like(number, math.nan)))
+    store(values, count + LANES, splat(like(number, math.nan)))
 
 
 @function
@@ -84,21 +85,27 @@ def sweep(values: Row, weights: Row | None, count: int, bar: Number) -> tuple[fl
     The mass of what is at least `bar`, the smallest logit of that, and the largest one below `bar`.
     """
     mass = 0.0
+    bars, none = splat(bar), splat(like(bar, 0.0))
     least, most = splat(like(bar, math.inf)), splat(like(bar, -math.inf))
+    other_least, other_most = least, most
     for start in range(0, count, PIECE):
         members = 0
-        sums = splat(like(bar, 0.0))
-        for i in range(start, min(start + PIECE, count), LANES):
-            z = load(values, i, bar)
-            inside = z >= splat(bar)
+        sums = other_sums = none
+        stop = min(start + PIECE, count)
+        for i in range(start, stop, 2 * LANES):  # two of everything: each waits for its last step
+            z, y = load(values, i, bar), load(values, i + LANES, bar)
+            inside, other = z >= bars, y >= bars
             least = select(inside, smaller(z, least), least)
+            other_least = select(other, smaller(y, other_least), other_least)
             most = select(inside, most, larger(z, most))
+            other_most = select(other, other_most, larger(y, other_most))
             if weights is None:
-                members += count_lanes(inside)
+                members += count_lanes(inside) + count_lanes(other)
             else:
                 sums = select(inside, sums + load(weights, i, bar), sums)
-        mass += members if weights is None else sum_lanes(sums)
-    return mass, smallest_lane(least), largest_lane(most)
+                other_sums = select(other, other_sums + load(weights, i + LANES, bar), other_sums)
+        mass += members if weights is None else sum_lanes(sums + other_sums)
+    return mass, smallest_lane(smaller(least, other_least)), largest_lane(larger(most, other_most))
 
 
 @function

@@ -21,7 +21,7 @@ from fastsoftmax.kernels.lanes import (
     widen,
 )
 from fastsoftmax.kernels.llvm import LANES
-from fastsoftmax.kernels.memory import load, store
+from fastsoftmax.kernels.memory import borrowed, load, store
 from fastsoftmax.kernels.scaling import factors_of, scale_row, top_of
 from fastsoftmax.kernels.softmax import block_buffers, softmax_row
 from fastsoftmax.kernels.tile import turn
@@ -52,6 +52,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
     """
     rows, size = logits.shape
     shared = work.shape[0] == rows
+    logits, work, out = borrowed(logits), borrowed(work), borrowed(out)
     unscaled = power_of_two(format_of(number).unscaled)
     group = max(1, min(LANES, CACHED // size))
     coarse = np.zeros(LANES * LANES, type(number))

@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsoftmax._jit import inline
+from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.cut import find_cut, following, ties_within, weight_at
 from fastsoftmax.kernels.draw import list_masses
 from fastsoftmax.kernels.exp import log
 from fastsoftmax.kernels.lanes import Number, Row, lane_bits, like, lowest_bit, splat
 from fastsoftmax.kernels.llvm import LANES
-from fastsoftmax.kernels.masses import GROUP, group_masses, group_maxima
+from fastsoftmax.kernels.masses import GROUP, group_masses, group_maxima, list_weights
 from fastsoftmax.kernels.memory import allow, load, load_part
 from fastsoftmax.kernels.select import gather, keep_prefix
 from fastsoftmax.kernels.threshold import MANY, filtered, is_long, kth_maximum, least_near, limited, nucleus_maximum
-from fastsoftmax.kernels.weights import BLOCK, Scale, block_weights, weight_of
+from fastsoftmax.kernels.weights import Scale, weight_of
 from fastsoftmax.kernels.whole import LEAST_MASS, cut_masses, cut_row
 from fastsoftmax.kernels.workspace import Workspace
 
@@ -62,9 +62,7 @@ def cut_list(
     if by_count and count > top_k:
         cut, above = find_cut(values, None, count, row_largest, float(top_k), spare_values, None)
         count = keep_prefix(tokens, values, None, count, cut, top_k - int(above))
-    listed = 0.0
-    for start in range(0, count, BLOCK):
-        listed += block_weights(values, start, min(start + BLOCK, count), row_largest, scale, weights)
+    listed = list_weights(values, count, row_largest, scale, weights)
     if top_p < 1.0:
         target = max(top_p * (listed if by_count else total), LEAST_MASS)
         if target < listed:
@@ -93,7 +91,7 @@ def first_at(logits: Row, allowed: Row | None, maxima: Row, row_largest: Number)
     return token - LANES + int(lowest_bit(bits))
 
 
-@inline
+@function
 def keep(
     logits: Row,
     allowed: Row | None,
@@ -138,7 +136,7 @@ def keep(
         threshold = max(threshold, nucleus_maximum(top_p * total, row_largest, size, scale, workspace))
     if not filtered(size, top_k, top_p, min_p):
         return row_largest, Kept(False, size, lowest, size)
-    if size > MANY and not by_count and is_long(threshold, row_largest, size, workspace):
+    if size > MANY and not by_count and row_largest < math.inf and is_long(threshold, row_largest, size, workspace):
         cut, ties = least, size
         if top_p < 1.0:
             cut, ties = cut_row(logits, allowed, scale, temperature, top_p, row_largest, total, workspace)

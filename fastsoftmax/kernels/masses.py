@@ -15,7 +15,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
-from fastsoftmax._jit import inline
+from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.exp import ROUND_SINGLE, power_of_two
 from fastsoftmax.kernels.lanes import (
     FloatRow,
@@ -37,9 +37,10 @@ from fastsoftmax.kernels.lanes import (
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.memory import allow, load, load_part, prefetch, prefetch_far, store, until_line
 from fastsoftmax.kernels.power import powers
-from fastsoftmax.kernels.weights import Scale, block_weights, lane_maxima, weight_of
+from fastsoftmax.kernels.weights import BLOCK, Scale, block_weights, lane_maxima, weight_of
 
 Buffers = tuple[Row, Row]  # the logits of a group, and their weights
+Light = tuple[bool, Number, Number, Number]  # whether light weights are possible; hi, shift and their unit
 
 GROUP = 512
 AHEAD = 4096  # logits between a read and what is asked for meanwhile
@@ -76,7 +77,7 @@ def before_line(logits: Row, allowed: Row | None, start: int, stop: int) -> int:
     return min(until_line(logits, start) % LANES, stop - start) if allowed is None else 0
 
 
-@inline
+@function
 def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) -> Number:
     """Fill in the largest of every sixteenth of each group; return that of the row, or NaN where one is NaN."""
     top = splat(like(number, -math.inf))
@@ -97,13 +98,23 @@ def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) 
 
 
 @inline
-def light_weight(z: Vector, hi: Vector, shift: Vector, lowest: Vector, total: Vector) -> Vector:
-    """Return total + 2**(z hi / 32 + k0) to a relative 1.2e-7; `shift` is ROUND + 32 k0. -inf and less add nothing."""
+def light_weight(z: Vector, hi: Vector, shift: Vector) -> tuple[Vector, Vector, Vector]:
+    """Return (unit, series, inside): unit * series is 2**(z hi / 32 + k0) to a relative 1.2e-7.
+
+    `shift` is ROUND + 32 k0.
+    `inside` is false where that is nothing, and for -inf; it is true for NaN.
+    """
     r = fma(z, hi, shift)
     f = fma(z, hi, shift - r)
-    unit = power(r)
     series = fma(fma(f, like(f, BEND), like(f, SLOPE)), f, like(f, 1.0))
-    return select(not_below(r, lowest), fma(unit, series, total), total)
+    return power(r), series, not_below(r, like(r, ROUND_SINGLE + 32.0 * LEAST))
+
+
+@inline
+def add_light(z: Vector, hi: Vector, shift: Vector, total: Vector) -> Vector:
+    """Return total plus the light weights."""
+    unit, series, inside = light_weight(z, hi, shift)
+    return select(inside, fma(unit, series, total), total)
 
 
 @inline
@@ -111,7 +122,6 @@ def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Numbe
     """Return the sum of the light weights of logits[start:stop], a group; NaN where one of them is."""
     number = hi
     hi_lanes, shift_lanes = splat(hi), splat(shift)
-    lowest = splat(like(number, ROUND_SINGLE + 32.0 * LEAST))
     a = splat(like(number, 0.0))
     b, c, d = a, a, a
     whole = start + (stop - start) // 64 * 64
@@ -119,15 +129,22 @@ def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Numbe
         for j in range(i, i + 64, 16):
             prefetch(logits, j + GROUP)
             prefetch_far(logits, j + AHEAD)
-        a = light_weight(allow(load(logits, i, number), allowed, i), hi_lanes, shift_lanes, lowest, a)
-        b = light_weight(allow(load(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, lowest, b)
-        c = light_weight(allow(load(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, lowest, c)
-        d = light_weight(allow(load(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, lowest, d)
+        a = add_light(allow(load(logits, i, number), allowed, i), hi_lanes, shift_lanes, a)
+        b = add_light(allow(load(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, b)
+        c = add_light(allow(load(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, c)
+        d = add_light(allow(load(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, d)
     for i in range(whole, stop, 16):
         p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
-        a = light_weight(p, hi_lanes, shift_lanes, lowest, a)
+        a = add_light(p, hi_lanes, shift_lanes, a)
     result: float = sum_lanes((a + b) + (c + d))
     return result
+
+
+@inline
+def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> float:
+    """Return the exact weight of the largest logit over its light one."""
+    light = largest_lane(add_light(splat(row_largest), splat(hi), splat(shift), splat(like(hi, 0.0))))
+    return weight_of(row_largest, scale)[1] / np.float64(light)
 
 
 def _light_masses(
@@ -139,7 +156,6 @@ def _light_masses(
     if s != 1.0 or not (hi > 0.0 and hi < math.inf):
         return unknown
     top = splat(like(number, -math.inf))
-    none = splat(like(number, 0.0))
     bar, shift = like(number, -math.inf), like(number, ROUND_SINGLE)
     total = first = octave = 0.0
     for group in range(groups_of(logits.size)):
@@ -171,10 +187,8 @@ def _light_masses(
     if math.isnan(total):
         return unknown
     row_largest = largest_lane(top)
-    if row_largest > -math.inf:  # in the unit of the weights, by the largest one
-        lowest = splat(like(number, ROUND_SINGLE + 32.0 * LEAST))
-        light = largest_lane(light_weight(splat(row_largest), splat(hi), splat(shift), lowest, none))
-        total *= weight_of(row_largest, scale)[1] / (np.float64(light) * power_of_two(int(octave - first)))
+    if row_largest > -math.inf:
+        total *= unit_of(row_largest, scale, hi, shift) * power_of_two(int(first - octave))
     return row_largest, total
 
 
@@ -187,7 +201,67 @@ def _no_light_masses(
 light_masses = by_type(_light_masses, _no_light_masses)
 
 
+def _light_scale(row_largest: Number, scale: Scale) -> Light:
+    s, hi, _ = scale
+    hi = hi + hi
+    exponent = np.float64(row_largest) * np.float64(hi)
+    if s != 1.0 or not (hi > 0.0 and hi < math.inf) or not abs(exponent) < WIDEST:
+        return False, hi, hi, hi
+    shift = like(hi, ROUND_SINGLE - 32.0 * math.floor(exponent / 32.0))
+    return True, hi, shift, like(hi, unit_of(row_largest, scale, hi, shift))
+
+
+def _no_light_scale(row_largest: Number, scale: Scale) -> Light:
+    return False, row_largest, row_largest, row_largest
+
+
+light_scale = by_type(_light_scale, _no_light_scale)
+"""Of the largest logit and the scale: what `sweep_weights` takes to compute light weights, or that it cannot."""
+
+
 @inline
+def sweep_weights(
+    logits: Row,
+    allowed: Row | None,
+    group: int,
+    row_largest: Number,
+    scale: Scale,
+    light: Light,
+    buffers: Buffers,
+) -> None:
+    """Write the weights of a group to the second buffer: light ones, in the unit of the exact ones, if they can be."""
+    _, weights = buffers
+    possible, hi, shift, unit = light
+    if not possible:
+        group_weights(logits, allowed, group, row_largest, scale, buffers)
+        return
+    light_weights(unit, logits, allowed, group * GROUP, hi, shift, weights)
+
+
+def _light_weights(
+    unit: Number, logits: Row, allowed: Row | None, start: int, hi: Number, shift: Number, weights: Row
+) -> None:
+    units, none, hi_lanes, shift_lanes = splat(unit), splat(like(unit, 0.0)), splat(hi), splat(shift)
+    stop = min(start + GROUP, logits.size)
+    whole = start + (stop - start) // LANES * LANES
+    for i in range(start, whole, LANES):
+        unit_, series, inside = light_weight(allow(load(logits, i, hi), allowed, i), hi_lanes, shift_lanes)
+        store(weights, i - start, select(inside, unit_ * (series * units), none))
+    if whole < stop:
+        unit_, series, inside = light_weight(read(logits, allowed, whole, hi), hi_lanes, shift_lanes)
+        store(weights, whole - start, select(inside, unit_ * (series * units), none))
+
+
+def _no_light_weights(
+    unit: Number, logits: Row, allowed: Row | None, start: int, hi: Number, shift: Number, weights: Row
+) -> None:
+    return
+
+
+light_weights = by_type(_light_weights, _no_light_weights)
+
+
+@function
 def group_masses(
     logits: Row, allowed: Row | None, scale: Scale, number: Number, maxima: Row, sums: FloatRow, buffers: Buffers
 ) -> tuple[Number, float]:
@@ -207,7 +281,7 @@ def group_masses(
     return row_largest, total
 
 
-@inline
+@function
 def group_weights(
     logits: Row, allowed: Row | None, group: int, row_largest: Number, scale: Scale, buffers: Buffers
 ) -> float:
@@ -220,6 +294,15 @@ def group_weights(
     for i in range(start, stop, LANES):
         store(values, i - start, read(logits, allowed, i, row_largest))
     return block_weights(values, 0, stop - start, row_largest, scale, weights)
+
+
+@function
+def list_weights(values: Row, count: int, row_largest: Number, scale: Scale, weights: Row) -> float:
+    """Write the weights of a list, those of softmax; return their sum."""
+    total = 0.0
+    for start in range(0, count, BLOCK):
+        total += block_weights(values, start, min(start + BLOCK, count), row_largest, scale, weights)
+    return total
 
 
 @inline

@@ -29,7 +29,7 @@ from fastsoftmax.kernels.lanes import (
 )
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.masses import GROUP, groups_of
-from fastsoftmax.kernels.memory import allow, load, load_part, store_part
+from fastsoftmax.kernels.memory import allow, borrowed, load, load_part, store_part
 from fastsoftmax.kernels.philox import uniform
 from fastsoftmax.kernels.softmax import fill_row, write
 from fastsoftmax.kernels.weights import Scale, scale_of
@@ -97,7 +97,9 @@ def sample(
     2 * row + NAN or EMPTY. `details` None costs nothing.
     """
     rows, size = logits.shape
-    workspace = workspace_of(memory, size, number)
+    logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
+    parameters, words = borrowed(parameters), borrowed(words)
+    workspace = workspace_of(borrowed(memory), size, number)
     _, _, tokens, _, _, _, _ = workspace
     for row in range(rows):
         row_logits, row_allowed = logits[row], bits_at(allowed, row)
@@ -126,7 +128,8 @@ def sample(
 def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: Number, memory: Row, out: Rows) -> int:
     """Write the distribution that `sample` draws from to each row of `out`; return what `sample` returns."""
     rows, size = logits.shape
-    workspace = workspace_of(memory, size, number)
+    logits, allowed, parameters, out = borrowed(logits), borrowed(allowed), borrowed(parameters), borrowed(out)
+    workspace = workspace_of(borrowed(memory), size, number)
     _, sums, tokens, _, weights, _, _ = workspace
     for row in range(rows):
         row_logits, row_allowed, row_out = logits[row], bits_at(allowed, row), out[row]

@@ -40,7 +40,7 @@ def gather(
     Of those that equal it, only the first `ties` are sure to be listed.
     """
     count = 0
-    bar, equal = splat(threshold), splat(threshold)
+    bar = splat(threshold)
     lowest = like(threshold, -math.inf)
     for group in range(groups_of(logits.size)):
         if lane_bits(load(maxima, group * LANES, threshold) >= bar) == 0:
@@ -53,18 +53,32 @@ def gather(
                 c, d = load(logits, i + 32, threshold), load(logits, i + 48, threshold)
                 if lane_bits(larger(larger(a, b), larger(c, d)) >= bar) == 0:  # whether allowed or not
                     continue
-            for j in range(i, min(i + 4 * LANES, stop), LANES):
-                z = allow(load_part(logits, j, stop, lowest), allowed, j)
-                reached = z >= bar
-                if lane_bits(reached) == 0:
-                    continue
-                append(tokens, count, indices(j), reached)
-                append(values, count, z, reached)
-                count += count_lanes(reached)
-                ties -= count_lanes(z == equal)
-                if ties <= 0:
-                    bar = splat(following(threshold))
+                first = count
+                count = list_lanes(allow(a, allowed, i), i, bar, count, tokens, values)
+                count = list_lanes(allow(b, allowed, i + 16), i + 16, bar, count, tokens, values)
+                count = list_lanes(allow(c, allowed, i + 32), i + 32, bar, count, tokens, values)
+                count = list_lanes(allow(d, allowed, i + 48), i + 48, bar, count, tokens, values)
+            else:
+                first = count
+                for j in range(i, stop, LANES):
+                    z = allow(load_part(logits, j, stop, lowest), allowed, j)
+                    count = list_lanes(z, j, bar, count, tokens, values)
+            for j in range(first, count):
+                if values[j] == threshold:
+                    ties -= 1
+            if ties <= 0:
+                bar = splat(following(threshold))
     return count
+
+
+@inline
+def list_lanes(z: Vector, i: int, bar: Vector, count: int, tokens: IntRow, values: Row) -> int:
+    """List the logits of a vector that reach the bar; return how many are listed now."""
+    reached = z >= bar
+    append(tokens, count, indices(i), reached)
+    append(values, count, z, reached)
+    listed: int = count + count_lanes(reached)
+    return listed
 
 
 @inline

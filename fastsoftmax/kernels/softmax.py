@@ -16,7 +16,7 @@ import numpy as np
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.exp import exp2, log1p, power_of_two
 from fastsoftmax.kernels.lanes import FloatRow, Number, Row, Rows, fma, lane_bits, larger, like, select, splat
-from fastsoftmax.kernels.memory import element, finish_streams, load_part, prefetch_to_write, store_part
+from fastsoftmax.kernels.memory import borrowed, element, finish_streams, load_part, prefetch_to_write, store_part
 from fastsoftmax.kernels.scaling import factors_of, near_whole, scale_row
 from fastsoftmax.kernels.weights import (
     BLOCK,
@@ -151,6 +151,7 @@ def softmax(logits: Rows, temperature: FloatRow, number: Number, work: Rows, str
     `temperature` has one entry, or one a row. `number` is any scalar of the type to compute in; `work` is a matrix of
     that type that holds the weights between the sweeps: `out` itself, or a single row.
     """
+    logits, work, out = borrowed(logits), borrowed(work), borrowed(out)
     buffers = block_buffers(logits.shape[1], number)
     for row in range(logits.shape[0]):
         scale = scale_of(temperature[min(row, temperature.size - 1)], number)
@@ -163,6 +164,7 @@ def softmax(logits: Rows, temperature: FloatRow, number: Number, work: Rows, str
 def logsumexp(logits: Rows, temperature: FloatRow, number: Number, out: FloatRow) -> None:
     """Write log(sum(exp(logits / temperature))) of each row to the float64 vector `out`: -inf for an all -inf row."""
     rows, size = logits.shape
+    logits, out = borrowed(logits), borrowed(out)
     maxima, sums = block_buffers(size, number)
     for row in range(rows):
         t = temperature[min(row, temperature.size - 1)]
@@ -178,6 +180,7 @@ def logsumexp(logits: Rows, temperature: FloatRow, number: Number, out: FloatRow
 def log_softmax(logits: Rows, temperature: FloatRow, number: Number, out: Rows) -> None:
     """Write log(softmax(logits / temperature)) of each row to `out`."""
     rows, size = logits.shape
+    logits, out = borrowed(logits), borrowed(out)
     maxima, sums = block_buffers(size, number)
     for row in range(rows):
         t = temperature[min(row, temperature.size - 1)]

@@ -11,18 +11,18 @@ from fastsoftmax._jit import inline
 from fastsoftmax.kernels.cut import bisect, following, preceding
 from fastsoftmax.kernels.lanes import Number, Row, count_lanes, larger, like, splat
 from fastsoftmax.kernels.llvm import LANES
-from fastsoftmax.kernels.masses import groups_of
+from fastsoftmax.kernels.masses import groups_of, list_weights
 from fastsoftmax.kernels.memory import load, store
-from fastsoftmax.kernels.weights import Scale, block_weights
+from fastsoftmax.kernels.weights import Scale
 from fastsoftmax.kernels.workspace import Workspace
 
 MANY = 1024  # maxima that are enough to find a threshold by
 
 
 @inline
-def merged_maxima(maxima: Row, groups: int, number: Number, out: Row) -> int:
-    """Write about MANY maxima, each that of several groups, to `out`; return how many."""
-    vectors = min(groups, MANY // LANES)
+def merged_maxima(maxima: Row, groups: int, enough: int, number: Number, out: Row) -> int:
+    """Write about `enough` maxima, each that of several groups, to `out`; return how many."""
+    vectors = min(groups, (enough + LANES - 1) // LANES)
     for i in range(vectors):
         top = load(maxima, i * LANES, number)
         for group in range(i + vectors, groups, vectors):
@@ -36,25 +36,26 @@ def kth_maximum(top_k: int, row_largest: Number, size: int, workspace: Workspace
     """Return a logit that at least `top_k` of the row's reach: -inf, if the maxima tell none."""
     maxima, _, _, values, _, _, _ = workspace
     groups = groups_of(size)
-    if top_k * 4 <= MANY:
-        count = merged_maxima(maxima, groups, row_largest, values)
-        if count >= top_k:
-            return bisect(values, None, count, row_largest, float(top_k), top_k * 1.125)[0]
-    if top_k <= groups * LANES:
-        return bisect(maxima, None, groups * LANES, row_largest, float(top_k), top_k * 1.125)[0]
-    return like(row_largest, -math.inf)
+    if top_k > groups * LANES:
+        return like(row_largest, -math.inf)
+    # Of eight times as many maxima, the k-th largest is below 1.07 k logits, if these come in no order.
+    count = merged_maxima(maxima, groups, 8 * top_k, row_largest, values)
+    return bisect(values, None, count, row_largest, float(top_k), top_k * 1.125)[0]
 
 
 @inline
 def nucleus_maximum(mass: float, row_largest: Number, size: int, scale: Scale, workspace: Workspace) -> Number:
     """Return a logit at and above which there is `mass`: -inf, if the maxima tell none."""
     maxima, _, _, values, weights, _, _ = workspace
-    count = merged_maxima(maxima, groups_of(size), row_largest, values)
-    known = block_weights(values[:count], 0, count, row_largest, scale, weights)
+    groups = groups_of(size)
     mass *= 1.0 + 2.0**-16  # more than rounding makes of it
-    if known < mass:
-        return like(row_largest, -math.inf)
-    return bisect(values, weights, count, row_largest, mass, 1.03 * mass)[0]
+    for enough in (MANY, groups * LANES):
+        count = merged_maxima(maxima, groups, enough, row_largest, values)
+        if list_weights(values, count, row_largest, scale, weights) >= mass:
+            return bisect(values, weights, count, row_largest, mass, 1.03 * mass)[0]
+        if count == groups * LANES:
+            break
+    return like(row_largest, -math.inf)
 
 
 @inline
@@ -82,7 +83,7 @@ def below(row_largest: Number, distance: float) -> Number:
 def is_long(threshold: Number, row_largest: Number, size: int, workspace: Workspace) -> bool:
     """Return whether what reaches the threshold makes a long list: every second of the maxima does."""
     maxima, _, _, values, _, _, _ = workspace
-    count = merged_maxima(maxima, groups_of(size), row_largest, values)
+    count = merged_maxima(maxima, groups_of(size), MANY, row_largest, values)
     reached = 0
     for i in range(0, count, LANES):
         reached += count_lanes(load(values, i, row_largest) >= splat(threshold))

@@ -22,13 +22,13 @@ from fastsoftmax.kernels.cut import (
     ties_within,
 )
 from fastsoftmax.kernels.exp import log
-from fastsoftmax.kernels.lanes import Number, Row, count_lanes, lane_bits, like, select, splat, sum_lanes
+from fastsoftmax.kernels.lanes import Number, Row, Vector, count_lanes, lane_bits, like, select, splat, sum_lanes
 from fastsoftmax.kernels.llvm import LANES
-from fastsoftmax.kernels.masses import GROUP, group_weights, groups_of, read
+from fastsoftmax.kernels.masses import GROUP, group_weights, groups_of, light_scale, list_weights, read, sweep_weights
 from fastsoftmax.kernels.memory import allow, append, load, load_part, store
 from fastsoftmax.kernels.select import prefix
 from fastsoftmax.kernels.threshold import below
-from fastsoftmax.kernels.weights import BLOCK, Scale, block_weights, weight_of
+from fastsoftmax.kernels.weights import Scale, weight_of
 from fastsoftmax.kernels.workspace import Workspace
 
 LEAST_MASS = 2.0**-1022  # a nucleus of mass 0 is one token
@@ -41,14 +41,24 @@ def cut_masses(
     """Fill in the running masses of what each group has at and above the cut."""
     _, sums, _, values, weights, _, _ = workspace
     total, bar = 0.0, splat(cut)
+    light = light_scale(row_largest, scale)
     for group in range(groups_of(logits.size)):
-        group_weights(logits, allowed, group, row_largest, scale, (values, weights))
-        mass = splat(like(cut, 0.0))
-        for i in range(0, min(GROUP, logits.size - group * GROUP), LANES):
-            inside = read(logits, allowed, group * GROUP + i, cut) >= bar
-            mass = select(inside, mass + load(weights, i, cut), mass)
-        total += sum_lanes(mass)
+        sweep_weights(logits, allowed, group, row_largest, scale, light, (values, weights))
+        start = group * GROUP
+        a = b = c = d = splat(like(cut, 0.0))  # four sums: each waits for its last addition
+        for i in range(0, min(GROUP, logits.size - start), 4 * LANES):
+            a = add_from(read(logits, allowed, start + i, cut), bar, weights, i, a)
+            b = add_from(read(logits, allowed, start + i + 16, cut), bar, weights, i + 16, b)
+            c = add_from(read(logits, allowed, start + i + 32, cut), bar, weights, i + 32, c)
+            d = add_from(read(logits, allowed, start + i + 48, cut), bar, weights, i + 48, d)
+        total += sum_lanes((a + b) + (c + d))
         sums[group] = total
+
+
+@inline
+def add_from(z: Vector, bar: Vector, weights: Row, i: int, mass: Vector) -> Vector:
+    """Return the mass with the weights from i on of the logits that reach the bar."""
+    return select(z >= bar, mass + load(weights, i, weights[0]), mass)
 
 
 @inline
@@ -65,21 +75,26 @@ def weigh_bracket(
     above = inside = 0.0
     none = splat(like(low, 0.0))
     bottom, top = splat(low), splat(high)
+    light = light_scale(row_largest, scale)
     for group in range(groups_of(logits.size)):
-        group_weights(logits, allowed, group, row_largest, scale, (values, weights))
-        over = between = none
-        for i in range(0, min(GROUP, logits.size - group * GROUP), LANES):
-            z = read(logits, allowed, group * GROUP + i, low)
-            w = load(weights, i, low)
-            over = select(z >= top, over + w, over)
-            if lane_bits((z >= bottom) & (z < top)) != 0:
-                ties += count_lanes(z == bottom)
-                within = (z > bottom) & (z < top)
-                append(spare_values, found, z, within)
+        sweep_weights(logits, allowed, group, row_largest, scale, light, (values, weights))
+        start = group * GROUP
+        over = other_over = between = none
+        for i in range(0, min(GROUP, logits.size - start), 2 * LANES):
+            z, y = read(logits, allowed, start + i, low), read(logits, allowed, start + i + LANES, low)
+            over = add_from(z, top, weights, i, over)
+            other_over = add_from(y, top, weights, i + LANES, other_over)
+            if lane_bits(((z >= bottom) & (z < top)) | ((y >= bottom) & (y < top))) == 0:
+                continue
+            for j in range(i, i + 2 * LANES, LANES):
+                x, w = read(logits, allowed, start + j, low), load(weights, j, low)
+                ties += count_lanes(x == bottom)
+                within = (x > bottom) & (x < top)
+                append(spare_values, found, x, within)
                 append(spare_weights, found, w, within)
                 found += count_lanes(within)
                 between = select(within, between + w, between)
-        sums[group] = sum_lanes(over)
+        sums[group] = sum_lanes(over + other_over)
         above += sums[group]
         inside += sum_lanes(between)
         ends[2 * group], ends[2 * group + 1] = found, ties
@@ -105,8 +120,7 @@ def cut_row(
     for i in range(0, logits.size - LANES, stride_of(logits.size)):
         store(spare_values, size, allow(load(logits, i, row_largest), allowed, i))
         size += LANES
-    for start in range(0, size, BLOCK):
-        block_weights(spare_values, start, min(start + BLOCK, size), row_largest, scale, spare_weights)
+    list_weights(spare_values, size, row_largest, scale, spare_weights)
     low, high = bracket(spare_values, spare_weights, size, top_p)
     low = max(low, lowest)
     if temperature < math.inf:
@@ -143,7 +157,7 @@ def weight_alone(z: Number, row_largest: Number, scale: Scale, workspace: Worksp
     """Return the weight of a logit."""
     _, _, _, values, weights, _, _ = workspace
     values[0] = z
-    block_weights(values, 0, 1, row_largest, scale, weights)
+    list_weights(values, 1, row_largest, scale, weights)
     return np.float64(weights[0])
 
 

@@ -19,12 +19,12 @@ view_as = by_type(lambda number, memory: memory.view(np.float32), lambda number,
 def workspace_bytes(size: int, itemsize: int) -> int:
     """Return how many bytes `workspace_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
     groups, padded = -(-size // GROUP), _padded(size)
-    return (groups * LANES + LANES + 4 * padded) * itemsize + 8 * groups + 4 * padded + 8 * LANES
+    return (groups * LANES + 2 * LANES + 4 * padded) * itemsize + 8 * groups + 4 * padded + 8 * LANES
 
 
 def _padded(size: int) -> int:
-    """Return the length of a list: a vector more than it holds, since vectors are written whole."""
-    return (max(size, GROUP) + LANES - 1) // LANES * LANES + LANES
+    """Return the length of a list: two vectors more than it holds, since lists end so and vectors are written whole."""
+    return (max(size, GROUP) + LANES - 1) // LANES * LANES + 2 * LANES
 
 
 padded = inline(_padded)
@@ -36,7 +36,7 @@ def workspace_of(memory: Row, size: int, number: Number) -> Workspace:
     length = padded(size)
     groups = groups_of(size)
     numbers = view_as(number, memory[: memory.size // 8 * 8])
-    at = groups * LANES + LANES
+    at = groups * LANES + 2 * LANES
     maxima = numbers[:at]
     values, weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
     at += 2 * length

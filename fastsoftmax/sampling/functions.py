@@ -88,8 +88,9 @@ def sample(
     -----
     A draw is the inverse of the cumulative distribution, in index order, at
     ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
-    out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting, and the call O(V)
-    memory a thread beside its result of n numbers a row.
+    out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting (O(n V) with
+    `details`), and the call 20 V bytes of memory a thread (36 V for float64) beside its result; up to 64 MB of it are
+    kept for the next call.
     Sources: Holtzman et al., "The curious case of neural text degeneration" (2020) for top-p; Nguyen et al., "Turning
     up the heat: min-p sampling" (2024); Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 
