@@ -43,7 +43,7 @@ text { fill: #57606a !important }
 Panel = tuple[str, str]  # group and name of a case
 PANELS: dict[Panel, str] = {
     ("softmax", "softmax"): "softmax",
-    ("sample", "chat"): "token at T = 0.7, top-k 50, top-p 0.9",
+    ("sample", "chat"): "token at T = 0.7, top-k 50, top-p 0.9, min-p 0.05",
 }
 PLAIN = {"kind": "llm", "vocabulary": 128_256, "batch": 1, "dtype": "float32"}
 GROUPS = {"softmax": COLOURS["torch"], "sample": COLOURS["NumPy"], "walk": COLOURS["llama.cpp"]}

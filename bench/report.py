@@ -27,7 +27,7 @@ HEADLINES = {  # key: what it is in words
     "sample/temperature/llm-128256-float32-1-1t": "a token at temperature 0.8",
     "sample/top_p/llm-128256-float32-1-1t": "a token with top-p 0.9",
     "sample/min_p/llm-128256-float32-1-1t": "a token with min-p 0.05",
-    "sample/chat/llm-128256-float32-1-1t": "a token at 0.7 with top-k 50, top-p 0.9",
+    "sample/chat/llm-128256-float32-1-1t": "a token at 0.7 with top-k 50, top-p 0.9, min-p 0.05",
     "walk/plain/text-order2-1t": "a step of a walk over a text, order 2",
     "walk/plain/zipf-5M-order1-1t": "a step of a walk over 5 M transitions",
     "fit/fit/text-order2-all": "counting a token of a text, order 2",

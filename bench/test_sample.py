@@ -20,7 +20,8 @@ PARAMS = {
     "top_k": SamplingParams(top_k=50),
     "top_p": SamplingParams(top_p=0.9),
     "min_p": SamplingParams(min_p=0.05),
-    "chat": SamplingParams(temperature=0.7, top_k=50, top_p=0.9),
+    "chat": SamplingParams(temperature=0.7, top_k=50, top_p=0.9, min_p=0.05),
+    "hot": SamplingParams(temperature=5, top_p=0.9),
 }
 ROW, REAL = Rows(), Rows("real", REAL_VOCABULARY)
 
@@ -30,8 +31,8 @@ CASES = listed(
         *cross(["chat"], vary(ROW, vocabulary=VOCABULARIES)),
         *cross(["chat"], vary(ROW, batch=(8, 64))),
         *cross(["chat"], vary(ROW, dtype=DTYPES)),
-        *cross(["top_p"], vary(ROW, kind=ADVERSARIAL)),
-        *cross(["temperature", "chat"], vary(ROW, kind=("flat", "ties"))),
+        *cross(["top_p", "chat"], vary(ROW, kind=ADVERSARIAL)),
+        *cross(["temperature", "min_p"], vary(ROW, kind=("flat", "one_hot"))),
         *cross(["top_p", "chat"], [Rows(vocabulary=1_000)]),
         *cross(["temperature"], [ROW], [1_000]),
         *cross(["chat"], vary(ROW, batch=(64,)), name=ONE),
@@ -40,6 +41,7 @@ CASES = listed(
         *cross(PARAMS, vary(ROW, vocabulary=VOCABULARIES)),
         *cross(PARAMS, vary(ROW, batch=(1, 8, 64))),
         *cross(["temperature", "chat"], vary(ROW, batch=BATCHES)),
+        *cross(["top_p", "chat"], vary(ROW, batch=(64, 256), dtype=("float32", "bfloat16")), name=ONE),
         *cross(PARAMS, vary(ROW, kind=ADVERSARIAL)),
         *cross(["temperature", "top_p", "chat"], vary(ROW, dtype=DTYPES, batch=(1, 8))),
         *cross(PARAMS, vary(REAL, batch=(1, 64))),

@@ -309,7 +309,6 @@ def list_weights(values: Row, count: int, row_largest: Number, scale: Scale, wei
 def read(logits: Row, allowed: Row | None, i: int, number: Number) -> Vector:
     """Return the logits from i on, -inf where they are not allowed; NaN follows the last one."""
     if i + LANES <= logits.size:
-        z = load(logits, i, number)
-    else:
-        z = load_part(logits, i, logits.size, like(number, math.nan))
-    return allow(z, allowed, i)
+        return allow(load(logits, i, number), allowed, i)
+    z = load_part(logits, i, logits.size, like(number, math.nan))
+    return allow(z, allowed, i) if i < logits.size else z  # there are no bits beyond the end
