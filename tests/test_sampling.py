@@ -440,6 +440,14 @@ def test_a_sampler_follows_its_parameters() -> None:
     for row in (BATCH[0], BATCH[1], BATCH[2, :700], BATCH[3].astype(np.float64), BATCH[4].astype(np.float16)):
         step = sampler.step
         assert sampler(row) == sample(row, seed=5, step=step, top_k=3)
+    for rows in (BATCH[:1], BATCH[1:2, :700], BATCH[0]):  # a batch of one row gives an array
+        step = sampler.step
+        found = sampler(rows)
+        assert np.shape(found) == rows.shape[:-1]
+        assert found.tolist() == sample(rows, seed=5, step=step, top_k=3).tolist()
+    own = Sampler(seed=[9], temperature=[2.0])
+    assert own(BATCH[:1]).tolist() == sample(BATCH[:1], seed=9, temperature=2.0).tolist()
+    assert own(BATCH[1:2]).tolist() == sample(BATCH[1:2], seed=9, step=1, temperature=2.0).tolist()
     sampler.params = SamplingParams(temperature=0.0)
     assert sampler(BATCH[0]) == BATCH[0].argmax()
     sampler.step = 2**64

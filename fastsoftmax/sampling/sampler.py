@@ -123,7 +123,9 @@ class Sampler:
 
     def _draw_one(self, logits: Any, step: int) -> Any:
         """Draw a token from one plain row with what is ready from an earlier call; None for any other logits."""
-        if type(logits) is not np.ndarray or logits.ndim != 1 or not logits.flags.c_contiguous:
+        if type(logits) is not np.ndarray or not logits.flags.c_contiguous:
+            return None
+        if logits.ndim != 1 and (logits.ndim != 2 or len(logits) != 1):
             return None
         if type(step) is not int or not 0 <= step < 2**64:
             return None
@@ -132,7 +134,7 @@ class Sampler:
             ready = self._ready.pop()
         except IndexError:  # the first call, or other threads have them all
             ready = None
-        if ready is None or ready.params is not self.params or ready.shape != (row.size, row.itemsize):
+        if ready is None or ready.params is not self.params or ready.shape != (*row.shape, row.itemsize):
             if not 0 < row.size < 2**31:
                 return None
             ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._memory)
@@ -145,19 +147,21 @@ class _Ready:
     """All that a kernel takes to draw from one row, but the row: nothing is allocated between calls."""
 
     def __init__(self, row: Array, params: SamplingParams, seed: Any, memory: Memory) -> None:
-        self.params, self.shape = params, (row.size, row.itemsize)
+        self.params, self.shape = params, (*row.shape, row.itemsize)
         self._number = _arrays.number_for(row)
-        self._parameters = parameters_of(*params.values(), ())
-        self._words = words_of(seed, 0, ())
+        self._parameters = parameters_of(*params.values(), row.shape[:-1])
+        self._words = words_of(seed, 0, row.shape[:-1])
         self._memory = memory.take(row.size, self._number)
         self._token = np.empty((1, 1), np.int64)
 
     def draw(self, row: Array, step: int) -> Any:
         """Return a token, or None for a row without a distribution."""
-        rows = row[np.newaxis]
+        rows = row.reshape(1, -1)
         rows.setflags(write=False)
         self._words[0, 1] = step
         refused = sample(
             rows, None, self._parameters, self._words, 0, 0, 0, self._number, self._memory, self._token, None
         )
-        return self._token[0, 0] if refused < 0 else None
+        if refused >= 0:
+            return None
+        return self._token[0, 0] if row.ndim == 1 else self._token[0].copy()
