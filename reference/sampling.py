@@ -47,6 +47,8 @@ def cut(masses: Sequence[float], top_k: int, top_p: float, min_p: float) -> list
 
 def kept_masses(logits: Sequence[float], temperature: float, top_k: int, top_p: float, min_p: float) -> list[float]:
     """Return the mass of every token, exp((z - max) / T) if it stays and 0 if it is cut, in index order."""
+    check_parameters(temperature, top_k, top_p, min_p)
+    check_logits(logits)
     ranked = order(logits)
     maximum = logits[ranked[0]]
     if temperature == 0:  # greedy: the first maximum alone, where softmax would share among equals
@@ -96,10 +98,7 @@ def probabilities(
     bias: Mapping[int, float] | None = None,
 ) -> list[float]:
     """Return the distribution that `sample` draws from; ValueError for bad logits or parameters."""
-    check_parameters(temperature, top_k, top_p, min_p)
-    logits = constrained(logits, allowed, bias)
-    check_logits(logits)
-    masses = kept_masses(logits, temperature, top_k, top_p, min_p)
+    masses = kept_masses(constrained(logits, allowed, bias), temperature, top_k, top_p, min_p)
     total = math.fsum(masses)
     return [mass / total for mass in masses]
 
@@ -119,12 +118,9 @@ def sample(
     bias: Mapping[int, float] | None = None,
 ) -> int | list[int]:
     """Return a token, or a list of n; draw j takes uniform(seed, step, j, stream)."""
-    check_parameters(temperature, top_k, top_p, min_p)
-    logits = constrained(logits, allowed, bias)
-    check_logits(logits)
     if n is not None and n < 0:
         raise ValueError(f"n is {n}, expected an integer >= 0")
-    masses = kept_masses(logits, temperature, top_k, top_p, min_p)
+    masses = kept_masses(constrained(logits, allowed, bias), temperature, top_k, top_p, min_p)
     tokens = [draw(masses, uniform(seed, step, j, stream)) for j in range(1 if n is None else n)]
     return tokens[0] if n is None else tokens
 

@@ -1,5 +1,8 @@
 """Inputs shared by the tests: rows of logits with everything that real ones and hostile ones hold, and every dtype."""
 
+import math
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
@@ -18,6 +21,20 @@ KNOWN = [  # logits, temperature, probabilities, decimals printed, whether they 
     ([1.1, 0.7, 0.85, 0.9, 1.02], 0.2, [0.41, 0.06, 0.12, 0.15, 0.27], 2, False),
     ([0.1, 0, 0.5, 1, 4, 0.6], 1, [0.01, 0.01, 0.02, 0.04, 0.86, 0.02], 2, True),
     ([0.1, 0, 0.5, 1, 4, 0.6], 5, [0.13, 0.12, 0.14, 0.15, 0.28, 0.14], 2, True),
+]
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"temperature": 0.0},
+    {"temperature": math.inf},
+    {"top_k": 20},
+    {"top_k": 2000, "top_p": 0.9},
+    {"top_p": 0.9},
+    {"min_p": 0.1},
+    {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
+    {"temperature": 3.0, "top_p": 0.95},
+    {"temperature": 40.0, "top_p": 0.9},  # from here on the kept set is too long to list
+    {"temperature": 40.0, "min_p": 0.8},
 ]
 
 TEMPERATURES = st.one_of(

@@ -9,23 +9,12 @@ import scipy.sparse
 
 import fastsoftmax
 from fastsoftmax import Sampler, probabilities, sample
-from tests.cases import BFLOAT16, DTYPES
+from tests.cases import BFLOAT16, DTYPES, FILTERS
 
 RNG = np.random.default_rng(8)
 SIZE = 5003  # no multiple of a vector, of a word of bits or of a group
 BATCH = (RNG.standard_normal((6, SIZE)) * 3).astype(np.float32)
 MASK = RNG.random((6, SIZE)) < 0.4
-FILTERS: list[dict[str, Any]] = [
-    {},
-    {"temperature": 0.0},
-    {"top_k": 20},
-    {"top_k": 3000, "top_p": 0.9},
-    {"top_p": 0.9},
-    {"temperature": 40.0, "top_p": 0.9},
-    {"temperature": 40.0, "min_p": 0.8},
-    {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
-    {"temperature": math.inf},
-]
 
 
 def packed(mask: np.ndarray) -> np.ndarray:
@@ -61,12 +50,18 @@ def test_masks_broadcast() -> None:
     assert sample(cube, rng=1, allowed=rows).tolist() == expected.tolist()
 
 
-def test_bits_beyond_the_vocabulary_and_nan_below_the_mask_do_not_matter() -> None:
-    words = PACKED.copy()
-    words[:, -1] |= np.uint32(0xFFFFFFFF) << np.uint32(SIZE % 32)
+@pytest.mark.parametrize("words", FILTERS)
+def test_bits_beyond_the_vocabulary_and_nan_below_the_mask_do_not_matter(words: dict[str, Any]) -> None:
+    bits = PACKED.copy()
+    bits[:, -1] |= np.uint32(0xFFFFFFFF) << np.uint32(SIZE % 32)
     logits = np.where(MASK, BATCH, np.nan)
-    tokens = sample(BATCH, rng=3, allowed=MASK, n=20)
-    assert sample(logits, rng=3, allowed=words, n=20).tolist() == tokens.tolist()
+    found = sample(BATCH, **words, rng=3, allowed=MASK, n=20, kept_set=True)
+    other = sample(logits, **words, rng=3, allowed=bits, n=20, kept_set=True)
+    assert other.tokens.tolist() == found.tokens.tolist()
+    assert other.kept_set.tokens.tolist() == found.kept_set.tokens.tolist()
+
+
+def test_a_nan_below_the_mask_is_named() -> None:
     bad, mask = BATCH.copy(), MASK.copy()
     mask[4, [3, 4001]] = False, True
     bad[4, [3, 4001]] = np.nan
@@ -110,6 +105,13 @@ def test_a_bias_of_each_row() -> None:
     expected = sample((large.astype(np.float64) + many.toarray()).astype(np.float32), rng=1)
     assert sample(large, rng=1, bias=many).tolist() == expected.tolist()
     assert large.tolist() == np.tile(BATCH, (40, 1)).tolist()
+
+
+def test_a_sparse_bias_is_left_as_it_is() -> None:
+    bias = scipy.sparse.csr_array(([1.0, 2.0, 3.0], [9, 4, 9], [0, 3]), shape=(1, SIZE))
+    assert sample(BATCH, seed=1, n=9, bias=bias).tolist() == sample(BATCH, seed=1, n=9, bias={9: 4.0, 4: 2.0}).tolist()
+    assert bias.indices.tolist() == [9, 4, 9]
+    assert bias.data.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_bias_with_a_mask() -> None:

@@ -8,22 +8,11 @@ import pytest
 
 import fastsoftmax
 from fastsoftmax import Details, Sampler, log_softmax, probabilities, sample, softmax
-from tests.cases import DTYPES
+from tests.cases import DTYPES, FILTERS
 
 RNG = np.random.default_rng(4)
 BATCH = (RNG.standard_normal((5, 3001)) * 3).round(1).astype(np.float32)  # with ties
 BATCH[1, ::3] = -np.inf
-FILTERS: list[dict[str, Any]] = [
-    {},
-    {"temperature": 0.0},
-    {"temperature": math.inf},
-    {"top_k": 7},
-    {"top_k": 2000, "top_p": 0.99},
-    {"top_p": 0.9},
-    {"temperature": 30.0, "top_p": 0.9},
-    {"temperature": 30.0, "min_p": 0.7},
-    {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
-]
 
 
 def order(row: np.ndarray) -> np.ndarray:
@@ -95,6 +84,25 @@ def test_few_tokens_above_minus_infinity() -> None:
     assert found.top_logprobs.logprobs[2] == -np.inf
     with pytest.raises(ValueError, match="top_logprobs is -1, expected an integer >= 0"):
         sample(row, seed=1, top_logprobs=-1)
+
+
+def test_rows_whose_untouched_logits_have_no_distribution() -> None:
+    """A NaN below the mask: what is asked of the untouched softmax is NaN there, and right in the other rows."""
+    raw = BATCH.astype(np.float64)
+    raw[[0, 3], 17] = np.nan
+    allowed = np.arange(3001) != 17
+    found = sample(raw, seed=2, allowed=allowed, top_logprobs=2, kept_set=True, top_k=9)
+    clean = sample(BATCH.astype(np.float64), seed=2, allowed=allowed, top_logprobs=2, kept_set=True, top_k=9)
+    assert found.tokens.tolist() == clean.tokens.tolist()
+    assert found.kept_set.tokens.tolist() == clean.kept_set.tokens.tolist()
+    for i in range(5):
+        facts = found.raw_logprobs[i], *found.top_logprobs.logprobs[i]
+        if i in (0, 3):
+            assert np.isnan(facts).all()
+            assert found.top_logprobs.tokens[i].tolist() == [-1, -1]
+        else:
+            assert facts == (clean.raw_logprobs[i], *clean.top_logprobs.logprobs[i])
+            assert found.top_logprobs.tokens[i].tolist() == clean.top_logprobs.tokens[i].tolist()
 
 
 def test_infinite_logits_share_all() -> None:

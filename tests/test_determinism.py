@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 import fastsoftmax
-from tests.cases import DTYPES
-
-SAMPLING = (
-    {},
-    {"temperature": 0.3, "top_k": 30, "top_p": 0.9},
-    {"top_p": 0.99, "min_p": 0.001},
-    {"temperature": 40.0, "top_p": 0.9},
-    {"temperature": 40.0, "min_p": 0.7},
-)
+from tests.cases import DTYPES, FILTERS
 
 
 def digest() -> str:
@@ -36,7 +28,7 @@ def digest() -> str:
             parts.append(fastsoftmax.softmax(batch, axis=0, temperature=temperature).tobytes())
             parts.append(fastsoftmax.log_softmax(batch, temperature=temperature).tobytes())
             parts.append(fastsoftmax.logsumexp(batch, temperature=temperature).tobytes())
-        for words in SAMPLING:
+        for words in FILTERS:
             parts.append(fastsoftmax.sample(batch, n=50, rng=1, **words).tobytes())
             parts.append(fastsoftmax.probabilities(batch, **words).tobytes())
         if dtype == np.float32:

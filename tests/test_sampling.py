@@ -15,21 +15,11 @@ from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.draw import draw_group, draw_within, list_masses
 from fastsoftmax.kernels.masses import GROUP, groups_of
-from tests.cases import DTYPES
+from tests.cases import DTYPES, FILTERS
 
 INF, NAN = math.inf, math.nan
 RNG = np.random.default_rng(3)
 BATCH = (RNG.standard_normal((6, 3000)) * 3).astype(np.float32)
-FILTERS = [
-    {},
-    {"top_k": 20},
-    {"top_p": 0.9},
-    {"min_p": 0.1},
-    {"temperature": 0.6, "top_k": 100, "top_p": 0.8, "min_p": 0.01},
-    {"temperature": 3.0, "top_p": 0.95},
-    {"temperature": 40.0, "top_p": 0.9},  # from here on the kept set is not listed
-    {"temperature": 40.0, "min_p": 0.85},
-]
 
 
 def kept(logits: Any, **words: Any) -> list[int]:
@@ -277,6 +267,13 @@ def test_very_many_draws_are_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
         with monkeypatch.context() as patch:
             patch.setattr(fastsoftmax.sampling.functions, "_DRAWS", 1)
             np.testing.assert_array_equal(sample(BATCH, n=5000, **words), whole)
+
+
+def test_a_float_is_no_top_k_after_the_same_integer() -> None:
+    sample(BATCH, seed=1, top_k=5)
+    with pytest.raises(TypeError, match=r"top_k is 5.0 \(float64\), expected an integer"):
+        sample(BATCH, seed=1, top_k=5.0)
+    assert sample(BATCH, seed=1, top_k=2**63 - 1).tolist() == sample(BATCH, seed=1).tolist()
 
 
 def test_generators_are_what_numpy_takes() -> None:

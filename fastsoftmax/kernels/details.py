@@ -31,7 +31,7 @@ from fastsoftmax.kernels.lanes import (
 )
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.masses import GROUP, group_masses, groups_of, read
-from fastsoftmax.kernels.memory import element, load_part
+from fastsoftmax.kernels.memory import borrowed, element, load_part
 from fastsoftmax.kernels.select import prefix
 from fastsoftmax.kernels.weights import Scale, scale_of, weight_of
 from fastsoftmax.kernels.whole import cut_weights
@@ -163,11 +163,17 @@ def write_kept(
     out_tokens: IntRow,
     out_masses: FloatRow,
 ) -> None:
-    """Write the kept set of each row, its tokens in index order and their probabilities, from the row's offset on."""
+    """Write the kept set of each row, its tokens in index order and their probabilities, from the row's offset on.
+
+    Rows with no room, since they have no distribution, are passed over.
+    """
     size = logits.shape[1]
-    workspace = workspace_of(memory, size, number)
+    logits, allowed, parameters = borrowed(logits), borrowed(allowed), borrowed(parameters)
+    workspace = workspace_of(borrowed(memory), size, number)
     _, _, tokens, _, weights, _, _ = workspace
     for row in range(logits.shape[0]):
+        if offsets[row] == offsets[row + 1]:
+            continue
         row_logits, row_allowed = logits[row], bits_at(allowed, row)
         temperature, top_k, top_p, min_p = parameters_at(parameters, row)
         scale = scale_of(temperature, number)

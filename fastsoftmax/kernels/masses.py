@@ -2,10 +2,10 @@
 
 group_maxima  one read, at the speed of the load ports: the largest of every sixteenth of each group.
 group_masses  the same and the running mass of the groups, in one read; an exponential an element limits it. A draw
-              needs masses to a relative 1e-6 only, so float32 takes 9 operations for 16 logits, where softmax takes 17:
-              one of 32 powers from registers and degree 2. Weights are relative to a power of two near the largest
-              logit so far, which is raised where a group comes far above it, so no pass over the row comes before.
-exact_masses  for float64, extreme temperatures and infinities: the maxima first, then the weights of softmax.
+              needs masses to a relative 1e-6 only, so float32 takes 10 operations for 16 logits, softmax 17: one of 32
+              powers from registers and degree 2. Weights are relative to a power of two near the largest logit so far,
+              which is raised where a group comes far above it, so no pass over the row comes before.
+              For float64, extreme temperatures and infinities: the maxima first, then the weights of softmax.
 
 `allowed` is None or the row's bits (see `memory.allow`).
 """
@@ -101,8 +101,7 @@ def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) 
 def light_weight(z: Vector, hi: Vector, shift: Vector) -> tuple[Vector, Vector, Vector]:
     """Return (unit, series, inside): unit * series is 2**(z hi / 32 + k0) to a relative 1.2e-7.
 
-    `shift` is ROUND + 32 k0.
-    `inside` is false where that is nothing, and for -inf; it is true for NaN.
+    `shift` is ROUND + 32 k0. `inside` is false where the weight is nothing, and for -inf; it is true for NaN.
     """
     r = fma(z, hi, shift)
     f = fma(z, hi, shift - r)

@@ -49,15 +49,17 @@ def gather(
         stop = min(start + GROUP, logits.size)
         for i in range(start, stop, 4 * LANES):
             if i + 4 * LANES <= logits.size:
-                a, b = load(logits, i, threshold), load(logits, i + 16, threshold)
-                c, d = load(logits, i + 32, threshold), load(logits, i + 48, threshold)
-                if lane_bits(larger(larger(a, b), larger(c, d)) >= bar) == 0:  # whether allowed or not
+                a = allow(load(logits, i, threshold), allowed, i)
+                b = allow(load(logits, i + 16, threshold), allowed, i + 16)
+                c = allow(load(logits, i + 32, threshold), allowed, i + 32)
+                d = allow(load(logits, i + 48, threshold), allowed, i + 48)
+                if lane_bits(larger(larger(a, b), larger(c, d)) >= bar) == 0:
                     continue
                 first = count
-                count = list_lanes(allow(a, allowed, i), i, bar, count, tokens, values)
-                count = list_lanes(allow(b, allowed, i + 16), i + 16, bar, count, tokens, values)
-                count = list_lanes(allow(c, allowed, i + 32), i + 32, bar, count, tokens, values)
-                count = list_lanes(allow(d, allowed, i + 48), i + 48, bar, count, tokens, values)
+                count = list_lanes(a, i, bar, count, tokens, values)
+                count = list_lanes(b, i + 16, bar, count, tokens, values)
+                count = list_lanes(c, i + 32, bar, count, tokens, values)
+                count = list_lanes(d, i + 48, bar, count, tokens, values)
             else:
                 first = count
                 for j in range(i, stop, LANES):

@@ -1,6 +1,6 @@
 """What no kept token is below: a logit, found from the maxima of the groups and the parameters alone.
 
-A thousand maxima are swept a dozen times at most, so this costs a tenth of the read that made them.
+It is found by bisection among as few of the maxima as tell enough, each that of several groups.
 """
 
 import math
@@ -87,7 +87,7 @@ def is_long(threshold: Number, row_largest: Number, size: int, workspace: Worksp
     reached = 0
     for i in range(0, count, LANES):
         reached += count_lanes(load(values, i, row_largest) >= splat(threshold))
-    return 2 * reached > count and size > MANY
+    return 2 * reached > count
 
 
 @inline

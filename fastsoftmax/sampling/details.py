@@ -41,7 +41,7 @@ class TopLogprobs(NamedTuple):
     tokens : ndarray of int64, shape (..., n)
         The most likely first; -1 where a row has fewer tokens above -inf.
     logprobs : ndarray of float64, shape (..., n)
-        Natural logarithms of their probabilities; -inf there.
+        Natural logarithms of their probabilities; -inf there. NaN in a row that holds one, below the mask.
     """
 
     tokens: npt.NDArray[np.int64]
@@ -137,22 +137,29 @@ def kept_set_of(rows: Rows, parameters: Array, kept: npt.NDArray[np.int64], memo
 
 
 def top_logprobs_of(raw: Rows, n: int, memory: Memory) -> TopLogprobs:
-    """Return the n most likely tokens of rows that have a distribution, under softmax."""
+    """Return the n most likely tokens of each row under softmax."""
     parameters = parameters_of(1.0, n, 1.0, 0.0, ())
     recorder = Recorder(raw, 0)
     words, nothing = np.zeros((1, 2), np.uint64), np.empty((raw.count, 0), np.int64)
 
     def piece(start: int, stop: int) -> None:
-        logits, _ = raw.part(start, stop)
         scratch = memory.take(raw.size, raw.number)
-        facts = recorder.part(start, stop, slice(0))
-        sampling.sample(logits, None, parameters, words, 0, 0, 0, raw.number, scratch, nothing[start:stop], facts)
+        while start < stop:  # on after each row that has no distribution
+            logits, _ = raw.part(start, stop)
+            facts = recorder.part(start, stop, slice(0))
+            refused = sampling.sample(
+                logits, None, parameters, words, 0, 0, 0, raw.number, scratch, nothing[start:stop], facts
+            )
+            start = stop if refused < 0 else start + refused // 2 + 1
         memory.give_back(scratch)
 
     _threads.run(piece, raw.count, raw.size)
     kept = kept_set_of(raw, parameters, recorder.kept, memory)
     tokens, logprobs = np.full((raw.count, n), -1), np.full((raw.count, n), -np.inf)
     for row in range(raw.count):
+        if recorder.kept[row] == 0:  # a NaN, which a mask has hidden from the draw
+            logprobs[row] = np.nan
+            continue
         part = slice(kept.offsets[row], kept.offsets[row + 1])
         masses = kept.probabilities[part]
         order = np.argsort(-masses, kind="stable")[:n]  # lower indices first among equals

@@ -9,6 +9,8 @@ import numpy as np
 from fastsoftmax import _checks
 from fastsoftmax._arrays import Array
 
+_MOST = 2**31  # a top_k that is off for any vocabulary
+
 
 @dataclass(frozen=True)
 class SamplingParams:
@@ -63,13 +65,18 @@ def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: t
     """Return the parameters as a matrix that kernels read: one row for all rows of the batch, or one a row."""
     if {type(temperature), type(top_k), type(top_p), type(min_p)} <= {int, float}:
         return _scalar_parameters(temperature, top_k, top_p, min_p)
-    return np.stack(np.broadcast_arrays(*_vectors(temperature, top_k, top_p, min_p, batch)), axis=1).astype(np.float64)
+    return _matrix(temperature, top_k, top_p, min_p, batch)
 
 
-@lru_cache
+@lru_cache(typed=True)  # 5.0 equals 5 and is no top_k
 def _scalar_parameters(temperature: float, top_k: float, top_p: float, min_p: float) -> Array:
-    vectors = _vectors(temperature, top_k, top_p, min_p, ())
-    return np.stack(vectors, axis=1).astype(np.float64)
+    return _matrix(temperature, top_k, top_p, min_p, ())
+
+
+def _matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
+    temperatures, top_ks, *fractions = _vectors(temperature, top_k, top_p, min_p, batch)
+    columns = temperatures, np.minimum(top_ks, _MOST), *fractions
+    return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.float64)
 
 
 def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:

@@ -105,7 +105,9 @@ def _entries(bias: Any, count: int, size: int) -> tuple[Array | None, Array, Arr
             f"bias is {_checks.described(bias)}, expected a mapping from tokens to numbers, or a sparse array"
         )
     matrix = bias.reshape(1, -1).tocsr() if bias.ndim == 1 else bias.tocsr()
-    matrix.sum_duplicates()
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()  # the user's own
+        matrix.sum_duplicates()
     rows = (1,) if count == 1 else (1, count)
     if matrix.shape[1] != size or matrix.shape[0] not in rows:
         raise ValueError(f"bias has shape {bias.shape}, expected ({' or '.join(map(str, rows))}, {size})")
