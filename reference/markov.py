@@ -247,10 +247,11 @@ def tempered(counts: Sequence[float], temperature: float) -> list[float]:
     """Return masses in the ratios of softmax(log(counts) / T), for counts from the largest down.
 
     That is counts ** (1 / T); (counts / largest) ** (1 / T) does not overflow. T=0: the first count alone.
+    T=1: the counts themselves, except for weights so small that u times their sum could be subnormal.
     """
     if temperature == 0:
         return [1.0]
-    if temperature == 1:
+    if temperature == 1 and counts[0] >= 1:
         return list(counts)
     return [(count / counts[0]) ** (1 / temperature) for count in counts]
 

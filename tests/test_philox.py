@@ -1,12 +1,13 @@
 """The generator in the kernels is the reference's, and its numbers stay strictly inside (0, 1)."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.philox import philox4x32, uniform
+from fastsoftmax.kernels.memory import store
+from fastsoftmax.kernels.philox import philox4x32, uniform, uniforms
 
 WORDS = st.integers(0, 2**64 - 1)
 HALF_WORDS = st.integers(0, 2**32 - 1)
@@ -22,11 +23,25 @@ def _philox(counter: np.ndarray, key: np.ndarray) -> tuple[np.uint64, np.uint64,
     return philox4x32(counter[0], counter[1], counter[2], counter[3], key[0], key[1])
 
 
+@jit
+def _uniforms(seed: np.uint64, step: np.uint64, draw: np.uint64, stream: np.uint64, out: np.ndarray) -> None:
+    store(out, 0, uniforms(seed, step, draw, stream))
+
+
+@settings(deadline=None)  # compiles at the first example
 @given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
 def test_uniform_is_the_references(seed: int, step: int, draw: int, stream: int) -> None:
     ours = _uniform(np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream))
     assert ours == reference.uniform(seed, step, draw, stream)
     assert 0.0 < ours < 1.0
+
+
+@settings(deadline=None)  # compiles at the first example
+@given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
+def test_lanes_are_sixteen_steps(seed: int, step: int, draw: int, stream: int) -> None:
+    out = np.empty(16)
+    _uniforms(np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream), out)
+    assert out.tolist() == [reference.uniform(seed, (step + i) % 2**64, draw, stream) for i in range(16)]
 
 
 def test_published_vectors() -> None:
@@ -40,4 +55,5 @@ def test_published_vectors() -> None:
             [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
         ),
     ]:
-        assert list(_philox(np.array(counter, np.uint64), np.array(key, np.uint64))) == answer
+        words = _philox(np.array(counter, np.uint64), np.array(key, np.uint64))
+        assert [int(word) & 0xFFFFFFFF for word in words] == answer

@@ -45,7 +45,14 @@ class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(dmm, fe_type, ir.VectorType(ELEMENT[fe_type.element], LANES))
 
 
-ELEMENT = {types.float32: llvm.FLOAT, types.float64: llvm.DOUBLE, types.int32: llvm.I32, types.boolean: llvm.BIT}
+ELEMENT = {
+    types.float32: llvm.FLOAT,
+    types.float64: llvm.DOUBLE,
+    types.int32: llvm.I32,
+    types.int64: llvm.I64,
+    types.uint64: llvm.I64,
+    types.boolean: llvm.BIT,
+}
 MASK = Lanes(types.boolean)
 
 
@@ -234,6 +241,47 @@ def indices(typing_context: Any, start: Any) -> Any:
 
 
 @intrinsic
+def numbers(typing_context: Any, lanes: Any) -> Any:
+    """Return whole numbers, int64 of either sign, as float64."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.sitofp(arguments[0], llvm.vector(llvm.DOUBLE))
+
+    return Lanes(types.float64)(lanes), codegen
+
+
+@intrinsic
+def whole(typing_context: Any, lanes: Any) -> Any:
+    """Return float64 cut to int64, towards 0."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.fptosi(arguments[0], llvm.vector(llvm.I64))
+
+    return Lanes(types.int64)(lanes), codegen
+
+
+@intrinsic
+def doubles_of(typing_context: Any, lanes: Any) -> Any:
+    """Return the float64 that have these bits (64-bit integers)."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.bitcast(arguments[0], llvm.vector(llvm.DOUBLE))
+
+    return Lanes(types.float64)(lanes), codegen
+
+
+@intrinsic
+def counting(typing_context: Any, start: Any, stride: Any) -> Any:
+    """Return start, start + stride, ..., start + 15 stride, in the type of start: int64 or uint64."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        first, step = (llvm.splat(builder, argument) for argument in arguments)
+        return builder.add(first, builder.mul(step, ir.Constant(llvm.vector(llvm.I64), list(range(LANES)))))
+
+    return Lanes(start)(start, start), codegen
+
+
+@intrinsic
 def sum_lanes(typing_context: Any, lanes: Any) -> Any:
     """Return the sum of the lanes as a float64, added in a fixed tree."""
 
@@ -244,6 +292,16 @@ def sum_lanes(typing_context: Any, lanes: Any) -> Any:
         return llvm.fold(builder, vector, builder.fadd)
 
     return types.float64(lanes), codegen
+
+
+@intrinsic
+def first_lane(typing_context: Any, lanes: Any) -> Any:
+    """Return the first lane."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.extract_element(arguments[0], llvm.I32(0))
+
+    return lanes.element(lanes), codegen
 
 
 @intrinsic
@@ -286,13 +344,17 @@ def narrow(typing_context: Any, lanes: Any, like: Any) -> Any:
     return Lanes(like)(lanes, like), codegen
 
 
-def _register(function: Any, result: types.Type | None, emit: Any) -> None:
-    """Let `function` (an operator) take two Lanes of one type; the result type is theirs unless given."""
+def _register(function: Any, emit: Any, emit_whole: Any, result: types.Type | None = None) -> None:
+    """Let `function` (an operator) take two Lanes of one type, by one of two ways to emit it: numbers, whole numbers.
+
+    The result is of their type unless given.
+    """
 
     @intrinsic
     def operation(typing_context: Any, a: Any, b: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-            return emit(builder, *arguments)
+            number = isinstance(a.element, types.Float)
+            return (emit if number else emit_whole)(builder, *arguments)
 
         return (result or a)(a, b), codegen
 
@@ -304,14 +366,24 @@ def _register(function: Any, result: types.Type | None, emit: Any) -> None:
         return implementation if isinstance(a, Lanes) and a == b else None
 
 
-_register(operator.add, None, ir.IRBuilder.fadd)
-_register(operator.sub, None, ir.IRBuilder.fsub)
-_register(operator.mul, None, ir.IRBuilder.fmul)
-_register(operator.truediv, None, ir.IRBuilder.fdiv)
-_register(operator.or_, MASK, ir.IRBuilder.or_)
-_register(operator.and_, MASK, ir.IRBuilder.and_)
-_register(operator.gt, MASK, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
-_register(operator.lt, MASK, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
-_register(operator.le, MASK, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
-_register(operator.ge, MASK, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
-_register(operator.eq, MASK, lambda builder, a, b: builder.fcmp_ordered("==", a, b))
+def _register_comparison(function: Any, sign: str) -> None:
+    _register(
+        function,
+        lambda builder, a, b: builder.fcmp_ordered(sign, a, b),
+        lambda builder, a, b: builder.icmp_signed(sign, a, b),
+        MASK,
+    )
+
+
+_register(operator.add, ir.IRBuilder.fadd, ir.IRBuilder.add)
+_register(operator.sub, ir.IRBuilder.fsub, ir.IRBuilder.sub)
+_register(operator.mul, ir.IRBuilder.fmul, ir.IRBuilder.mul)
+_register(operator.truediv, ir.IRBuilder.fdiv, None)
+_register(operator.or_, None, ir.IRBuilder.or_)  # of whole numbers, or of masks
+_register(operator.and_, None, ir.IRBuilder.and_)
+_register(operator.xor, None, ir.IRBuilder.xor)
+_register(operator.lshift, None, ir.IRBuilder.shl)
+_register(operator.rshift, None, ir.IRBuilder.lshr)  # zeros enter
+for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.le, "<="), (operator.ge, ">=")):
+    _register_comparison(_function, _sign)
+_register_comparison(operator.eq, "==")

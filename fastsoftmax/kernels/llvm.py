@@ -35,7 +35,7 @@ def call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value
 
 def suffix(vector: ir.VectorType) -> str:
     """Return how the names of LLVM's functions on such vectors end."""
-    return f"v{LANES}" + {FLOAT: "f32", DOUBLE: "f64", I16: "i16", I32: "i32"}[vector.element]
+    return f"v{LANES}" + {FLOAT: "f32", DOUBLE: "f64", I16: "i16", I32: "i32", I64: "i64"}[vector.element]
 
 
 def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:

@@ -22,6 +22,7 @@ STORED = {
     types.float32: llvm.FLOAT,
     types.float64: llvm.DOUBLE,
     types.int32: llvm.I32,
+    types.int64: llvm.I64,
     types.uint16: llvm.I16,
     types.int16: llvm.I16,
 }
@@ -65,7 +66,9 @@ def widen_stored(builder: ir.IRBuilder, value: ir.Value, stored: types.Type, ele
 
 
 def round_to_stored(builder: ir.IRBuilder, value: ir.Value, stored: types.Type) -> ir.Value:
-    """Return numbers as an array of type `stored` holds them."""
+    """Return numbers as an array of type `stored` holds them; int64 lose their upper half in an array of int32."""
+    if stored == types.int32 and value.type.element == llvm.I64:
+        return builder.trunc(value, llvm.vector(llvm.I32))
     if stored == types.float64:
         return value if value.type.element == llvm.DOUBLE else builder.fpext(value, llvm.vector(llvm.DOUBLE))
     if value.type.element == llvm.DOUBLE:
@@ -196,6 +199,24 @@ def _append_one_by_one(
     for lane in range(LANES):
         builder.store(builder.extract_element(vector, llvm.I32(lane)), builder.gep(data, [index]))
         index = builder.add(index, builder.zext(builder.extract_element(mask, llvm.I32(lane)), llvm.I64))
+
+
+@intrinsic
+def gather(typing_context: Any, array: Any, indices: Any) -> Any:
+    """Return array[i] for every lane i of `indices` (int64, not negative); int32 are widened."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        stored, everywhere = llvm.vector(STORED[array.dtype]), llvm.constant(llvm.BIT, 1)
+        size = array.dtype.bitwidth // 8
+        offsets = builder.mul(arguments[1], llvm.constant(llvm.I64, size))
+        addresses = builder.add(llvm.splat(builder, builder.ptrtoint(data, llvm.I64)), offsets)
+        pointers = builder.inttoptr(addresses, llvm.vector(data.type))
+        name = f"llvm.masked.gather.{llvm.suffix(stored)}.v{LANES}p0"
+        found = llvm.call(builder, name, stored, pointers, llvm.I32(size), everywhere, ir.Constant(stored, None))
+        return builder.sext(found, llvm.vector(llvm.I64)) if array.dtype == types.int32 else found
+
+    return Lanes(types.int64 if array.dtype == types.int32 else array.dtype)(array, indices), codegen
 
 
 @intrinsic

@@ -1,245 +1,123 @@
-"""Markov walks: rows of counts turned into inverse distribution functions, and walks drawn from them.
+"""Walks drawn from a table, many in lockstep.
 
-    cut_row       one row at a temperature and its cut-offs: a sweep over the kept prefix, an exponential a new count
-    build_rows    the table that walks read: a row is a header and its edges, side by side in 16-byte records, so that
-                  the likeliest edges share a cache line with the header; an edge knows where the next row begins
-    advance       one step is a uniform number, a look into the guide of a long row, and a search over one or two
-                  edges. A binary search in separate arrays takes 2 to 7 times longer: it waits for each cache miss
-                  in turn. Here 64 walks go in lockstep, each asks for its next record one sweep before it reads it,
-                  and 16 uniform numbers of a walk are computed at once (vectorised, 2 ns each).
+    advance    one step of a walk is a uniform number, a gather of its state's head, one of its slot (see `table`), and
+               for rows of several runs a search. Lanes of sixteen walks: nothing in a step depends on another walk, and
+               no branch on what was drawn. Up to 64 walks take a step before any takes the next, so that their cache
+               misses overlap: heads and slots are asked for one sweep before they are read. A walk that ends leaves
+               its lane to the next one, so lanes are always busy.
 
-The record at position p: masses[2 p] (float64), links[4 p + 2], links[4 p + 3] (int32, over the same bytes).
+    follow     the probability of every token of a sequence: one row after the other, a cache miss or two a token
 
-    header of row s, at p = offsets[s] + s     total mass of the kept edges | how many are kept, 0: not built | (unused)
-    edge j of it, at p + 1 + j                 running sum up to it         | token, -1: the end              | target
-
-A target is the position of the next header, or NO_ROW. `guide[p + g]` is an edge at or before the first one whose
-running sum exceeds g / kept of the total: the search of an inverse distribution function that starts there ends at the
-very edge that a search from the first would find, in one or two steps on average, whatever the row (cut-points: Chen
-and Asau, "On generating random variates from an empirical distribution", AIIE Transactions 6, 1974).
+Limited by arithmetic where the table is in cache (half of it the uniform numbers), then by two cache misses a step.
 """
-
-import math
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.extending import overload
 
-from fastsoftmax._jit import inline, intrinsic, jit
-from fastsoftmax.kernels.exp import exp, log
-from fastsoftmax.kernels.philox import uniform
+from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes import (
+    Vector,
+    counting,
+    doubles_of,
+    first_lane,
+    lane_bits,
+    lowest_bit,
+    numbers,
+    select,
+    splat,
+    whole,
+)
+from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.memory import borrowed, gather, load, prefetch, store, store_part
+from fastsoftmax.kernels.philox import uniform, uniforms
+from fastsoftmax.kernels.table import OVER, PLAIN, Counts, Cut, Floats, Ids, Positions, Rows, Table, build_row
 
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int32]
-Positions = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.int64 | np.float64]
+# Where a walk is, if not at a state with a row: OVER; -2 - token after a token that leads to none (NO_ROW: whichever);
+# stopped there.
+NO_ROW = -2
+DEAD_END = -(2**40)
 
-NO_ROW = -1  # where a walk is: at a state without a row, stopped by the end, or stopped there
-ENDED = -2
-DEAD_END = -3
-
-_LANES = 64
-_STEPS = 16
-_GUIDED = 4  # edges; longer rows have a guide
-_GUIDED_ALONE = 16  # edges; with few walks nothing hides that cache miss, and longer searches are cheaper than it
-_FEW = 8
-
-
-class Rows(NamedTuple):
-    """The transition table: edges [offsets[s], offsets[s + 1]) leave state s, larger counts first."""
-
-    offsets: Positions
-    tokens: Ids
-    counts: Counts
-    targets: Ids
-
-
-class Cut(NamedTuple):
-    """What is done to a row before a draw, in this order; top_k = 0, top_p = 1 and min_p = 0 are off."""
-
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
-
-
-class Table(NamedTuple):
-    """What walks read; zeros where a row is not built."""
-
-    masses: Floats  # (2 R,), R = states + edges
-    links: Ids  # (4 R,), the same memory
-    guide: Ids  # (R,)
-
-
-def prefetch(array: npt.NDArray[Any], index: int | np.int64) -> None:
-    """Ask for the cache line of array[index], without waiting for it."""
-
-
-@overload(prefetch, strict=False, jit_options={"forceinline": True})
-def _prefetch(array: Any, index: Any) -> Any:
-    return lambda array, index: _prefetch_address(array, index)
-
-
-@intrinsic
-def _prefetch_address(typing_context: Any, array: Any, index: Any) -> Any:
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        i8, i32 = ir.IntType(8), ir.IntType(32)
-        data = context.make_array(array)(context, builder, arguments[0]).data
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), i8.as_pointer())
-        function_type = ir.FunctionType(ir.VoidType(), [i8.as_pointer(), i32, i32, i32])
-        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
-        builder.call(function, [address, i32(0), i32(3), i32(1)])  # to read, keep in all levels, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
+WIDEST = 64  # walks in lockstep
+STEPS = LANES  # between two flushes of their tokens
+_LOW = np.int64(0xFFFFFFFF)
 
 
 @inline
-def _log_ratio(count: float, largest: float) -> float:
-    ratio = count / largest
-    return log(ratio) if ratio > 2.0**-1000 else log(count) - log(largest)
+def _any(mask: Vector) -> bool:
+    return bool(lane_bits(mask) != 0)
 
 
 @inline
-def cut_row(counts: Counts, start: int, stop: int, cut: Cut, weights: Floats, first: int, stride: int) -> int:
-    """Write the weights of a row's kept prefix to weights[first::stride] and return how many are kept.
-
-    The counts of counts[start:stop] fall, so do the weights, and every filter keeps a prefix. The weights are relative
-    to any common factor; what underflows to 0 is not kept.
-    """
-    kept = stop - start if cut.top_k == 0 else min(cut.top_k, stop - start)
-    if cut.temperature == 0.0:
-        kept = 1
-    weight, total = 1.0, 0.0
-    for j in range(kept):
-        count = counts[start + j]
-        if cut.temperature == 1.0:
-            weight = np.float64(count)
-        elif cut.temperature < math.inf and j > 0 and count != counts[start + j - 1]:
-            weight = exp(_log_ratio(np.float64(count), np.float64(counts[start])) / cut.temperature)
-            if weight == 0.0:
-                kept = j
-                break
-        weights[first + j * stride] = weight
-        total += weight
-    if cut.top_p < 1.0:
-        before = weights[first]
-        nucleus = 1
-        while nucleus < kept and before < cut.top_p * total:
-            before += weights[first + nucleus * stride]
-            nucleus += 1
-        kept = nucleus
-    while weights[first + (kept - 1) * stride] < cut.min_p * weights[first]:
-        kept -= 1
-    return kept
-
-
-@jit
-def row_weights(counts: Counts, cut: Cut, weights: Floats) -> int:
-    """Write the weights of one row and return how many are kept, as `cut_row`."""
-    return cut_row(counts, 0, counts.size, cut, weights, 0, 1)
+def _search(u: Vector, y: Vector, link: Vector, lines: Floats, words: Positions, guides: Ids) -> Vector:
+    """Return the edges whose running sums first exceed y, by the records of runs (see `table`)."""
+    scale = doubles_of(((link & splat(np.int64(31))) + splat(np.int64(1023))) << splat(np.int64(52)))
+    one, two = splat(np.int64(1)), splat(np.int64(2))
+    at = (((link >> splat(np.int64(5))) & splat(np.int64(2**27 - 1))) << splat(np.int64(3))) + one
+    part = whole(u * scale)
+    record = at + two * gather(guides, two * at - part - one)
+    end = gather(lines, record + two)
+    beyond = end <= y
+    while _any(beyond):
+        record = select(beyond, record + two, record)
+        end = gather(lines, record + two)
+        beyond = end <= y
+    begin, run = gather(lines, record), gather(words, record + one)
+    inside = (y - begin) * numbers(run >> splat(np.int64(32))) / (end - begin)
+    return (run & splat(_LOW)) + whole(inside)
 
 
 @inline
-def _build_row(
-    row: int,
-    offsets: Positions,
-    tokens: Ids,
-    counts: Counts,
-    targets: Ids,
-    cut: Cut,
-    masses: Floats,
-    links: Ids,
-    guide: Ids,
-) -> None:
-    start, stop = offsets[row], offsets[row + 1]
-    header = start + row
-    kept = cut_row(counts, start, stop, cut, masses, 2 * (header + 1), 2)
-    total = 0.0
-    for j in range(kept):
-        record, target = header + 1 + j, targets[start + j]
-        total += masses[2 * record]
-        masses[2 * record] = total
-        links[4 * record + 2] = tokens[start + j]
-        links[4 * record + 3] = offsets[target] + target if target >= 0 else NO_ROW
-    if kept > _GUIDED:
-        edge = 0
-        for part in range(kept):
-            # Below every u of this part, so that its rounded product with the total is not above that of u.
-            bound = part / kept * (1.0 - 2.0**-48) * total
-            while masses[2 * (header + 1 + edge)] <= bound:
-                edge += 1
-            guide[header + part] = edge
-    masses[2 * header] = total
-    links[4 * header + 2] = kept
-
-
-@jit
-def build_rows(rows: Rows, cut: Cut, start: int, stop: int, table: Table) -> None:
-    """Build the rows [start, stop)."""
-    offsets, tokens, counts, targets = rows
-    masses, links, guide = table
-    for row in range(start, stop):
-        _build_row(row, offsets, tokens, counts, targets, cut, masses, links, guide)
-
-
-@jit
-def _build_row_at(header: int, rows: Rows, cut: Cut, table: Table) -> None:
-    """Build the row whose header is there: the s with offsets[s] + s = header."""
-    low, high = 0, rows.offsets.size - 2
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if rows.offsets[middle] + middle <= header:
-            low = middle
-        else:
-            high = middle - 1
-    build_rows(rows, cut, low, low + 1, table)
+def _locate(
+    states: Vector, u: Vector, heads: Positions, lines: Floats, words: Positions, guides: Ids
+) -> tuple[Vector, Vector]:
+    """Return the slots that u leads to, and the sizes of the rows: 0 where one is not built. States are at least 0."""
+    place = gather(heads, states + states)
+    link = gather(heads, states + states + splat(np.int64(1)))
+    size = place >> splat(np.int64(32))
+    y = u * numbers(size)
+    edge = whole(y)
+    if _any((link & splat(np.int64((2**27 - 1) << 5))) > splat(np.int64(PLAIN << 5))):
+        edge = _search(u, y, link, lines, words, guides)
+        last = size - splat(np.int64(1))
+        edge = select(edge < last, edge, last)  # rounded up, at the very end of a row
+    return (place & splat(_LOW)) + edge, size
 
 
 @inline
-def _search(header: int, edge: int, target: float, masses: Floats, links: Ids) -> int:
-    """Return the position of the first edge, from `edge` on, whose running sum exceeds `target`, or of the last."""
-    last = header + links[4 * header + 2]
-    while edge < last and masses[2 * edge] <= target:
-        edge += 1
-    return edge
+def _not_below_0(states: Vector) -> Vector:
+    zero = splat(np.int64(0))
+    return select(states >= zero, states, zero)
 
 
 @inline
-def _restart(start: int, seed: np.uint64, step: int, walk: int, masses: Floats, links: Ids) -> int:
-    """Return an edge of the start row that is not the end, by draw 1 of that position or one after it."""
+def _tokens(states: Vector, heads: Positions) -> Vector:
+    """Return the token that led to each state, -1 for OVER."""
+    known = _not_below_0(states)
+    link = gather(heads, known + known + splat(np.int64(1)))
+    return select(states == known, link >> splat(np.int64(32)), splat(np.int64(-2)) - states)
+
+
+@inline
+def _restart(
+    start: int,
+    seed: np.uint64,
+    step: int,
+    walk: int,
+    heads: Positions,
+    lines: Floats,
+    words: Positions,
+    guides: Ids,
+    slots: Ids,
+) -> int:
+    """Return the state after a beginning that is not the end, by draw 1 of that position or one after it."""
     draw = 0
     while True:
         draw += 1
-        u = uniform(seed, np.uint64(step), np.uint64(draw), np.uint64(walk))
-        edge = _search(start, start + 1, u * masses[2 * start], masses, links)
-        if links[4 * edge + 2] >= 0:
-            return edge
-
-
-@inline
-def _keep_running(count: int, walks: Positions, headers: Positions, places: Positions) -> int:
-    """Move the running walks to the front and return how many there are; the places of the others are final."""
-    running = 0
-    for lane in range(count):
-        walk, header = walks[lane], headers[lane]
-        if header < NO_ROW:
-            places[walk] = header
-        else:
-            walks[running], headers[running] = walk, header
-            running += 1
-    return running
-
-
-@inline
-def _draw(count: int, walks: Positions, seed: np.uint64, first_step: int, last_step: int, uniforms: Floats) -> None:
-    for lane in range(count):
-        walk = np.uint64(walks[lane]) & np.uint64(0xFFFFFFFF)
-        for step in range(first_step, last_step):
-            uniforms[lane, step - first_step] = uniform(seed, np.uint64(step), np.uint64(0), walk)
+        u = uniform(seed, np.uint64(step), np.uint64(draw), np.uint64(walk) & np.uint64(_LOW))
+        found, _ = _locate(splat(np.int64(start)), splat(u), heads, lines, words, guides)
+        state = int(slots[first_lane(found)])
+        if state != OVER:
+            return state
 
 
 @jit
@@ -252,75 +130,102 @@ def advance(
     start: int,
     places: Positions,
     lengths: Positions,
-    ids: npt.NDArray[np.int64],
-) -> None:
+    ids: npt.NDArray[np.int32],
+) -> bool:
     """Write the tokens of the selected walks and positions: (first walk, past the last, first position, past the last).
 
-    `places` holds where each walk is: the header of its state, or NO_ROW, ENDED or DEAD_END. A walk that stops writes
-    its length, and -1 over the rest of its row of `ids`. With `start` >= 0 none stops: it goes on from the header
-    there, of a row that is built and holds more than the end.
+    `places` holds where each walk is: its state, or one of the values above. A walk that stops writes its length, and
+    -1 over the rest of its row of `ids`. With `start` >= 0 none stops: it goes on from the state there, of a row that
+    is built and holds more than the end. The row of state 0 is built too: lanes without a walk wander from there.
+
+    Rows are built when a walk comes to them. Returns False where the table has no room for one: the selection is to be
+    drawn anew, from the places where it was, with a larger table.
     """
-    masses, links, guide = table
-    walks = np.empty(_LANES, np.int64)
-    headers = np.empty(_LANES, np.int64)
-    edges = np.empty(_LANES, np.int64)
-    targets = np.empty(_LANES)
-    uniforms = np.empty((_LANES, _STEPS))
+    heads, lines, words = borrowed(table.heads), borrowed(table.lines), borrowed(table.words)
+    guides, slots = borrowed(table.guides), borrowed(table.slots)
+    flat = borrowed(ids).reshape(-1)
     from_walk, to_walk, from_step, to_step = selection
-    guided = _GUIDED if to_walk - from_walk >= _FEW else _GUIDED_ALONE
-    for first_walk in range(from_walk, to_walk, _LANES):
-        count = min(_LANES, to_walk - first_walk)
-        for lane in range(count):
-            walks[lane], headers[lane] = first_walk + lane, places[first_walk + lane]
-        for first_step in range(from_step, to_step, _STEPS):
-            last_step = min(first_step + _STEPS, to_step)
-            count = _keep_running(count, walks, headers, places)
-            _draw(count, walks, seed, first_step, last_step, uniforms)
-            for step in range(first_step, last_step):
-                for lane in range(count):  # read the headers, ask for the guides of long rows
-                    header = headers[lane]
-                    if header < 0:
-                        continue
-                    if links[4 * header + 2] == 0:
-                        _build_row_at(header, rows, cut, table)
-                    kept = links[4 * header + 2]
-                    u = uniforms[lane, step - first_step]
-                    targets[lane] = u * masses[2 * header]
-                    edges[lane] = -1
-                    if kept > guided:
-                        edges[lane] = header + np.int64(u * kept)
-                        prefetch(guide, edges[lane])
-                for lane in range(count):  # read the guides, ask for the edges they point to
-                    header, part = headers[lane], edges[lane]
-                    if header >= 0:
-                        edges[lane] = header + 1
-                        if part >= 0:
-                            edges[lane] += guide[part]
-                            prefetch(masses, 2 * edges[lane])
-                for lane in range(count):  # search the edges, ask for the next headers
-                    header, walk = headers[lane], walks[lane]
-                    if header < NO_ROW:
-                        continue
-                    edge = 0
-                    token = np.int32(-1)
-                    if header >= 0:
-                        edge = _search(header, edges[lane], targets[lane], masses, links)
-                        token = links[4 * edge + 2]
-                    if token < 0 and start >= 0:
-                        edge = _restart(start, seed, step, walk, masses, links)
-                        token = links[4 * edge + 2]
-                    if token < 0:
-                        ids[walk, step:] = -1
-                        lengths[walk] = step
-                        headers[lane] = ENDED if header >= 0 else DEAD_END
-                        continue
-                    ids[walk, step] = token
-                    following = np.int64(links[4 * edge + 3])
-                    headers[lane] = following
-                    if following >= 0:
-                        prefetch(masses, 2 * following)
-        for lane in range(count):
-            places[walks[lane]] = headers[lane]
+    length = ids.shape[1]
+    walks, steps = np.empty(WIDEST, np.int64), np.empty(WIDEST, np.int64)
+    states, drawn, dead = np.zeros(WIDEST, np.int64), np.empty(WIDEST, np.int64), np.zeros(WIDEST, np.bool_)
+    trail = np.zeros(STEPS * WIDEST, np.int64)
+    numbers_drawn = np.zeros(WIDEST * STEPS)
+    running, next_walk = 0, from_walk
+    while True:
+        while running < WIDEST and next_walk < to_walk:
+            if places[next_walk] >= 0 or OVER > places[next_walk] > DEAD_END:
+                walks[running], steps[running] = next_walk, from_step
+                states[running], dead[running] = places[next_walk], False
+                running += 1
+            next_walk += 1
+        if running == 0:
+            return True
+        width = (running + LANES - 1) // LANES * LANES
+        states[running:width] = 0
+        for lane in range(running):
+            stream = np.uint64(walks[lane]) & np.uint64(_LOW)
+            store(numbers_drawn, lane * STEPS, uniforms(seed, np.uint64(steps[lane]), np.uint64(0), stream))
+        for step in range(STEPS):
+            for first in range(0, width, LANES):
+                known = _not_below_0(load(states, first, np.int64(0)))
+                u = gather(numbers_drawn, counting(np.int64(first * STEPS + step), np.int64(STEPS)))
+                found, size = _locate(known, u, heads, lines, words, guides)
+                if _any(size == splat(np.int64(0))):
+                    for lane in range(first, first + LANES):
+                        state = max(states[lane], 0)
+                        if heads[2 * state] == 0 and not build_row(state, rows, cut, table):
+                            return False
+                    found, size = _locate(known, u, heads, lines, words, guides)
+                store(drawn, first, found)
+                for lane in range(first, first + LANES):
+                    prefetch(slots, drawn[lane])
+            for first in range(0, width, LANES):
+                here = load(states, first, np.int64(0))
+                following = select(here >= splat(np.int64(0)), gather(slots, load(drawn, first, np.int64(0))), here)
+                store(states, first, following)
+                stuck = here < splat(np.int64(OVER))
+                if start >= 0:
+                    stuck = stuck | (following == splat(np.int64(OVER)))
+                marks = lane_bits(stuck)
+                while marks != 0:
+                    lane = first + lowest_bit(marks)
+                    marks &= marks - 1
+                    if lane >= running:
+                        states[lane] = 0
+                    elif start >= 0:
+                        states[lane] = _restart(
+                            start, seed, steps[lane] + step, walks[lane], heads, lines, words, guides, slots
+                        )
+                    else:
+                        states[lane], dead[lane] = OVER, True
+                store(trail, step * WIDEST + first, load(states, first, np.int64(0)))
+                for lane in range(first, first + LANES):
+                    prefetch(heads, 2 * states[lane])
+        for lane in range(running):
+            if states[lane] >= 0 and heads[2 * states[lane]] == 0 and not build_row(states[lane], rows, cut, table):
+                return False
+        kept = 0
+        for lane in range(running):
+            walk, step = walks[lane], steps[lane]
+            stop = min(step + STEPS, to_step)
+            passed = gather(trail, counting(np.int64(lane), np.int64(WIDEST)))
+            place = trail[(stop - step - 1) * WIDEST + lane]
+            first = walk * length + step
+            if stop - step == STEPS:
+                store(flat, first, _tokens(passed, heads))
+            else:
+                store_part(flat, first, first + stop - step, _tokens(passed, heads))
+            if place == OVER:
+                ended = lane_bits(passed == splat(np.int64(OVER)))
+                lengths[walk] = step + lowest_bit(ended)
+                places[walk] = DEAD_END if dead[lane] else OVER
+                flat[first + stop - step : (walk + 1) * length] = -1
+            elif stop == to_step:
+                places[walk] = place
+            else:
+                walks[kept], steps[kept], states[kept], dead[kept] = walk, stop, states[lane], dead[lane]
+                kept += 1
+        running = kept
 
 
 @jit

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import walk as kernels
-from fastsoftmax.kernels.walk import Cut
+from fastsoftmax.kernels import table, walk
+from fastsoftmax.kernels.table import Cut
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, combine, count
 from fastsoftmax.markov.vocabulary import Vocabulary, kind_of
 
@@ -55,7 +55,7 @@ def log_likelihood(model: Model, stream: Ids) -> float:
     transitions = model.transitions
     start = transitions.find(np.full(transitions.order, BOUNDARY, np.int32))
     probabilities = np.empty(stream.size)
-    kernels.follow(transitions.rows, transitions.totals, start, stream, probabilities)
+    walk.follow(transitions.rows, transitions.totals, start, stream, probabilities)
     if not probabilities.all():
         return -math.inf
     return math.fsum(np.log(probabilities).tolist())
@@ -65,7 +65,7 @@ def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], 
     """Return the ids that the cut keeps of a row, in its order, and their probabilities."""
     start, stop = transitions.offsets[state : state + 2]
     weights = np.empty(stop - start)
-    kept = kernels.row_weights(transitions.counts[start:stop], cut, weights)
+    kept = table.row_weights(transitions.counts[start:stop], cut, weights)
     return transitions.tokens[start : start + kept].tolist(), weights[:kept] / weights[:kept].sum()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.kernels import count as kernels
-from fastsoftmax.kernels.walk import Rows
+from fastsoftmax.kernels.table import Rows
 
 BOUNDARY = -1
 MAX_ID = 2**31 - 2
@@ -68,7 +68,7 @@ class Transitions:
     @property
     def rows(self) -> Rows:
         """What the kernels of walks read."""
-        return Rows(self.offsets, self.tokens, self.counts, self.targets)
+        return Rows(self.offsets, self.tokens, self.counts, self.targets, self.contexts[:, -1])
 
     def weighted(self, weight: int) -> Edges:
         """Return all edges, their counts times `weight`."""

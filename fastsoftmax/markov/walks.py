@@ -10,16 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax.kernels import table as tables
 from fastsoftmax.kernels import walk as kernels
-from fastsoftmax.kernels.walk import Cut, Table
+from fastsoftmax.kernels.table import Cut
 from fastsoftmax.markov.model import Model, restart_state
 from fastsoftmax.markov.states import describe, ids_of, state_of
-from fastsoftmax.markov.transitions import Transitions
+from fastsoftmax.markov.transitions import BOUNDARY, Transitions
 
 Progress = Callable[[int], object]
 
 _STEP_COST = 16  # a step takes as long as this many elements of softmax, the unit of _threads
-_RECORD_COST = 32  # and so does building a record
+_ROWS = 2**16  # built between two looks at signals
+_FEW_SLOTS, _FEW_LINES = 2**14, 2**10  # of a table that has no rows yet
 _SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
 _LONGEST = 2**12
 _ITERATED = 1024
@@ -34,7 +36,7 @@ class Walks:
 
     Attributes
     ----------
-    ids : (n, length) int64 array
+    ids : (n, length) int32 array
         The tokens as numbers, a walk a row, -1 after its end.
     lengths : (n,) int64 array
         How many tokens each walk has.
@@ -42,7 +44,7 @@ class Walks:
         The str token of every number; None if the tokens are integers themselves.
     """
 
-    ids: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int64]
     vocabulary: tuple[str, ...] | None = field(repr=False)
 
@@ -85,29 +87,29 @@ class WalkTable:
         self.transitions = transitions
         self.cut = cut
         self.complete = False
-        records = len(transitions.contexts) + len(transitions.tokens)
-        if records > np.iinfo(np.int32).max:
-            raise ValueError(f"the chain has {records} states and transitions, expected fewer than 2**31 to walk")
-        masses = np.zeros(2 * records)  # pages that no walk comes to are never touched
-        self._table = Table(masses, masses.view(np.int32), np.zeros(records, np.int32))
-
-    def header(self, state: int) -> int:
-        """Return where the row of a state is in the table; NO_ROW for state -1."""
-        return int(self.transitions.offsets[state]) + state if state >= 0 else kernels.NO_ROW
+        self._rows = transitions.rows
+        states, edges = len(transitions.contexts), len(transitions.tokens)
+        if edges > np.iinfo(np.int32).max:
+            raise ValueError(f"the chain has {edges} transitions, expected fewer than 2**31 to walk")
+        self._table = tables.empty(states, _FEW_SLOTS, _FEW_LINES)
 
     def build(self, start: int, stop: int) -> None:
-        """Build the rows [start, stop)."""
-        kernels.build_rows(self.transitions.rows, self.cut, start, stop, self._table)
+        """Build the rows [start, stop), with more room if they need it."""
+        while (start := tables.build_rows(self._rows, self.cut, start, stop, self._table)) < stop:
+            self._grow()
 
     def build_all(self) -> None:
-        """Build all rows, on as many threads as they are worth."""
-        states = len(self.transitions.contexts)
-        _threads.run(self.build, states, _RECORD_COST * (1 + len(self.transitions.tokens) // max(states, 1)))
+        """Build all rows."""
+        transitions = self.transitions
+        self._table = tables.grown(self._table, len(transitions.tokens), 0)
+        states = len(transitions.contexts)
+        for start in range(0, states, _ROWS):
+            self.build(start, min(start + _ROWS, states))
         self.complete = True
 
     def draw(
         self,
-        ids: npt.NDArray[np.int64],
+        ids: npt.NDArray[np.int32],
         first_step: int,
         state: int,
         seed: int,
@@ -120,14 +122,22 @@ class WalkTable:
         """
         walks, length = ids.shape
         lengths = np.full(walks, length)
-        places = np.full(walks, self.header(state))
-        if restart >= 0 and not self.complete:
-            self.build(restart, restart + 1)
-        rows, start, key = self.transitions.rows, self.header(restart), np.uint64(seed)
+        places = np.full(walks, state if state >= 0 else kernels.NO_ROW)
+        if state < 0 and restart < 0 and first_step < length:  # also where no state has a row
+            ids[:, first_step:] = BOUNDARY
+            return np.full(walks, first_step), np.full(walks, kernels.DEAD_END)
+        for row in (0, state, restart):
+            if row >= 0 and not self.complete:
+                self.build(row, row + 1)
 
         def advance(from_walk: int, to_walk: int) -> None:
             selection = (from_walk, to_walk, from_step, to_step)
-            kernels.advance(rows, self.cut, self._table, selection, key, start, places, lengths, ids)
+            before = None if self.complete else places[from_walk:to_walk].copy()
+            while not kernels.advance(
+                self._rows, self.cut, self._table, selection, np.uint64(seed), restart, places, lengths, ids
+            ):
+                self._grow()
+                places[from_walk:to_walk] = before
 
         span = max(_LONGEST, _SPAN // max(walks, 1))
         for from_step in range(first_step, length, span):
@@ -143,6 +153,11 @@ class WalkTable:
                     if report is not None:
                         report(min(piece, walks - from_walk))
         return lengths, places
+
+    def _grow(self) -> None:
+        """Make room for the row that had none."""
+        row = int(self._table.filled[2])
+        self._table = tables.grown(self._table, *tables.room(int(np.diff(self._rows.offsets[row : row + 2])[0])))
 
 
 class TableCache:
@@ -183,7 +198,7 @@ class TableCache:
 
 def draw_walks(
     model: Model,
-    tables: TableCache,
+    cache: TableCache,
     n: int,
     length: int,
     start: Any,
@@ -206,10 +221,10 @@ def draw_walks(
         raise ValueError(f"start has {len(given)} tokens, expected at most length, {length}")
     state = state_of("start", given, table, vocabulary, may_be_dead_end=True)
     restart = restart_state(table, cut) if at_dead_end == "restart" else -1
-    ids = np.empty((n, length), np.int64)
+    ids = np.empty((n, length), np.int32)
     ids[:, : len(given)] = given
     steps = n * (length - len(given))
-    with progress_bar(progress, "walking", steps) as report, tables.table(table, cut, steps) as walk_table:
+    with progress_bar(progress, "walking", steps) as report, cache.table(table, cut, steps) as walk_table:
         lengths, places = walk_table.draw(ids, len(given), state, key, restart, report)
     if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
         walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
