@@ -1,81 +1,76 @@
 """Counting n-grams: windows of ids packed into 64-bit keys, sorted, run-length counted, turned into rows.
 
-    push_windows, push_edges   one sweep: as many columns of ids as fit are shifted into the keys; limited by memory
-    np.sort                    between the two (vectorised, in NumPy); most of the time of a count
-    count_runs, count_keys     two sweeps over the sorted keys, the first only to size the result
-    sort_rows                  one sweep: most rows are short, or nearly in order because most counts are 1
-    link                       one sweep over the edges, each looked up in a hash table of states: cache misses
+    push_windows          one sweep: a shift and an or a token
+    np.sort               between the two (vectorised, in NumPy): 7 ns a key, a third of a count
+    count_runs, compress  two sweeps over the sorted keys without a branch; the first only to size the result
+    split_rows            the same over the different keys
+    look_up, link         hash tables, asked in batches, so that cache misses overlap
+    sort_rows             one sweep: most rows are short, or nearly in order because most counts are 1
+    merge_rows            one sweep over two sorted tables
 
-An id is packed as id + 1, so that the boundary, -1, is 0, and keys compare as the windows do, column by column.
+An id is packed as id + 1, so that the boundary, -1, is 0, and keys compare as the windows do, column by column. What
+does not fit into 64 bits is replaced by its rank among all (`look_up`), which keeps the order (prefix doubling: Manber
+and Myers, "Suffix arrays", SIAM Journal on Computing 22, 1993).
 """
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.memory import borrowed, prefetch
 
 Ids = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.int64 | np.float64]
+Counts = npt.NDArray[Any]  # int64 or float64
 
 _SHORT = 16
-_GOLDEN = np.uint64(0x9E3779B1)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_32 = np.uint64(32)
+_BATCH = 32  # questions to a hash table, whose cache misses overlap
 
 
-@inline
-def _shifted(key: np.uint64, shift: np.uint64) -> np.uint64:
-    """Return key << shift, also for a shift by all 64 bits, which machine code leaves undefined."""
-    return np.uint64(0) if shift >= np.uint64(64) else key << shift
+def hash_slots(entries: int) -> Ids:
+    """Return the space of a hash table of so many entries, at most two thirds full: see `look_up`."""
+    return np.full(1 << (3 * entries // 2).bit_length(), -1, np.int32)
 
 
 @jit
-def push_windows(stream: Ids, delay: int, bits: np.uint64, shift: np.uint64, keys: Keys) -> None:
-    """Shift into keys[i] the shift / bits ids that end `delay` places before stream[i], boundaries before the start.
+def push_windows(stream: Ids, bits: np.uint64, mask: np.uint64, with_token: bool, keys: Keys) -> None:
+    """Write the window of ids before every token as a key, as wide as the mask; with the token after it, if wanted.
 
-    The stream holds sequences, each followed by -1.
+    The stream holds sequences, each followed by -1. Before the start of a sequence a window holds boundaries.
     """
-    mask = _shifted(np.uint64(1), shift) - np.uint64(1)
+    ids, out = borrowed(stream), borrowed(keys)
     window = np.uint64(0)
+    for i in range(ids.size):
+        entering = np.uint64(ids[i] + np.int64(1))
+        following = (window << bits) | entering
+        out[i] = following if with_token else window
+        window = np.uint64(0) if entering == np.uint64(0) else following & mask
+
+
+@jit
+def push_pairs(stream: Ids, ranks: Ids, delay: int, keys: Keys) -> None:
+    """Write the key of two windows for every token: the one `delay` tokens earlier, and the one before it.
+
+    Rank 0 is the window of boundaries alone, which is before the start of a sequence.
+    """
+    ids, windows, out = borrowed(stream), borrowed(ranks), borrowed(keys)
     depth = 0
+    for i in range(ids.size):
+        earlier = np.uint64(windows[i - delay]) if depth >= delay else np.uint64(0)
+        out[i] = (earlier << _32) | np.uint64(windows[i])
+        depth = 0 if ids[i] < 0 else depth + 1
+
+
+@jit
+def push_tokens(stream: Ids, ranks: Ids, keys: Keys) -> None:
+    """Write the key of the window before every token, by its rank, and of the token."""
     for i in range(stream.size):
-        entering = np.uint64(stream[i - delay] + np.int64(1)) if delay <= depth else np.uint64(0)
-        window = (_shifted(window, bits) | entering) & mask
-        keys[i] = _shifted(keys[i], shift) | window
-        depth += 1
-        if stream[i] < 0:
-            window = np.uint64(0)
-            depth = 0
-
-
-@jit
-def push_edges(
-    contexts: Ids, offsets: Positions, tokens: Ids, first: int, last: int, bits: np.uint64, keys: Keys
-) -> None:
-    """Shift into the keys of all edges the columns [first, last) of (context, token)."""
-    order = contexts.shape[1]
-    for row in range(contexts.shape[0]):
-        prefix = np.uint64(0)
-        for column in range(first, min(last, order)):
-            prefix = _shifted(prefix, bits) | np.uint64(contexts[row, column] + np.int64(1))
-        shift = np.uint64(last - first) * bits
-        for edge in range(offsets[row], offsets[row + 1]):
-            pushed = prefix
-            if last > order:
-                pushed = _shifted(prefix, bits) | np.uint64(tokens[edge] + np.int64(1))
-            keys[edge] = _shifted(keys[edge], shift) | pushed
-
-
-@jit
-def pop_columns(keys: Keys, first: int, last: int, bits: np.uint64, windows: Ids) -> None:
-    """Shift the columns [first, last) out of the keys again, into windows[:, first:last]."""
-    mask = (np.uint64(1) << bits) - np.uint64(1)
-    for i in range(keys.size):
-        key = keys[i]
-        for column in range(last - 1, first - 1, -1):
-            windows[i, column] = np.int32(np.int64(key & mask) - 1)
-            key = key >> bits
-        keys[i] = key
+        keys[i] = (np.uint64(ranks[i]) << _32) | np.uint64(stream[i] + np.int64(1))
 
 
 @jit
@@ -88,47 +83,53 @@ def count_runs(keys: Keys, drop: np.uint64) -> int:
 
 
 @jit
-def count_keys(keys: Keys, weight: int, distinct: Keys, counts: Positions) -> None:
-    """Write the different keys of a sorted array and how often each occurs, times `weight`."""
-    run = -1
-    for i in range(keys.size):
-        if i == 0 or keys[i] != keys[i - 1]:
-            run += 1
-            distinct[run] = keys[i]
-            counts[run] = 0
-        counts[run] += weight
-
-
-@jit
-def sum_keys(keys: Keys, weights: Counts, distinct: Keys, counts: Counts) -> None:
-    """Write the different keys of a sorted array and the sum of the weights of each."""
-    run = -1
-    for i in range(keys.size):
-        if i == 0 or keys[i] != keys[i - 1]:
-            run += 1
-            distinct[run] = keys[i]
-            counts[run] = weights[i]
-        else:
-            counts[run] += weights[i]
+def compress(keys: Keys, counts: Positions) -> None:
+    """Move the different values of sorted keys to the front, and write how often each occurs."""
+    out, ends = borrowed(keys), borrowed(counts)
+    run = np.uint64(0)
+    last = out[0]
+    for i in range(out.size):
+        key = out[i]
+        run += np.uint64(key != last)
+        last = key
+        out[run] = key
+        ends[run] = i + 1  # the last one stands
+    for run_back in range(ends.size - 1, 0, -1):
+        ends[run_back] -= ends[run_back - 1]
 
 
 @jit
 def split_rows(keys: Keys, bits: np.uint64, tokens: Ids, contexts: Keys, offsets: Positions) -> None:
     """Split sorted keys into rows: the last id of each, the different keys without it, and where each begins."""
+    edges, ids = borrowed(keys), borrowed(tokens)
+    rows, starts = borrowed(contexts), borrowed(offsets)
     mask = (np.uint64(1) << bits) - np.uint64(1)
-    row = -1
-    for i in range(keys.size):
-        context = keys[i] >> bits
-        if row < 0 or context != contexts[row]:
-            row += 1
-            contexts[row] = context
-            offsets[row] = i
-        tokens[i] = np.int32(np.int64(keys[i] & mask) - 1)
-    offsets[row + 1] = keys.size
+    row = np.uint64(0)
+    last = edges[0] >> bits
+    starts[0] = 0
+    for i in range(edges.size):
+        context = edges[i] >> bits
+        row += np.uint64(context != last)
+        last = context
+        rows[row] = context
+        starts[row + np.uint64(1)] = i + 1
+        ids[i] = np.int32(np.int64(edges[i] & mask) - 1)
 
 
 @jit
-def sort_rows(offsets: Positions, counts: Counts, tokens: Ids) -> None:
+def pop_columns(keys: Keys, bits: np.uint64, windows: Ids) -> None:
+    """Write the ids that the keys were pushed from, a window a row."""
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    columns = windows.shape[1]
+    for i in range(keys.size):
+        key = keys[i]
+        for column in range(columns - 1, -1, -1):
+            windows[i, column] = np.int32(np.int64(key & mask) - 1)
+            key = key >> bits
+
+
+@jit
+def sort_rows(offsets: Positions, counts: Counts, tokens: npt.NDArray[Any]) -> None:
     """Sort the edges of every row by count, larger first; ties keep their order. A merge sort, in place."""
     longest = 0
     for row in range(offsets.size - 1):
@@ -179,50 +180,157 @@ def _merge(
 
 
 @inline
-def _hashed(state: np.uint64, token: int) -> np.uint64:
-    """Return a 32-bit hash of a 32-bit hash and one token more, without overflow."""
-    product = (state ^ np.uint64(token + np.int64(1))) * _GOLDEN
-    return (product ^ (product >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+def _insert(entry: int, place: np.uint64, table: Ids) -> None:
+    """Write an entry to the first free slot from its place on."""
+    last_slot = np.uint64(table.size - 1)
+    while table[place] >= 0:
+        place = (place + np.uint64(1)) & last_slot
+    table[place] = entry
+
+
+@inline
+def _hashed(key: np.uint64) -> np.uint64:
+    return (key * _GOLDEN) ^ ((key * _GOLDEN) >> _32)
 
 
 @jit
-def link(contexts: Ids, offsets: Positions, tokens: Ids, slots: Positions, targets: Ids) -> None:
+def look_up(keys: Keys, distinct: Keys, slots: Ids, ranks: Ids) -> None:
+    """Write the place of every key among the different ones; all are there.
+
+    `slots` is the space of an open-addressing table, a power of two above their number, filled with -1.
+    """
+    table, known = borrowed(slots), borrowed(distinct)
+    last_slot = np.uint64(slots.size - 1)
+    places = np.empty(_BATCH, np.uint64)
+    for first in range(0, known.size, _BATCH):
+        count = min(_BATCH, known.size - first)
+        for i in range(count):
+            places[i] = _hashed(known[first + i]) & last_slot
+            prefetch(table, np.int64(places[i]))
+        for i in range(count):
+            _insert(first + i, places[i], table)
+    for first in range(0, keys.size, _BATCH):
+        count = min(_BATCH, keys.size - first)
+        for i in range(count):
+            places[i] = _hashed(keys[first + i]) & last_slot
+            prefetch(table, np.int64(places[i]))
+        for i in range(count):
+            prefetch(known, np.int64(table[places[i]]))
+        for i in range(count):
+            place = places[i]
+            while known[table[place]] != keys[first + i]:
+                place = (place + np.uint64(1)) & last_slot
+            ranks[first + i] = table[place]
+
+
+@inline
+def _hash_step(state: np.uint64, token: int) -> np.uint64:
+    product = (state ^ np.uint64(token + np.int64(1))) * _GOLDEN
+    return product ^ (product >> _32)
+
+
+@jit
+def link(contexts: Ids, offsets: Positions, tokens: Ids, slots: Ids, targets: Ids) -> None:
     """Write for every edge the row of the state it leads to, (context[1:], token), or -1 where there is none.
 
-    `slots` is the space of an open-addressing table, a power of two above the number of rows, filled with -1. A slot
-    holds a row and 31 bits of its hash, so that few other rows are compared.
+    `slots` is as in `look_up`.
     """
+    columns, starts, ids = borrowed(contexts), borrowed(offsets), borrowed(tokens)
+    table, out = borrowed(slots), borrowed(targets)
     rows, order = contexts.shape
     last_slot = np.uint64(slots.size - 1)
-    for row in range(rows):
-        state = np.uint64(0)
-        for column in range(order):
-            state = _hashed(state, contexts[row, column])
-        place = state & last_slot
-        while slots[place] >= 0:
-            place = (place + np.uint64(1)) & last_slot
-        slots[place] = (np.int64(state >> np.uint64(1)) << 32) | row
-    for row in range(rows):
-        prefix = np.uint64(0)
-        for column in range(1, order):
-            prefix = _hashed(prefix, contexts[row, column])
-        for edge in range(offsets[row], offsets[row + 1]):
-            targets[edge] = -1
-            if tokens[edge] < 0:
-                continue
-            state = _hashed(prefix, tokens[edge])
-            mark = np.int64(state >> np.uint64(1))
-            place = state & last_slot
-            while slots[place] >= 0:
-                if slots[place] >> 32 == mark:
-                    found = slots[place] & 0xFFFFFFFF
-                    same = contexts[found, order - 1] == tokens[edge]
-                    for column in range(1, order):
-                        same &= contexts[found, column - 1] == contexts[row, column]
-                    if same:
-                        targets[edge] = np.int32(found)
-                        break
+    places, sources = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
+    for first in range(0, rows, _BATCH):
+        count = min(_BATCH, rows - first)
+        for i in range(count):
+            state = np.uint64(0)
+            for column in range(order):
+                state = _hash_step(state, columns[first + i, column])
+            places[i] = state & last_slot
+            prefetch(table, np.int64(places[i]))
+        for i in range(count):
+            _insert(first + i, places[i], table)
+    row, prefix, prefixed = 0, np.uint64(0), -1
+    for first in range(0, ids.size, _BATCH):
+        count = min(_BATCH, ids.size - first)
+        for i in range(count):
+            while starts[row + 1] <= first + i:
+                row += 1
+            if prefixed < row:
+                prefix, prefixed = np.uint64(0), row
+                for column in range(1, order):
+                    prefix = _hash_step(prefix, columns[row, column])
+            sources[i] = row
+            places[i] = _hash_step(prefix, ids[first + i]) & last_slot
+            prefetch(table, np.int64(places[i]))
+        for i in range(count):
+            prefetch(columns, order * np.int64(table[places[i]]))
+        for i in range(count):
+            token, place, source = ids[first + i], places[i], sources[i]
+            found = np.int64(-1) if token < 0 else np.int64(table[place])
+            while found >= 0:
+                same = columns[found, order - 1] == token
+                for column in range(1, order):
+                    same &= columns[found, column - 1] == columns[source, column]
+                if same:
+                    break
                 place = (place + np.uint64(1)) & last_slot
+                found = np.int64(table[place])
+            out[first + i] = found
+
+
+@inline
+def _compare(one: Ids, i: int, two: Ids, j: int) -> int:
+    """Return which context comes first: below 0 for the first, above 0 for the second, 0 for equal ones."""
+    for column in range(one.shape[1]):
+        if one[i, column] != two[j, column]:
+            return -1 if one[i, column] < two[j, column] else 1
+    return 0
+
+
+@jit
+def merge_rows(
+    contexts_1: Ids,
+    offsets_1: Positions,
+    tokens_1: Ids,
+    counts_1: Counts,
+    contexts_2: Ids,
+    offsets_2: Positions,
+    tokens_2: Ids,
+    counts_2: Counts,
+    contexts: Ids,
+    offsets: Positions,
+    tokens: Ids,
+    counts: Counts,
+) -> tuple[int, int]:
+    """Merge two tables, both sorted by context and token, adding equal edges up; return the rows and edges written."""
+    i = j = row = edge = 0
+    rows_1, rows_2 = contexts_1.shape[0], contexts_2.shape[0]
+    offsets[0] = 0
+    while i < rows_1 or j < rows_2:
+        side = 1 if i == rows_1 else -1 if j == rows_2 else _compare(contexts_1, i, contexts_2, j)
+        a, a_stop, b, b_stop = 0, 0, 0, 0
+        if side <= 0:
+            a, a_stop = offsets_1[i], offsets_1[i + 1]
+            contexts[row] = contexts_1[i]
+            i += 1
+        if side >= 0:
+            b, b_stop = offsets_2[j], offsets_2[j + 1]
+            contexts[row] = contexts_2[j]
+            j += 1
+        while a < a_stop or b < b_stop:
+            first = b == b_stop or (a < a_stop and tokens_1[a] <= tokens_2[b])
+            second = a == a_stop or (b < b_stop and tokens_2[b] <= tokens_1[a])
+            tokens[edge] = tokens_1[a] if first else tokens_2[b]
+            counts[edge] = (counts_1[a] if first else counts_1.dtype.type(0)) + (
+                counts_2[b] if second else counts_2.dtype.type(0)
+            )
+            a += first
+            b += second
+            edge += 1
+        row += 1
+        offsets[row] = edge
+    return row, edge
 
 
 @jit

@@ -79,7 +79,7 @@ class Table(NamedTuple):
     words: Positions  # the same memory
     guides: Ids  # the same memory
     slots: Ids
-    filled: Positions  # (3,): slots, lines, the row that there was no room for
+    filled: Positions  # (3,): slots, lines, the row that there was no room for; -1 - row for one that is not sound
 
 
 def empty(states: int, slots: int, lines: int) -> Table:
@@ -272,12 +272,30 @@ def _write_records(runs: int, kept: int, shift: int, lines: Floats, words: Posit
 
 
 @inline
+def is_sound(row: int, rows: Rows) -> bool:
+    """Whether nothing in a row leads out of the arrays: a file may hold anything, and nobody has read it before."""
+    offsets, counts = borrowed(rows.offsets), borrowed(rows.counts)
+    tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
+    start, stop = offsets[row], offsets[row + 1]
+    if not 0 <= start < stop <= tokens.size:
+        return False
+    sound = True
+    for edge in range(start, stop):
+        sound &= (tokens[edge] >= -1) & (targets[edge] >= -1) & (targets[edge] < offsets.size - 1)
+        sound &= (counts[edge] > 0) & (counts[edge] < math.inf)
+    return sound
+
+
+@inline
 def build_row(row: int, rows: Rows, cut: Cut, table: Table) -> bool:
-    """Build one row; return False, and leave it, if the table has no room."""
+    """Build one row; return False, and leave it, if it is not sound or the table has no room."""
     offsets, counts = borrowed(rows.offsets), borrowed(rows.counts)
     tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
     heads, lines, words = borrowed(table.heads), borrowed(table.lines), borrowed(table.words)
     guides, slots, filled = borrowed(table.guides), borrowed(table.slots), borrowed(table.filled)
+    if not is_sound(row, rows):
+        filled[2] = -1 - row
+        return False
     start, stop = offsets[row], offsets[row + 1]
     runs = _runs(counts, start, stop)
     shift = 0

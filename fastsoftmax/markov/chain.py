@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from fastsoftmax import _checks
 from fastsoftmax.markov import mapping, storage
+from fastsoftmax.markov.counting import ordered
 from fastsoftmax.markov.model import Model, counted, log_likelihood, merged, next_of
 from fastsoftmax.markov.states import ids_of, state_of
-from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, combine
-from fastsoftmax.markov.vocabulary import encode, encode_one, intern, kind_of, names_of
-from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, draw_walks
+from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, table
+from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, encode, encode_one, kind_of, names_of
+from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, draw_walks, progress_bar
 
 _swapping = threading.Lock()  # held for a comparison and an assignment, never for work
 
@@ -70,7 +71,7 @@ class MarkovChain:
         states, edges = len(model.transitions.contexts), len(model.transitions.tokens)
         return f"MarkovChain(order={self._order}), {states} states, {edges} transitions"
 
-    def fit(self, sequences: Iterable[Any]) -> Self:
+    def fit(self, sequences: Iterable[Any], *, progress: bool = False) -> Self:
         """Forget everything and count the transitions of `sequences`.
 
         Parameters
@@ -78,6 +79,8 @@ class MarkovChain:
         sequences : iterable of sequences of str, or of int in [0, 2**31 - 1)
             Lists, tuples, generators or arrays. A one-dimensional integer array is one sequence, a two-dimensional one
             is a sequence a row.
+        progress : bool
+            Show how many tokens were counted (needs rich).
 
         Returns
         -------
@@ -92,14 +95,15 @@ class MarkovChain:
 
         Notes
         -----
-        O(n log n) for n tokens: integers are packed, sorted and run-length counted.
+        O(n log n) for n tokens: integers are packed, sorted and run-length counted, some 16 million at a time, so that
+        a generator of any length takes memory for one part and for the different transitions.
         """
-        return self._put(counted(*intern(sequences), self._order, 1))
+        return self._put(self._counted(sequences, None, 1, progress))
 
-    def partial_fit(self, sequences: Iterable[Any], weight: int = 1) -> Self:
+    def partial_fit(self, sequences: Iterable[Any], weight: int = 1, *, progress: bool = False) -> Self:
         """Add the transitions of `sequences` to the counts, each `weight` times.
 
-        All E transitions are sorted anew, so that many sequences at once are faster than one at a time.
+        All E transitions are copied, so that many sequences at once are faster than one at a time.
 
         Parameters
         ----------
@@ -107,6 +111,8 @@ class MarkovChain:
             As in `fit`.
         weight : int
             At least 1.
+        progress : bool
+            As in `fit`.
 
         Returns
         -------
@@ -120,13 +126,13 @@ class MarkovChain:
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         model = self._model
         kind = None if model is None else kind_of(model.vocabulary)
-        return self._add(counted(*intern(sequences, kind), self._order, weight), 1)
+        return self._add(self._counted(sequences, kind, weight, progress), 1)
 
     def merge(self, other: "MarkovChain", weight: int = 1) -> Self:
         """Add the counts of another chain of the same order, `weight` times.
 
         Chains fitted to the parts of a corpus and merged in order equal one fitted to the whole, bit for bit.
-        O(E log E) for E transitions of both.
+        O(E) for E transitions of both, if they number the same tokens, else O(E log E).
 
         Parameters
         ----------
@@ -199,8 +205,7 @@ class MarkovChain:
         >>> weather = MarkovChain.from_transitions({"sun": {"sun": 0.9, "rain": 0.1}, "rain": {"sun": 1.0}})
         """
         edges, vocabulary = mapping.edges_of(transitions)
-        order = edges.contexts.shape[1]
-        return cls._of(Model(combine(order, edges), vocabulary))
+        return cls._of(Model(table(ordered(edges)), vocabulary))
 
     def walk(
         self,
@@ -384,6 +389,12 @@ class MarkovChain:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _tables=TableCache())
+
+    def _counted(self, sequences: Any, kind: Kind | None, weight: int, progress: bool) -> Model:
+        with progress_bar(progress, "counting tokens", None) as report:
+            encoder = Encoder(Interning(), kind, report)
+            transitions = counted(encoder.streams(sequences), self._order, weight)
+        return Model(transitions, encoder.vocabulary())
 
     def _fitted(self) -> Model:
         model = self._model

@@ -1,14 +1,18 @@
 """What a chain knows, and the functions of it that need no chain."""
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import table, walk
+from fastsoftmax.kernels import table as tables
+from fastsoftmax.kernels import walk
 from fastsoftmax.kernels.table import Cut
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, combine, count
+from fastsoftmax.markov import counting
+from fastsoftmax.markov.counting import count, ordered
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, table
 from fastsoftmax.markov.vocabulary import Vocabulary, kind_of
 
 Ids = npt.NDArray[np.int32]
@@ -23,21 +27,28 @@ class Model(NamedTuple):
     vocabulary: Vocabulary | None
 
 
-def counted(stream: Ids, vocabulary: Vocabulary | None, order: int, weight: int) -> Model:
-    """Return the model of a stream of sequences, each followed by the boundary."""
-    if stream.size * weight > MAX_TOTAL:
-        raise ValueError(f"weight is {weight}, expected counts that add up to at most 2**53")
-    return Model(count(stream, order, weight), vocabulary)
+def counted(streams: Iterable[Ids], order: int, weight: int) -> Transitions:
+    """Return the table of streams of sequences, each followed by the boundary."""
+    return table(count(_weighed(streams, weight), order, weight))
+
+
+def _weighed(streams: Iterable[Ids], weight: int) -> Iterator[Ids]:
+    """Yield the streams, and stop where their counts would not be exact."""
+    total = 0
+    for stream in streams:
+        total += stream.size * weight
+        if total > MAX_TOTAL:
+            raise ValueError(f"weight is {weight}, expected counts that add up to at most 2**53")
+        yield stream
 
 
 def merged(model: Model | None, part: Model, weight: int) -> Model:
     """Return the sum of two models, the part `weight` times. New tokens come after those of the first."""
     if model is None and weight == 1:
         return part
-    edges = part.transitions.weighted(weight)
-    order = part.transitions.order
+    edges = part.transitions.edges(weight)
     if model is None:
-        return Model(combine(order, edges), part.vocabulary)
+        return Model(table(edges), part.vocabulary)
     if (model.vocabulary is None) != (part.vocabulary is None):
         kinds = kind_of(part.vocabulary), kind_of(model.vocabulary)
         raise TypeError(f"the tokens to add are of type {kinds[0]}, expected {kinds[1]} as those of the chain")
@@ -46,8 +57,10 @@ def merged(model: Model | None, part: Model, weight: int) -> Model:
         known = vocabulary
         vocabulary = Vocabulary([*known.tokens, *(token for token in part.vocabulary.tokens if token not in known)])
         ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)
-        edges = edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens])  # -1 is the last of them
-    return Model(combine(order, model.transitions.weighted(1), edges), vocabulary)
+        edges = ordered(
+            edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens])
+        )  # -1 is the last of them
+    return Model(table(counting.merged(model.transitions.edges(), edges)), vocabulary)
 
 
 def log_likelihood(model: Model, stream: Ids) -> float:
@@ -65,7 +78,7 @@ def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], 
     """Return the ids that the cut keeps of a row, in its order, and their probabilities."""
     start, stop = transitions.offsets[state : state + 2]
     weights = np.empty(stop - start)
-    kept = table.row_weights(transitions.counts[start:stop], cut, weights)
+    kept = tables.row_weights(transitions.counts[start:stop], cut, weights)
     return transitions.tokens[start : start + kept].tolist(), weights[:kept] / weights[:kept].sum()
 
 

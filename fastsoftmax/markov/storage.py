@@ -126,7 +126,8 @@ def _checked(kind: str, about: dict[str, Any], arrays: Arrays) -> tuple[Transiti
     if words <= set(arrays):
         vocabulary = Vocabulary(_unpacked(arrays.pop("vocabulary"), arrays.pop("vocabulary_offsets")))
     _require(kind != "text" or vocabulary is not None, "it has no vocabulary")
-    transitions = Transitions(**arrays)
+    targets = arrays.pop("targets")
+    transitions = Transitions(**arrays, linked=targets)
     _check_rows(transitions, about.get("order"), MAX_ID if vocabulary is None else len(vocabulary) - 1)
     return transitions, vocabulary
 

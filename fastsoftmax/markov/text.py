@@ -339,7 +339,8 @@ class MarkovText:
 
 def _counted(source: Source, order: int, weight: int) -> Model:
     ids = Interning()
-    return counted(_stream(source, ids), Vocabulary(ids), order, weight)
+    transitions = counted([_stream(source, ids)], order, weight)
+    return Model(transitions, Vocabulary(ids))
 
 
 def _stream(source: Source, ids: dict[str, int]) -> Ids:

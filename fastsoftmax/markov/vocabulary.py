@@ -1,11 +1,11 @@
-"""Tokens to integers: a stream of ids in which every sequence is followed by the boundary.
+"""Tokens to integers: streams of ids in which every sequence is followed by the boundary.
 
 str tokens are numbered by order of first appearance; integers are taken as they are. A dict subclass does it at C
 speed: `map(ids.__getitem__, tokens)` runs Python code only for a token that is not in the dict.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,8 @@ Ids = npt.NDArray[np.int32]
 Kind = Literal["str", "int"]
 
 UNKNOWN = -2
+PART = 2**24  # tokens of a stream
+_TOLD = 2**18  # tokens between two reports
 
 _HINT = "list(text) for characters, [text.split()] for words, MarkovText for text"
 
@@ -47,22 +49,72 @@ class Vocabulary(dict[str, int]):
         return Vocabulary, (self.tokens,)
 
 
-def intern(sequences: Any, kind: Kind | None = None) -> tuple[Ids, Vocabulary | None]:
-    """Return the stream of `sequences` and their vocabulary, None for integers.
+class Encoder:
+    """Encodes sequences by a dict of ids, `Interning` or `Vocabulary`, and learns their kind from the first token.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If they are not sequences of one kind of token, naming the place.
+    `report` is told how many tokens were read since it was last called.
     """
-    ids = Interning()
-    stream, kind = _stream(sequences, ids, kind)
-    return stream, Vocabulary(ids) if kind == "str" else None
+
+    def __init__(self, ids: dict[str, int], kind: Kind | None, report: Callable[[int], object] | None = None) -> None:
+        self.ids = ids
+        self.kind = kind
+        self._report = report
+
+    def vocabulary(self) -> Vocabulary | None:
+        """Return the vocabulary of what was encoded, None for integers."""
+        return Vocabulary(self.ids) if self.kind == "str" else None
+
+    def streams(self, sequences: Any) -> Iterator[Ids]:
+        """Yield the streams of the sequences, of about PART tokens each but for long arrays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not sequences of one kind of token, naming the place.
+        """
+        if isinstance(sequences, (str, bytes)):
+            kind_given = type(sequences).__name__
+            raise TypeError(f"sequences is a {kind_given}, expected an iterable of sequences of tokens: {_HINT}")
+        sequences = _as_array(sequences)
+        if isinstance(sequences, np.ndarray) and sequences.dtype.kind in "iu":
+            if sequences.ndim not in (1, 2):
+                raise ValueError(f"sequences has shape {sequences.shape}, expected one or two dimensions")
+            stream = _array_stream(np.atleast_2d(sequences), self.kind, "sequences")
+            self.kind = "int"
+            self._tell(stream.size)
+            yield stream
+            return
+        try:
+            iterator = iter(sequences)
+        except TypeError:
+            raise TypeError(f"sequences is {sequences!r}, expected an iterable of sequences of tokens") from None
+        yield from self._blocks(iterator)
+
+    def _blocks(self, iterator: Iterator[Any]) -> Iterator[Ids]:
+        block, told, index = array("i"), 0, -1
+        for index, sequence in enumerate(iterator):
+            self.kind = _append(block, sequence, self.ids, self.kind, index)
+            if len(block) - told >= _TOLD:
+                self._tell(len(block) - told)
+                told = len(block)
+            if len(block) >= PART:
+                yield np.frombuffer(block, np.int32)
+                block, told = array("i"), 0
+        if index < 0:
+            raise ValueError("sequences is empty, expected at least one sequence")
+        self._tell(len(block) - told)
+        if block:
+            yield np.frombuffer(block, np.int32)
+
+    def _tell(self, tokens: int) -> None:
+        if self._report is not None:
+            self._report(tokens)
 
 
 def encode(sequences: Any, vocabulary: Vocabulary | None) -> Ids:
     """Return the stream of `sequences` in known ids: unknown tokens are UNKNOWN."""
-    return _stream(sequences, {} if vocabulary is None else vocabulary, kind_of(vocabulary))[0]
+    encoder = Encoder({} if vocabulary is None else vocabulary, kind_of(vocabulary))
+    return np.concatenate(list(encoder.streams(sequences)))
 
 
 def encode_one(sequence: Any, vocabulary: Vocabulary | None) -> Ids:
@@ -87,28 +139,6 @@ def kind_of(vocabulary: Vocabulary | None) -> Kind:
 def is_integer(token: Any) -> bool:
     """Whether a token is an integer; a bool is not."""
     return isinstance(token, (int, np.integer)) and not isinstance(token, bool)
-
-
-def _stream(sequences: Any, ids: dict[str, int], kind: Kind | None) -> tuple[Ids, Kind | None]:
-    """Return the stream of sequences, each followed by the boundary, and their kind."""
-    if isinstance(sequences, (str, bytes)):
-        kind_given = type(sequences).__name__
-        raise TypeError(f"sequences is a {kind_given}, expected an iterable of sequences of tokens: {_HINT}")
-    sequences = _as_array(sequences)
-    if isinstance(sequences, np.ndarray) and sequences.dtype.kind in "iu":
-        if sequences.ndim not in (1, 2):
-            raise ValueError(f"sequences has shape {sequences.shape}, expected one or two dimensions")
-        return _array_stream(np.atleast_2d(sequences), kind, "sequences"), "int"
-    stream = array("i")
-    try:
-        iterator = iter(sequences)
-    except TypeError:
-        raise TypeError(f"sequences is {sequences!r}, expected an iterable of sequences of tokens") from None
-    for index, sequence in enumerate(iterator):
-        kind = _append(stream, sequence, ids, kind, index)
-    if not stream:
-        raise ValueError("sequences is empty, expected at least one sequence")
-    return np.frombuffer(stream, np.int32), kind
 
 
 def _append(stream: "array[int]", sequence: Any, ids: dict[str, int], kind: Kind | None, index: int | None) -> Kind:

@@ -155,8 +155,16 @@ class WalkTable:
         return lengths, places
 
     def _grow(self) -> None:
-        """Make room for the row that had none."""
+        """Make room for the row that had none.
+
+        Raises
+        ------
+        ValueError
+            If that row cannot be built at all.
+        """
         row = int(self._table.filled[2])
+        if row < 0:
+            raise ValueError(f"the chain's file is damaged: state {-1 - row} has transitions that lead nowhere")
         self._table = tables.grown(self._table, *tables.room(int(np.diff(self._rows.offsets[row : row + 2])[0])))
 
 
@@ -235,7 +243,7 @@ def draw_walks(
 
 
 @contextmanager
-def progress_bar(shown: bool, description: str, total: int) -> Iterator[Progress | None]:
+def progress_bar(shown: bool, description: str, total: int | None) -> Iterator[Progress | None]:
     """Show a progress bar on stderr, if wanted, and give the function that moves it."""
     if not shown:
         yield None
