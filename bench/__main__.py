@@ -1,4 +1,4 @@
-"""The command: `python -m bench run | report | compare`."""
+"""The command: `python -m bench run | update | report | compare`."""
 
 import argparse
 import sys
@@ -17,6 +17,9 @@ def main() -> int:
     one.add_argument("--quick", action="store_true", help="fewer cases, and less time for each")
     one.add_argument("--only", default="", metavar="NAME", help="cases with this in their name; accuracy; first_call")
 
+    again = commands.add_parser("update", help="measure some groups anew and put them into the last full run")
+    again.add_argument("groups", nargs="+", choices=list(report.GROUPS), metavar="GROUP", help=", ".join(report.GROUPS))
+
     two = commands.add_parser("report", help="write docs/benchmarks.md, its charts and the table of the README")
     two.add_argument("--results", type=Path, help="a JSON file of a run; the newest by default")
 
@@ -32,6 +35,8 @@ def main() -> int:
         if options.only:
             print(report.render(results, charts=[]))
         print(f"saved {path}")
+    elif options.command == "update":
+        print(f"saved {run.update(options.groups)[1]}")
     elif options.command == "report":
         path = options.results or newest()
         if path is None:

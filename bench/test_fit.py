@@ -9,17 +9,21 @@ import fastsoftmax
 from bench import limits, peers
 from bench.cases import ALL, listed
 from bench.cases import threads as number
-from bench.chains import ZIPF, Corpus
+from bench.chains import ZIPF, Corpus, book
 from bench.conftest import Race
 from bench.data import Missing
 from bench.results import Case
 
 CACHED, LARGE, HUGE = map(Corpus, ZIPF)
 
+WIDE = [Corpus(corpus.name, order) for corpus in (CACHED, LARGE) for order in (2, 3, 5)]
+BOOKS = {"book-4MB": 4_000_000, "book-40MB": 40_000_000}
+
 CASES = listed(
     quick=[(c, ALL) for c in (Corpus("text-small"), *(Corpus("text", order) for order in (1, 2, 3)), CACHED, LARGE)],
-    full=[(HUGE, ALL)],
+    full=[(c, ALL) for c in (*WIDE, HUGE)],
 )
+FILES = listed(quick=[("book-4MB", ALL)], full=[("book-40MB", ALL)])
 
 
 @pytest.mark.parametrize(("corpus", "threads"), CASES)
@@ -34,3 +38,13 @@ def test_fit(race: Race, corpus: Corpus, threads: str) -> None:
     others = itertools.chain(limits.copy(ids), peers.contestants("fit", corpus))
     chain = fastsoftmax.MarkovChain(corpus.order)
     race(case, corpus.tokens, lambda: chain.fit(sequences), others)
+
+
+@pytest.mark.parametrize(("name", "threads"), FILES)
+def test_text(race: Race, name: str, threads: str) -> None:
+    path, text = book(BOOKS[name]), fastsoftmax.MarkovText(2)
+    words = int(text.fit(path).chain.transitions.counts.sum())  # and ends
+    facts = {"order": 2, "bytes": BOOKS[name], "words": words, "threads": number(threads)}
+    case = Case("fit", "text file", f"{name}-{threads}", facts, "words")
+    others = itertools.chain(limits.copy(np.fromfile(path, np.uint8)), peers.contestants("fit_text", path))
+    race(case, words, lambda: text.fit(path), others)

@@ -1,15 +1,17 @@
 """From logits to tokens and from text to Markov walks, on a CPU."""
 
 from fastsoftmax._threads import get_num_threads, set_num_threads
-from fastsoftmax.markov import MarkovChain, MarkovText, Walks
+from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Walks
 from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
 from fastsoftmax.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
+    "CommunicatingClass",
     "Details",
     "KeptSet",
     "MarkovChain",
     "MarkovText",
+    "Reason",
     "Sampler",
     "SamplingParams",
     "TopLogprobs",

@@ -64,6 +64,7 @@ def results() -> Results:
             made_up_case("sample", "top_p", "llm-128256-float32-1-1t", 40e-6, 30e-6, **rows),
             made_up_case("walk", "plain", "text-order2-1t", 5e-6, 50e-6),
             made_up_case("fit", "fit", "text-order2-all", 5e-6, 50e-6),
+            made_up_case("chain", "load", "text-order2-1t", 5e-6, 50e-6),
         ],
         first_call={
             "imports": {"fastsoftmax": 0.2},
@@ -111,6 +112,12 @@ class TestResults:
 
 
 class TestReport:
+    def test_groups_that_were_measured_anew_are_told(self, results: Results) -> None:
+        again = {"groups": ["fit", "walk"], "commit": "abcdef", "changed": False, "date": "2024-06-01T00:00:00+00:00"}
+        page = report.render(replace(results, machine=results.machine | {"updates": [again]}), [])
+        assert "Counting transitions, Markov walks: measured anew on 2024-06-01 at commit abcdef, on the same" in page
+        assert "commit 0123456789ab and abcdef" in page
+
     def test_every_part_is_there(self, results: Results) -> None:
         page = report.render(results, ["ratio-by-batch"])
         for title in ("In short", "How to read it", "Slower than a peer", "Furthest", "What is not measured", "Again"):
@@ -120,12 +127,12 @@ class TestReport:
         assert "charts/ratio-by-batch.svg" in page
         assert "Abacus" in page
         assert "quantecon (needs quantecon: the extra bench)" in page
-        assert "differ by 2.0 % in half of the 5 cases" in page
+        assert "differ by 2.0 % in half of the 6 cases" in page
 
     def test_a_faster_peer_is_marked_and_listed(self, results: Results) -> None:
         assert [case.key for case in report.slower(results.cases)] == ["sample/top_p/llm-128256-float32-1-1t"]
         page = report.render(results, [])
-        assert "In 1 of 5 cases." in page
+        assert "In 1 of 6 cases." in page
         assert page.count("**0.75x ▼**") == 4  # the table in short, the list, and twice in its group
 
     def test_an_aside_is_no_peer(self, results: Results) -> None:

@@ -9,30 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
 import fastsoftmax
-from fastsoftmax.cli import corpus, doctor, warmup
-from fastsoftmax.cli.app import app
-
-TEXT = "The cat sat on the mat. The dog sat on the cat. The cat ran to the dog."
-COMMANDS = ["table", "sample", "fit", "generate", "warmup", "doctor"]
-
-
-def invoke(*arguments: str, stdin: bytes | str | None = None) -> Result:
-    return CliRunner().invoke(app, arguments, input=stdin)
-
-
-def run(*arguments: str, stdin: str | bytes | None = None) -> str:
-    """Return what a command prints that must go well."""
-    result = invoke(*arguments, stdin=stdin)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
-
-
-def process(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-c", "from fastsoftmax.cli import main; main()", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+from fastsoftmax.cli import doctor, warmup
+from tests.commands import COMMANDS, invoke, on_terminal, process, refused, run
 
 
 @pytest.fixture
@@ -46,13 +26,9 @@ def folder(tmp_path, monkeypatch):
     np.save("nan.npy", np.array([1.0, np.nan]))
     np.save("none.npy", np.zeros(0))
     Path("cut.npy").write_bytes(Path("batch.npy").read_bytes()[:500])
-    Path("text.txt").write_text(TEXT)
+    Path("text.txt").write_text("The cat sat on the mat. The dog.")
     Path("empty.txt").touch()
     Path("latin.txt").write_bytes(b"caf\xe9")
-    invoke("fit", "text.txt", "-o", "model.safetensors")
-    model = Path("model.safetensors").read_bytes()
-    Path("cut.safetensors").write_bytes(model[:300])
-    Path("changed.safetensors").write_bytes(model[:-1] + bytes([model[-1] ^ 1]))
     return tmp_path
 
 
@@ -107,33 +83,11 @@ def test_help_is_plain_in_a_pipe(arguments):
         (["sample", "row.npy", "--seed", "-1"], "seed is -1, expected an integer in [0, 2**64)"),
         (["sample", "row.npy", "--rng", "-1"], "rng is -1, expected an integer >= 0"),
         (["sample", "row.npy", "--rng", "1", "--seed", "1"], "rng and seed are both given"),
-        (["fit", "text.txt"], "Missing option '--output'"),
-        (["fit", "-o", "m.safetensors"], "Missing argument"),
-        (["fit", "text.txt", "-o", "model.bin"], "expected a name that ends in .safetensors"),
-        (["fit", "text.txt", "-o", "missing/m.safetensors"], "missing: No such directory"),
-        (["fit", "text.txt", "-o", "m.safetensors", "--order", "0"], "order is 0, expected an integer >= 1"),
-        (["fit", "empty.txt", "-o", "m.safetensors"], "no words"),
-        (["fit", "missing.txt", "-o", "m.safetensors"], "missing.txt: No such file or directory"),
-        (["generate", "missing.safetensors"], "missing.safetensors: No such file or directory"),
-        (["generate", "cut.safetensors"], "cut.safetensors is not a fastsoftmax text file that can be read"),
-        (["generate", "changed.safetensors"], "changed.safetensors is not a fastsoftmax text file that can be read"),
-        (["generate", "model.safetensors", "text.txt"], "expected one model or texts, got 2 files"),
-        (["generate", "model.safetensors", "--order", "1"], "a saved model has its own"),
-        (["generate", "latin.txt"], "latin.txt is not UTF-8 text: byte 3 is 0xe9"),
-        (["generate", "empty.txt"], "no words"),
-        (["generate", "text.txt", "--start", "The catt"], "'catt' was never seen, near matches: 'cat'"),
-        (["generate", "text.txt", "--max-words", "-1"], "max_words is -1, expected an integer >= 0"),
-        (["generate", "text.txt", "-n", "-1"], "n is -1, expected an integer"),
     ],
 )
 @pytest.mark.usefixtures("folder")
 def test_bad_input_is_one_line_and_status_2(arguments, message):
-    result = invoke(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("fastsoftmax: error: ")
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert message in refused(*arguments)
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
@@ -146,7 +100,7 @@ def test_without_the_extra(missing):
 
 
 def test_start_is_quick():
-    slow = ["rich.console", "fastsoftmax.cli.markov", "fastsoftmax.cli.corpus", "torch"]
+    slow = ["rich.console", "fastsoftmax.cli.models", "fastsoftmax.cli.corpus", "torch"]
     code = f"import sys, fastsoftmax.cli.app; print([name for name in {slow} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -266,28 +220,6 @@ def test_bars_without_unicode():
     assert output.decode("ascii").splitlines()[2].split() == ["b", "1", "1", "0.500000", "##########"]
 
 
-def on_terminal(*arguments: str) -> str:
-    """Return what a command prints on a terminal of 80 columns."""
-    pty = pytest.importorskip("pty")
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", "from fastsoftmax.cli import main; main()", *arguments]
-    child = subprocess.Popen(command, stdout=follower, stderr=follower, env=environment)
-    os.close(follower)
-    output = b""
-    while True:
-        try:
-            part = os.read(leader, 65536)
-        except OSError:  # Linux says so when the other side is closed
-            break
-        if not part:
-            break
-        output += part
-    os.close(leader)
-    assert child.wait() == 0
-    return output.decode()
-
-
 def test_table_on_a_terminal_is_framed_and_limited():
     text = on_terminal("table", *map(str, range(150)), "-t", "1", "-t", "2", "-t", "3")
     assert "┃" in text
@@ -320,116 +252,6 @@ def test_sample_of_one_row():
     assert json.loads(run("sample", "row.npy", "-t", "0", "--json")) == {"tokens": 1}
     assert run("sample", "row.npy", "-n", "0").strip() == ""
     assert run("sample", "batch.npy", "-n", "9") != run("sample", "batch.npy", "-n", "9")
-
-
-# fit and generate
-
-
-@pytest.mark.usefixtures("folder")
-def test_fit_and_generate():
-    summary = run("fit", "text.txt", "-", "-o", "two.safetensors", "--order", "1", stdin="A bird sang.")
-    words = len(TEXT.split()) + 3
-    assert summary.startswith(f"two.safetensors: order 1, 4 sentences, {words} words (14 different), ")
-    assert f"{os.path.getsize('two.safetensors'):,} bytes" in summary
-    assert fastsoftmax.MarkovText.load("two.safetensors").order == 1
-    model = fastsoftmax.MarkovText.load("model.safetensors")
-    options = ["-n", "4", "--seed", "7", "--temperature", ".8", "--top-k", "2", "--top-p", ".9", "--start", "The"]
-    expected = model.generate(4, seed=7, temperature=0.8, top_k=2, top_p=0.9, start="The")
-    assert run("generate", "model.safetensors", *options).splitlines() == expected
-    assert run("generate", "text.txt", *options).splitlines() == expected
-    assert run("generate", "-", *options, stdin=TEXT).splitlines() == expected
-    assert json.loads(run("generate", "model.safetensors", *options, "--json")) == {"sentences": expected}
-    short = run("generate", "text.txt", "--max-words", "2", "-n", "3").splitlines()
-    assert [len(line.split()) for line in short] == [2, 2, 2]
-    assert run("generate", "text.txt", "-n", "0") == ""
-
-
-@pytest.mark.usefixtures("folder")
-def test_fit_replaces_a_model():
-    run("fit", "-", "-o", "model.safetensors", stdin="Another text.")
-    assert run("generate", "model.safetensors", "-n", "1") == "Another text.\n"
-    assert not list(Path().glob(".*"))
-
-
-@pytest.mark.usefixtures("folder")
-def test_parts_of_a_long_text_are_the_text(monkeypatch):
-    from fastsoftmax.cli import markov
-
-    Path("long.txt").write_text("\n\n".join([TEXT, "A line\nof a paragraph", "\n \n", "and the last."] * 5))
-    monkeypatch.setattr(markov, "_PART", 10)
-    run("fit", "long.txt", "-o", "parts.safetensors")
-    whole = fastsoftmax.MarkovText(2).fit(Path("long.txt").read_text()).chain
-    parts = fastsoftmax.MarkovText.load("parts.safetensors").chain
-    assert parts.vocabulary == whole.vocabulary
-    for name in ("contexts", "offsets", "tokens", "counts"):
-        np.testing.assert_array_equal(getattr(parts.transitions, name), getattr(whole.transitions, name))
-
-
-def test_generate_from_the_language_reference():
-    options = ["generate", "--temperature", ".5", "--seed", "1", "-n", "20"]
-    lines = run(*options).splitlines()
-    assert lines == run(*options).splitlines()
-    assert len(lines) == 20
-    assert all(line[0].isupper() for line in lines)
-    assert sum(line.endswith(".") for line in lines) > 10  # the others were cut at --max-words
-    assert run("generate", "-n", "20") != run("generate", "-n", "20")
-
-
-def test_corpus_is_prose():
-    found = corpus.sentences()
-    assert len(found) > 1000
-    assert len(set(found)) == len(found)
-    for sentence in found:
-        assert sentence[0].isupper()
-        assert sentence.endswith(".")
-        assert not any(mark in sentence for mark in ("::=", ">>>", "***", "===", "``", '"', "*", "|", "\n", "  "))
-        assert not sentence.startswith(("Changed in", "New in", "Added in", "See also", "Note:"))
-        assert sentence.count("(") == sentence.count(")")
-        assert len(sentence.split()) >= 5
-
-
-def test_corpus_of_a_topic(monkeypatch):
-    topic = """The "spam" statement
-********************
-
-   spam_stmt ::= "spam" [expression]
-
-The *spam* statement (see section Eggs) calls "__spam__()" of its left-
-hand side [1].  Its value is then:
-
-   >>> spam
-   It is not a sentence of prose.
-
-* Note: A list item can be prose
-  as well.
-
-+-------+
-| A table is not prose at all.  |
-+-------+
-
-See also:
-
-  **PEP 1** - Some other document tells more.
-
-Changed in version 3.14: It has always been so.
-
-[1] A footnote is a sentence like any other.
-"""
-    from pydoc_data import topics
-
-    monkeypatch.setattr(topics, "topics", {"spam": topic, "again": topic})
-    assert corpus.sentences() == [
-        "The spam statement calls __spam__() of its left-hand side.",
-        "A list item can be prose as well.",
-        "A footnote is a sentence like any other.",
-    ]
-
-
-def test_generate_without_the_language_reference(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
-    result = invoke("generate")
-    assert result.exit_code == 2
-    assert "expected a model or texts" in result.stderr
 
 
 # warmup and doctor

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastsoftmax.markov import MarkovChain, MarkovText, Walks
+from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks
 
 CATS = "The cat sat on the mat. The cat ran. A dog sat on the cat!"
 
@@ -139,7 +139,7 @@ def test_merge_of_parts_is_fit_of_the_whole(texts, order):
 
 def test_generate():
     model = MarkovText().fit(CATS)
-    assert model.generate(start="The cat", temperature=0, max_words=3) == ["The cat sat"]
+    assert model.generate(start="The cat", temperature=0) == ["The cat sat on the mat."]
     assert model.generate(3, seed=1) == model.generate(3, seed=1) == model.generate(9, seed=1)[:3]
     assert model.generate(0) == []
     known = set(CATS.split())
@@ -148,7 +148,7 @@ def test_generate():
         assert words[0] in ("The", "A")
         assert words[-1] in ("mat.", "ran.", "cat!")
         assert set(words) <= known
-    assert model.generate(2, max_words=2, start="A dog") == ["A dog"] * 2
+    assert model.generate(2, max_words=2, start="A dog") == [Reason.LENGTH] * 2
     assert all(sentence.startswith("The ") for sentence in model.generate(5, start="The"))
     assert all(sentence.startswith("A dog sat on") for sentence in model.generate(5, start=" A  dog\nsat on "))
     assert all(sentence.startswith("dog The cat") for sentence in model.generate(5, start="dog The cat"))

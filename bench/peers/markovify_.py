@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import markovify
 import numpy as np
@@ -13,6 +14,7 @@ from bench.race import Contestant
 NAME = "markovify"
 DISTRIBUTIONS = ("markovify",)
 
+MOST_BYTES = 4_000_000  # of a text
 MOST_TOKENS = 1_000_000  # of a corpus; a dictionary of more takes minutes and gigabytes
 SENTENCES, ENDLESS = 100, 2  # walks: enough for a figure
 
@@ -37,6 +39,12 @@ def fit(corpus: Corpus) -> Iterator[Contestant]:
     """markovify.Chain over the sequences."""
     if corpus.tokens <= MOST_TOKENS:
         yield Contestant(NAME, "peer", lambda: _chain(corpus))
+
+
+def fit_text(path: Path) -> Iterator[Contestant]:
+    """markovify.Text of a file that is read, with sentences split as it does."""
+    if path.stat().st_size <= MOST_BYTES:
+        yield Contestant(NAME, "peer", lambda: markovify.Text(path.read_text(), retain_original=False))
 
 
 def _chain(corpus: Corpus) -> markovify.Chain:

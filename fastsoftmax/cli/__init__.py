@@ -6,7 +6,10 @@ _MISSING = "fastsoftmax: error: the command line needs typer and rich: pip insta
 
 
 def main() -> None:
-    """Run the command line and exit: 0 if all went well, 1 if `doctor` found a fault, 2 at bad input, 130 at Ctrl-C."""
+    """Run the command line and exit.
+
+    0 if all went well, 1 if `doctor` found a fault or `generate` no sentence, 2 at bad input, 130 at Ctrl-C.
+    """
     try:
         import rich  # noqa: F401
 

@@ -8,7 +8,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from fastsoftmax.cli import markov_app
 from fastsoftmax.cli.inputs import InputError
+from fastsoftmax.cli.options import Json, MinP, Temperature, TopK, TopP
 
 BAD_INPUT = 2
 # Typer carries click in some versions and imports it in others; this is click's UsageError in both.
@@ -35,7 +37,7 @@ class _Group(TyperGroup):
             _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
         except KeyError as error:
             _fail(str(error.args[0]))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ImportError) as error:
             _fail(str(error))
         except MemoryError:
             _fail("not enough memory")
@@ -55,26 +57,6 @@ app = typer.Typer(
     rich_markup_mode="rich" if sys.stdout is not None and sys.stdout.isatty() else None,
     help="From logits to tokens and from text to Markov walks, on a CPU.",
 )
-
-Temperature = Annotated[
-    float,
-    typer.Option(
-        "--temperature", "-t", metavar="T", help="T >= 0: below 1 is sharper, above 1 flatter, 0 greedy, inf uniform."
-    ),
-]
-TopK = Annotated[int, typer.Option("--top-k", metavar="K", help="Keep the K likeliest, K >= 0; 0 is off.")]
-TopP = Annotated[
-    float,
-    typer.Option("--top-p", metavar="P", help="Keep the likeliest until their mass reaches P, in [0, 1]; 1 is off."),
-]
-MinP = Annotated[
-    float,
-    typer.Option(
-        "--min-p", metavar="P", help="Keep what has at least P times the largest probability, in [0, 1]; 0 is off."
-    ),
-]
-Order = Annotated[int, typer.Option("--order", metavar="N", help="How many words make a state, >= 1.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _version(wanted: bool) -> None:
@@ -193,57 +175,8 @@ def sample(
     draw(file, {**params, "seed": seed, "rng": rng, "step": step}, draws, as_json)
 
 
-@app.command()
-def fit(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="UTF-8 text files; - is standard input.")],
-    model: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")],
-    order: Order = 2,
-) -> None:
-    """Fit a Markov chain of words to texts, and save it."""
-    from fastsoftmax.cli import markov
-
-    markov.fit(texts, model, order)
-
-
-@app.command()
-def generate(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="MODEL|TEXT",
-            help="A model saved by `fit` (.safetensors), or texts to fit on the spot; - is standard input.",
-            show_default="Python's language reference",
-        ),
-    ] = None,
-    number: Annotated[int, typer.Option("--number", "-n", metavar="N", help="How many sentences, >= 0.")] = 5,
-    max_words: Annotated[int, typer.Option("--max-words", metavar="N", help="Cut longer sentences, >= 0.")] = 50,
-    start: Annotated[
-        str | None,
-        typer.Option("--start", metavar="WORDS", help="Words that sentences start with.", show_default="any start"),
-    ] = None,
-    order: Annotated[
-        int | None,
-        typer.Option(
-            "--order",
-            metavar="N",
-            help="How many words make a state, >= 1; a saved model has its own.",
-            show_default="2",
-        ),
-    ] = None,
-    temperature: Temperature = 1.0,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Key in [0, 2**64).", show_default="fresh randomness")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Generate sentences from a Markov chain of words, one a line."""
-    from fastsoftmax.cli import markov
-
-    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
-    markov.generate(sources or [], order, {"n": number, "max_words": max_words, "start": start, **params}, as_json)
+for _command in (markov_app.fit, markov_app.generate, markov_app.walk, markov_app.score, markov_app.info):
+    app.command()(_command)
 
 
 @app.command()

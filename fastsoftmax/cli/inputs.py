@@ -16,6 +16,12 @@ STDIN = "-"
 _NPY = b"\x93NUMPY"
 _LINE = re.compile(r"(.+?)\s*[,;\s]\s*([^\s,;]+)")  # a token, then white space, a comma or a semicolon, then a logit
 
+_BLOCK = 2**22  # bytes of standard input that are read at once
+_TAIL = 2**16  # of them that are searched for a place to cut
+_LINE_END = re.compile(rb"\n")
+# A blank line; or a full stop after more letters than any abbreviation has, and before a capital.
+_SENTENCE_END = re.compile(rb"\n[ \t\r]*\n|[A-Za-z]{7,}[.!?]\s+(?=[A-Z])")
+
 Array = npt.NDArray[Any]
 
 
@@ -35,9 +41,17 @@ def read_bytes(name: str) -> bytes:
     return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
 
 
-def read_text(name: str) -> str:
-    """Return the content of a UTF-8 file, or of standard input for `-`."""
-    return _decoded(read_bytes(name), name)
+def stdin_parts(by_lines: bool) -> Iterator[str]:
+    """Yield standard input in parts that no line crosses, or no sentence."""
+    cut, waiting, offset = _LINE_END if by_lines else _SENTENCE_END, bytearray(), 0
+    while block := sys.stdin.buffer.read(_BLOCK):
+        waiting += block
+        ends = [match.end() for match in cut.finditer(waiting, max(len(waiting) - _TAIL, 0))]
+        if ends:
+            yield _decoded(bytes(waiting[: ends[-1]]), STDIN, offset)
+            del waiting[: ends[-1]]
+            offset += ends[-1]
+    yield _decoded(bytes(waiting), STDIN, offset)
 
 
 def read_array(name: str) -> Array:
@@ -128,12 +142,12 @@ def _array(content: bytes, name: str) -> Array:
     return array
 
 
-def _decoded(content: bytes, name: str) -> str:
+def _decoded(content: bytes, name: str, offset: int = 0) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{_place(name)} is not UTF-8 text: byte {error.start} is {content[error.start]:#04x}"
+            f"{_place(name)} is not UTF-8 text: byte {offset + error.start} is {content[error.start]:#04x}"
         ) from None
 
 

@@ -23,11 +23,16 @@ def on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def write(text: str) -> None:
+def progress_shows() -> bool:
+    """Whether stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def write(text: str, end: str = "\n") -> None:
     """Write a result and a line end to stdout, whatever characters it holds."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
-    print(text)
+    print(text, end=end)
 
 
 def write_json(value: Any) -> None:
@@ -90,8 +95,10 @@ def _bar(fraction: float) -> str:
     return "█" * full + " ▏▎▍▌▋▊▉"[eighths].strip()
 
 
-def progress() -> Progress:
+def progress(shown: bool = True) -> Progress:
     """Return a progress bar for stderr, which shows on a terminal only and is gone when it is done."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(
+        *columns, console=console, transient=True, disable=not (shown and console.is_terminal), redirect_stdout=False
+    )

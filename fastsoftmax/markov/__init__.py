@@ -1,7 +1,9 @@
 """Markov chains over tokens, and over text."""
 
+from fastsoftmax.markov.analysis import CommunicatingClass
 from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.sentences import Reason
 from fastsoftmax.markov.text import MarkovText
 from fastsoftmax.markov.walks import Walks
 
-__all__ = ["MarkovChain", "MarkovText", "Walks"]
+__all__ = ["CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Walks"]

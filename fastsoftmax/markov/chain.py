@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.markov import mapping, storage
+from fastsoftmax.markov import mapping, smoothed_walks, storage
+from fastsoftmax.markov.analysis import Analysis
 from fastsoftmax.markov.counting import ordered
-from fastsoftmax.markov.model import Model, counted, log_likelihood, merged, next_of
-from fastsoftmax.markov.states import ids_of, state_of
+from fastsoftmax.markov.model import Model, counted, merged
+from fastsoftmax.markov.scoring import Scoring, Smoothers
+from fastsoftmax.markov.smoothing import checked_rule
 from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, table
-from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, encode, encode_one, kind_of, names_of
-from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, draw_walks, progress_bar
+from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, kind_of
+from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, checked_wish, draw_walks, progress_bar
 
 _swapping = threading.Lock()  # held for a comparison and an assignment, never for work
 
 
-class MarkovChain:
+class MarkovChain(Scoring, Analysis):
     """A Markov chain over tokens, str or int: the smallest language model.
 
     A state is the last `order` tokens. P(next | state) is how often `next` came after `state`, over how often anything
@@ -46,7 +47,7 @@ class MarkovChain:
     def __init__(self, order: int = 1) -> None:
         self._order = _checks.integer("order", order, 1)
         self._model: Model | None = None
-        self._tables = TableCache()
+        self._tables, self._smoothers = TableCache(), Smoothers()
 
     @property
     def order(self) -> int:
@@ -62,7 +63,7 @@ class MarkovChain:
     @property
     def transitions(self) -> Transitions:
         """The table of counts, read-only arrays in canonical order. ValueError if the chain is empty."""
-        return self._fitted().transitions
+        return self._fitted().transitions.check()
 
     def __repr__(self) -> str:
         model = self._model
@@ -220,6 +221,10 @@ class MarkovChain:
         rng: int | np.random.Generator | None = None,
         seed: int | None = None,
         on_dead_end: str = "stop",
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
         progress: bool = False,
     ) -> Walks:
         """Draw `n` walks of up to `length` tokens.
@@ -243,6 +248,9 @@ class MarkovChain:
         on_dead_end : {"stop", "restart", "raise"}
             What to do at a state that nothing was seen after. With "restart" a walk that came to an end or a dead end
             goes on from the beginning of a sequence, so that every walk is `length` long.
+        smoothing, k, alpha, discount
+            As in `log_likelihood`. With smoothing every known token can come next, and each is drawn as `sample` does,
+            from the logarithms of all probabilities, with seed key + w and the position as step: O(V) a token.
         progress : bool
             Show a progress bar (needs rich).
 
@@ -259,87 +267,11 @@ class MarkovChain:
             "raise" came to a dead end.
         """
         model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
-        return draw_walks(model, self._tables, n, length, start, cut, rng, seed, on_dead_end, progress)
-
-    def next_tokens(
-        self,
-        context: Any,
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-    ) -> tuple[list[Any], npt.NDArray[np.float64]]:
-        """Return what can come next, likeliest first, and how likely each is.
-
-        Parameters
-        ----------
-        context : token, sequence of tokens, or None
-            As `start` of `walk`; None is the beginning of a sequence.
-        temperature, top_k, top_p, min_p
-            As in `walk`.
-
-        Returns
-        -------
-        tokens : list
-            The tokens that the cut-offs keep; None is the end of a sequence.
-        probabilities : float64 array
-            They add up to 1.
-
-        Raises
-        ------
-        KeyError
-            If nothing was seen after the context, with near matches.
-        """
-        table, vocabulary = self._fitted()
-        cut = checked_cut(temperature, top_k, top_p, min_p)
-        given = ids_of("context", context, vocabulary)
-        state = state_of("context", given, table, vocabulary, may_be_dead_end=False)
-        ids, probabilities = next_of(table, state, cut)
-        return names_of(ids, vocabulary), probabilities
-
-    def log_likelihood(self, sequence: Any) -> float:
-        """Return the natural logarithm of the probability of a sequence and its end, from the start.
-
-        Parameters
-        ----------
-        sequence : sequence of str or of int
-            As one of those that `fit` takes.
-
-        Returns
-        -------
-        float
-            At most 0; -inf if a transition was never seen.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the tokens are not of the chain's kind, or the sequence or the chain is empty.
-        """
-        model = self._fitted()
-        return log_likelihood(model, encode_one(sequence, model.vocabulary))
-
-    def perplexity(self, sequences: Iterable[Any]) -> float:
-        """Return exp(-log likelihood / number of predicted tokens), ends included.
-
-        Parameters
-        ----------
-        sequences : iterable of sequences
-            As in `fit`.
-
-        Returns
-        -------
-        float
-            At least 1, which is certain; inf if a transition was never seen.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `log_likelihood`, and if there is no sequence.
-        """
-        model = self._fitted()
-        stream = encode(sequences, model.vocabulary)
-        return float(np.exp(-log_likelihood(model, stream) / stream.size))
+        rule = checked_rule(smoothing, k, alpha, discount)
+        wish = checked_wish(model, n, length, start, rng, seed, on_dead_end)
+        if rule is not None:
+            return smoothed_walks.draw(self._smoothers.get(model, rule), model, wish, cut, progress)
+        return draw_walks(model, self._tables, wish, cut, progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the chain to one safetensors file, whole or not at all.
@@ -365,7 +297,8 @@ class MarkovChain:
         path : str or path
         mmap : bool
             Map the file into memory instead of reading it: processes share it, and it must not be cut short or
-            written over while they use it (`save` never does that: it renames a new file into its place).
+            written over while they use it (`save` never does that: it renames a new file into its place). Of more than
+            32 MiB only the header is read at first: a few steps, and `next_tokens`, read the rows that they come to.
 
         Returns
         -------
@@ -376,7 +309,8 @@ class MarkovChain:
         FileNotFoundError
             If there is no such file.
         TypeError, ValueError
-            If `path` is not a path, or the file is truncated, changed or something else, naming what is wrong.
+            If `path` is not a path, or the file is truncated, changed or something else, naming what is wrong. Where
+            the contents were not read at first, changes raise it in the first call that needs all of them.
         """
         return cls._of(Model(*storage.load(path, "chain", mmap)))
 
@@ -388,7 +322,7 @@ class MarkovChain:
         return {"_order": self._order, "_model": self._model}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _tables=TableCache())
+        self.__dict__.update(state, _tables=TableCache(), _smoothers=Smoothers())
 
     def _counted(self, sequences: Any, kind: Kind | None, weight: int, progress: bool) -> Model:
         with progress_bar(progress, "counting tokens", None) as report:
@@ -418,4 +352,5 @@ class MarkovChain:
                     self._model = built
                     break
         self._tables.clear()
+        self._smoothers.clear()
         return self

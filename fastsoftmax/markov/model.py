@@ -76,10 +76,10 @@ def log_likelihood(model: Model, stream: Ids) -> float:
 
 def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], npt.NDArray[np.float64]]:
     """Return the ids that the cut keeps of a row, in its order, and their probabilities."""
-    start, stop = transitions.offsets[state : state + 2]
-    weights = np.empty(stop - start)
-    kept = tables.row_weights(transitions.counts[start:stop], cut, weights)
-    return transitions.tokens[start : start + kept].tolist(), weights[:kept] / weights[:kept].sum()
+    row = transitions.row(state)
+    weights = np.empty(row.stop - row.start)
+    kept = tables.row_weights(transitions.counts[row], cut, weights)
+    return transitions.tokens[row][:kept].tolist(), weights[:kept] / weights[:kept].sum()
 
 
 def restart_state(transitions: Transitions, cut: Cut) -> int:

@@ -1,15 +1,22 @@
 """One file for a model: safetensors, checksummed, memory-mapped, never a pickle.
 
 Arrays: contexts, offsets, tokens, counts, targets as in `Transitions`; for str tokens also `vocabulary`, their UTF-8
-bytes one after the other, and `vocabulary_offsets`, where each begins. Metadata: format, kind, order, and the SHA-256
-of all of it. What is read is checked so far that no kernel can leave its arrays, whatever the file holds.
+bytes one after the other, `vocabulary_offsets`, where each begins, and `vocabulary_order`, their ids sorted by these
+bytes. Metadata: format, kind, order, the SHA-256 of the arrays' contents, and that of all else.
+
+A load reads the header, and checks all that it says. The contents are checked too, so far that no kernel can leave its
+arrays whatever the file holds: at once if they are small or not mapped, else before anything reads all of them, so that
+a few steps in a large model touch a few pages.
 """
 
 import hashlib
 import json
 import mmap as memory
+import operator
 import os
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,23 +27,25 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Transitions, check_total
-from fastsoftmax.markov.vocabulary import Vocabulary
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Once, Transitions, check_total
+from fastsoftmax.markov.vocabulary import StoredTokens, StoredVocabulary, Vocabulary
 
-FORMAT = "fastsoftmax-markov-1"
+FORMAT = "fastsoftmax-markov-2"
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
+_TABLE = ("contexts", "offsets", "tokens", "counts", "targets")
+_WORDS = ("vocabulary", "vocabulary_offsets", "vocabulary_order")
 _DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64, "U8": np.uint8}
+_SMALL = 2**25  # bytes, checked in some hundredths of a second
 
 
 def save(path: str | os.PathLike[str], kind: str, transitions: Transitions, vocabulary: Vocabulary | None) -> None:
     """Write a model to a file, in one step: it is there whole, or what was there before still is."""
     target = _path(path)
-    arrays: Arrays = {
-        name: getattr(transitions, name) for name in ("contexts", "offsets", "tokens", "counts", "targets")
-    }
+    transitions.check()
+    arrays: Arrays = {name: getattr(transitions, name) for name in _TABLE}
     if vocabulary is not None:
         arrays |= _packed(vocabulary.tokens)
     about = {"format": FORMAT, "kind": kind, "order": transitions.order}
@@ -62,13 +71,32 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
     ------
     FileNotFoundError
     ValueError
-        If it is not a whole and unchanged file of this kind, naming the path and what is wrong.
+        If it is not a whole and unchanged file of this kind, naming the path and what is wrong. What is wrong in the
+        contents of a large file that is mapped is found later: see `Transitions.check`.
     """
     target = _path(path)
-    try:
-        return _checked(kind, *_read(target, mmap))
-    except (SafetensorError, _DamageError) as error:
-        raise ValueError(f"{target} is not a fastsoftmax {kind} file that can be read: {error}") from None
+    with _refusing(target, kind):
+        buffer = _opened(target, mmap)
+        about, arrays = _read(target, buffer)
+        _check_header(kind, about, arrays)
+
+    def checked_words() -> list[str] | None:
+        _advise(buffer, "MADV_NORMAL")
+        with _refusing(target, kind):
+            return _checked_words(arrays, about.get("contents"))
+
+    verify: Once | None = None
+    vocabulary: Vocabulary | None = None
+    if mmap and sum(array.nbytes for array in arrays.values()) > _SMALL:
+        verify = Once(checked_words)
+        _advise(buffer, "MADV_RANDOM")  # else a look at one row may read megabytes around it
+        if "vocabulary" in arrays:
+            text, offsets, order = (arrays[name] for name in _WORDS)
+            vocabulary = StoredVocabulary(StoredTokens(text, offsets, verify), order)
+    elif (words := checked_words()) is not None:
+        vocabulary = Vocabulary(words)
+    contexts, offsets, tokens, counts, targets = (arrays[name] for name in _TABLE)
+    return Transitions(contexts, offsets, tokens, counts, linked=targets, verify=verify), vocabulary
 
 
 def _path(path: Any) -> Path:
@@ -82,18 +110,38 @@ class _DamageError(Exception):
     """What is wrong with a file."""
 
 
+@contextmanager
+def _refusing(path: Path, kind: str) -> Iterator[None]:
+    """Say which file it is that something is wrong with."""
+    try:
+        yield
+    except (SafetensorError, _DamageError) as error:
+        raise ValueError(f"{path} is not a fastsoftmax {kind} file that can be read: {error}") from None
+
+
 def sealed(about: dict[str, Any], arrays: Arrays) -> dict[str, str]:
     """Return the metadata of a file: one entry, since the order of several is not the same in every file."""
-    return {"fastsoftmax": json.dumps(about | {"sha256": _digest(about, arrays)}, sort_keys=True)}
+    about = about | {"contents": _contents_digest(arrays)}
+    return {"fastsoftmax": json.dumps(about | {"header": _header_digest(about, arrays)}, sort_keys=True)}
 
 
-def _read(path: Path, mmap: bool) -> tuple[dict[str, Any], Arrays]:
-    """Return what the metadata says, and the arrays of a file, not copied if it is mapped."""
+def _opened(path: Path, mmap: bool) -> bytes | memory.mmap:
+    """Return the bytes of a file, mapped or read."""
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size < 8:
             raise _DamageError("it is too short")
-        buffer = memory.mmap(file.fileno(), 0, access=memory.ACCESS_READ) if mmap else file.read()
-    with safe_open(path, framework="np"):  # checks the header: names, types, shapes, places
+        return memory.mmap(file.fileno(), 0, access=memory.ACCESS_READ) if mmap else file.read()
+
+
+def _advise(buffer: bytes | memory.mmap, advice: str) -> None:
+    """Tell the system how a mapped file will be read, where there is a way to."""
+    if isinstance(buffer, memory.mmap) and hasattr(memory, advice):
+        buffer.madvise(getattr(memory, advice))
+
+
+def _read(path: Path, buffer: bytes | memory.mmap) -> tuple[dict[str, Any], Arrays]:
+    """Return what the metadata says, and the arrays of a file, not copied."""
+    with safe_open(path, framework="np"):  # checks the header: names, types, shapes, places, the size of the file
         pass
     try:
         start = 8 + int.from_bytes(buffer[:8], "little")
@@ -112,50 +160,47 @@ def _array(buffer: Any, start: int, dtype: str, shape: list[int], data_offsets: 
     return np.require(array, requirements="A")
 
 
-def _checked(kind: str, about: dict[str, Any], arrays: Arrays) -> tuple[Transitions, Vocabulary | None]:
-    """Return what a file holds, or raise `_DamageError`."""
+def _check_header(kind: str, about: dict[str, Any], arrays: Arrays) -> None:
+    """Check what can be known of a file without its contents."""
     _require(about.get("format") == FORMAT, f"its format is {about.get('format')!r}, expected {FORMAT!r}")
     _require(about.get("kind") == kind, f"it holds a {about.get('kind')}")
-    stated = about.pop("sha256", None)
-    found = _digest(about, arrays)
-    _require(stated == found, "its contents do not match its checksum")
-    expected = {"contexts", "offsets", "tokens", "counts", "targets"}
-    words = {"vocabulary", "vocabulary_offsets"}
-    _require(set(arrays) in (expected, expected | words), f"its arrays are {sorted(arrays)}")
-    vocabulary = None
-    if words <= set(arrays):
-        vocabulary = Vocabulary(_unpacked(arrays.pop("vocabulary"), arrays.pop("vocabulary_offsets")))
-    _require(kind != "text" or vocabulary is not None, "it has no vocabulary")
-    targets = arrays.pop("targets")
-    transitions = Transitions(**arrays, linked=targets)
-    _check_rows(transitions, about.get("order"), MAX_ID if vocabulary is None else len(vocabulary) - 1)
-    return transitions, vocabulary
-
-
-def _check_rows(transitions: Transitions, order: Any, largest: int) -> None:
-    """Check everything that the kernels rely on."""
-    contexts, offsets, tokens, counts, targets = (
-        transitions.contexts,
-        transitions.offsets,
-        transitions.tokens,
-        transitions.counts,
-        transitions.targets,
-    )
-    states, edges = offsets.size - 1, tokens.size
+    _require(all(isinstance(value, (str, int)) for value in about.values()), "its metadata is wrong")
+    stated = {name: value for name, value in about.items() if name != "header"}
+    _require(about.get("header") == _header_digest(stated, arrays), "its header does not match its checksum")
+    _require(set(arrays) in ({*_TABLE}, {*_TABLE, *_WORDS}), f"its arrays are {sorted(arrays)}")
+    contexts, offsets, tokens, counts, targets = (arrays[name] for name in _TABLE)
     types = [array.dtype for array in (contexts, offsets, tokens, targets)]
     _require(types == [np.int32, np.int64, np.int32, np.int32], "its arrays have other types")
     _require(counts.dtype in (np.int64, np.float64), "its counts have another type")
-    _require(contexts.ndim == 2 and contexts.shape[0] == states and states >= 0, "its contexts have another shape")
-    _require(contexts.shape[1] >= 1 and contexts.shape[1] == order, "its order is another")
+    rows = offsets.size - 1
+    _require(contexts.ndim == 2 and contexts.shape[0] == rows >= 0, "its contexts have another shape")
+    _require(contexts.shape[1] >= 1 and contexts.shape[1] == about.get("order"), "its order is another")
     _require(offsets.ndim == 1 and tokens.ndim == 1, "its arrays have other shapes")
     _require(counts.shape == targets.shape == tokens.shape, "its edges have different lengths")
-    _require(
-        offsets[0] == 0 and offsets[-1] == edges and bool((np.diff(offsets) > 0).all()),
-        "its offsets are wrong",
-    )
+    _require(kind != "text" or "vocabulary" in arrays, "it has no vocabulary")
+    if "vocabulary" in arrays:
+        words = [arrays[name] for name in _WORDS]
+        _require([array.dtype for array in words] == [np.uint8, np.int64, np.int32], "its vocabulary has another type")
+        flat = all(array.ndim == 1 for array in words)
+        _require(flat and words[1].size == words[2].size + 1, "its vocabulary has another shape")
+
+
+def _checked_words(arrays: Arrays, stated: Any) -> list[str] | None:
+    """Check the contents of a file, whose header is right, and return its words if there are any."""
+    _require(_contents_digest(arrays) == stated, "its contents do not match its checksum")
+    words = _unpacked(*(arrays[name] for name in _WORDS)) if "vocabulary" in arrays else None
+    _check_rows(arrays, MAX_ID if words is None else len(words) - 1)
+    return words
+
+
+def _check_rows(arrays: Arrays, largest: int) -> None:
+    """Check everything that the kernels rely on."""
+    contexts, offsets, tokens, counts, targets = (arrays[name] for name in _TABLE)
+    whole = offsets[0] == 0 and offsets[-1] == tokens.size and bool((np.diff(offsets) > 0).all())
+    _require(whole, "its offsets are wrong")
     _require(_within(tokens, BOUNDARY, largest), "a token is out of range")
     _require(_within(contexts, BOUNDARY, largest), "a context is out of range")
-    _require(_within(targets, -1, states - 1), "a target is out of range")
+    _require(_within(targets, -1, offsets.size - 2), "a target is out of range")
     _require(bool(np.isfinite(counts).all() and (counts > 0).all()), "a count is not a positive number")
     try:
         check_total(counts)
@@ -181,7 +226,7 @@ def _rising(contexts: Array) -> bool:
     return bool(above.all())
 
 
-def _packed(tokens: tuple[str, ...]) -> Arrays:
+def _packed(tokens: Sequence[str]) -> Arrays:
     words = []
     for token in tokens:
         try:
@@ -190,15 +235,12 @@ def _packed(tokens: tuple[str, ...]) -> Arrays:
             raise ValueError(f"token {token!r} cannot be saved: it is not valid Unicode ({error.reason})") from None
     offsets = np.zeros(len(words) + 1, np.int64)
     offsets[1:] = np.cumsum([len(word) for word in words])
-    return {"vocabulary": np.frombuffer(b"".join(words), np.uint8), "vocabulary_offsets": offsets}
+    order = np.array(sorted(range(len(words)), key=words.__getitem__), np.int32)
+    text = np.frombuffer(b"".join(words), np.uint8)
+    return {"vocabulary": text, "vocabulary_offsets": offsets, "vocabulary_order": order}
 
 
-def _unpacked(text: Array, offsets: Array) -> list[str]:
-    _require(text.dtype == np.uint8 and text.ndim == 1, "its vocabulary has another type")
-    _require(
-        offsets.dtype == np.int64 and offsets.ndim == 1 and offsets.size > 0,
-        "its vocabulary has another type",
-    )
+def _unpacked(text: Array, offsets: Array, order: Array) -> list[str]:
     whole = offsets[0] == 0 and offsets[-1] == text.size and bool((np.diff(offsets) >= 0).all())
     _require(whole, "its vocabulary offsets are wrong")
     joined, bounds = text.tobytes(), offsets.tolist()
@@ -207,17 +249,24 @@ def _unpacked(text: Array, offsets: Array) -> list[str]:
     except UnicodeDecodeError as error:
         raise _DamageError(f"its vocabulary is not UTF-8 ({error})") from None
     _require(len(set(tokens)) == len(tokens), "its vocabulary has a token twice")
+    _require(_within(order, 0, len(tokens) - 1), "its vocabulary is not in order")
+    by_order = [tokens[identifier] for identifier in order.tolist()]
+    _require(all(map(operator.lt, by_order, by_order[1:])), "its vocabulary is not in order")
     return tokens
 
 
-def _digest(about: dict[str, Any], arrays: Arrays) -> str:
-    """Return the SHA-256 of what a file says: metadata, names, types, shapes and contents."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+def _contents_digest(arrays: Arrays) -> str:
+    """Return the SHA-256 of the arrays' bytes."""
+    digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def _header_digest(about: dict[str, Any], arrays: Arrays) -> str:
+    """Return the SHA-256 of all else that a file says: metadata, names, types, shapes."""
+    shapes = [[name, arrays[name].dtype.str, arrays[name].shape] for name in sorted(arrays)]
+    return hashlib.sha256(json.dumps([about, shapes], sort_keys=True).encode()).hexdigest()
 
 
 def _require(condition: bool, what: str) -> None:

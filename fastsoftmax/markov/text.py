@@ -1,12 +1,8 @@
 """MarkovText: a Markov chain over the words of a text, sentence by sentence."""
 
 import os
-import re
-import unicodedata
-from array import array
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +10,21 @@ import numpy.typing as npt
 from fastsoftmax import _checks
 from fastsoftmax.markov import storage
 from fastsoftmax.markov.chain import MarkovChain
-from fastsoftmax.markov.model import Model, counted, log_likelihood
+from fastsoftmax.markov.model import Model, counted
+from fastsoftmax.markov.novelty import KeptText
+from fastsoftmax.markov.reading import Report, Source, cleaned
+from fastsoftmax.markov.sentences import Bounds, Reason, Speakers, sentences
+from fastsoftmax.markov.states import ids_of, state_of
+from fastsoftmax.markov.text_scoring import TextScoring
+from fastsoftmax.markov.tokens import Reader, Tokenizer, characters, rejoined
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL
-from fastsoftmax.markov.vocabulary import Interning, Vocabulary
+from fastsoftmax.markov.vocabulary import Vocabulary
+from fastsoftmax.markov.walks import Start, checked_cut, key_of, progress_bar
 
 Ids = npt.NDArray[np.int32]
-Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-
-_PARAGRAPHS = re.compile(r"\n\s*\n")
-_CLOSING = "'\"’”»)\\]』」）】》〉"  # noqa: RUF001
-_END = re.compile(f"[.!?…。！？][{_CLOSING}]*$")  # noqa: RUF001
-_END_WITHOUT_SPACE = re.compile(f"[。！？]+[{_CLOSING}]*")  # noqa: RUF001
-_ABBREVIATION = re.compile(
-    r"\W*(?:(?:[^\W\d_]\.)+|(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|cf|viz|approx|Fig|fig|Eq|eq|Sec|Vol|vol|pp|ed|eds|al)\.)"
-)
 
 
-class MarkovText:
+class MarkovText(TextScoring):
     """A Markov chain over words that speaks in sentences.
 
     Text is split into paragraphs (at blank lines; a line break inside one is a space), these into sentences, and these
@@ -41,39 +35,67 @@ class MarkovText:
     Parameters
     ----------
     order : int
-        How many words make a state, at least 1. Larger orders repeat the text more literally.
+        How many tokens make a state, at least 1. Larger orders repeat the text more literally.
+    tokens : {"words", "characters"} or function
+        What the chain is over. Words are what white space separates, with the punctuation that is attached to them;
+        characters are what readers see as one (grapheme clusters; needs regex); a function takes a sentence and returns
+        its tokens as a list of str.
+    sequences : {"sentences", "lines"}
+        What begins and ends: sentences as above, or lines, each by itself.
+    join : function, optional
+        Makes text of a list of tokens. By default words are joined by spaces, characters by nothing, and the tokens of
+        a function as one writes: no space before a comma, after an opening bracket, or between Chinese characters.
+    keep_text : bool
+        Keep the text, as numbers of 4 bytes a word, for `novelty` of `generate`.
 
     Examples
     --------
     >>> text = MarkovText().fit("The cat sat on the mat. The cat ran.")
-    >>> text.generate(start="The cat", temperature=0, max_words=3)
-    ['The cat sat']
+    >>> text.generate(start="The cat", temperature=0)
+    ['The cat ran.']
     """
 
-    def __init__(self, order: int = 2) -> None:
+    def __init__(
+        self,
+        order: int = 2,
+        *,
+        tokens: str | Tokenizer = "words",
+        sequences: str = "sentences",
+        join: Callable[[list[str]], str] | None = None,
+        keep_text: bool = False,
+    ) -> None:
         self._chain = MarkovChain(order)
+        named = None if callable(tokens) else _checks.choice("tokens", tokens, tuple(_TOKENIZERS))
+        self._tokenizer: Tokenizer | None = tokens if callable(tokens) else _TOKENIZERS[str(named)]
+        self._by_lines = _checks.choice("sequences", sequences, ("sentences", "lines")) == "lines"
+        self._join = join or _JOINS.get(str(named), rejoined)
+        self._keeps = keep_text
+        self._text = KeptText()
+        self._speakers = Speakers()
 
     @property
     def chain(self) -> MarkovChain:
-        """The chain over words: the same object, so that a change of one is a change of both."""
+        """The chain over tokens: the same object, so that a change of one is a change of both."""
         return self._chain
 
     @property
     def order(self) -> int:
-        """How many words make a state."""
+        """How many tokens make a state."""
         return self._chain.order
 
     def __repr__(self) -> str:
         return repr(self._chain).replace("MarkovChain", "MarkovText", 1)
 
-    def fit(self, source: Source) -> Self:
+    def fit(self, source: Source, *, progress: bool = False) -> Self:
         """Forget everything and learn from `source`.
 
         Parameters
         ----------
         source : str, path, or iterable of them
-            A str is text. A path (`pathlib.Path`) is a file, read as UTF-8. An iterable gives documents, or lines: no
-            sentence crosses from one to the next.
+            A str is text. A path (`pathlib.Path`) is a file, read as UTF-8, a part at a time. An iterable gives
+            documents, or lines: no sentence crosses from one to the next.
+        progress : bool
+            Show how many bytes of files, or characters, were read (needs rich).
 
         Returns
         -------
@@ -87,10 +109,12 @@ class MarkovText:
         ValueError
             If there are no words, or a file is not UTF-8, naming it and the byte. The model is then as before.
         """
-        self._chain._put(_counted(source, self.order, 1))
+        model, texts = self._counted(source, 1, progress)
+        self._chain._put(model)
+        self._text.put(texts)
         return self
 
-    def partial_fit(self, source: Source, weight: int = 1) -> Self:
+    def partial_fit(self, source: Source, weight: int = 1, *, progress: bool = False) -> Self:
         """Learn from `source` too, as if it was there `weight` times.
 
         Parameters
@@ -99,6 +123,8 @@ class MarkovText:
             As in `fit`.
         weight : int
             At least 1.
+        progress : bool
+            As in `fit`.
 
         Returns
         -------
@@ -111,7 +137,9 @@ class MarkovText:
             As in `fit`, and if the counts would add up to more than 2**53. The model is then as before.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
-        self._chain._add(_counted(source, self.order, weight), 1)
+        model, texts = self._counted(source, weight, progress)
+        self._chain._add(model, 1)
+        self._text.add(self._renumbered(model, texts))
         return self
 
     def merge(self, other: "MarkovText", weight: int = 1) -> Self:
@@ -164,8 +192,11 @@ class MarkovText:
         self,
         n: int = 1,
         *,
-        max_words: int = 50,
         start: str | None = None,
+        min_words: int = 1,
+        max_words: int | None = None,
+        max_chars: int | None = None,
+        novelty: float = 0.0,
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -173,23 +204,34 @@ class MarkovText:
         rng: int | np.random.Generator | None = None,
         seed: int | None = None,
         progress: bool = False,
-    ) -> list[str]:
-        """Return `n` sentences of up to `max_words` words.
+    ) -> list[str | Reason]:
+        """Return `n` whole sentences that fit.
 
         Parameters
         ----------
-        n, max_words : int
-            `max_words` counts the words of `start`. A sentence that would be longer is cut there.
+        n : int
+            How many.
         start : str, optional
             The words that every sentence begins with. Fewer words than the order must have begun a sentence of the
             text; of more, the last ones are the state.
+        min_words, max_words : int
+            Bounds of the number of words (of tokens, if the model has others), those of `start` included. The walks
+            are conditioned on them, not repeated until they fit: sentences have exactly the law of all sentences that
+            have so many words.
+        max_chars : int, optional
+            At most so many characters, by up to 100 attempts.
+        novelty : float in [0, 1]
+            The longest part that is copied from the text, word for word, has at most (1 - novelty) of a sentence's
+            words, by up to 100 attempts. Needs `keep_text`. The text is indexed at the first call (a suffix array:
+            about half a microsecond and 4 bytes a word, and 4 for the text itself); after that a sentence takes some
+            microseconds.
         temperature, top_k, top_p, min_p, rng, seed, progress
-            As in `MarkovChain.walk`.
+            As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
 
         Returns
         -------
-        list of str
-            `n` sentences, their words joined by spaces.
+        list of str or Reason
+            `n` sentences; where none fits, the `Reason` why.
 
         Raises
         ------
@@ -197,99 +239,47 @@ class MarkovText:
             If the start was never seen, with near matches.
         TypeError, ValueError
             If an argument is out of range, the start has more than `max_words` words, or the model is empty.
+
+        Notes
+        -----
+        Bounds of words take a sweep over the transitions for each word of `max_words`, once; where that needs more
+        than 1 GiB for 8 bytes a state and word, up to 100 attempts are made instead.
         """
-        words = _words(start)
-        max_words = _checks.integer("max_words", max_words, 0)
-        if len(words) > max_words:
-            raise ValueError(f"start has {len(words)} words, expected at most max_words, {max_words}")
-        walks = self._chain.walk(
+        model, cut = self._chain._fitted(), checked_cut(temperature, top_k, top_p, min_p)
+        n = _checks.integer("n", n, 0, 2**32)
+        given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
+        least = _checks.integer("min_words", min_words, 0)
+        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1))
+        if most is not None and len(given) > most:
+            raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
+        longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)
+        share = float(_checks.fraction_per_row("novelty", novelty)[0])
+        overlap = self._text.overlap() if share > 0.0 else None
+        key = key_of(rng, seed)
+        state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
+
+        def text_of(ids: Ids) -> str:
+            return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
+
+        def check(ids: Ids) -> Reason | None:
+            if longest is not None and len(text_of(ids)) > longest:
+                return Reason.CHARACTERS
+            if overlap is not None and overlap.longest_run(ids) > (1.0 - share) * len(ids):
+                return Reason.COPIED
+            return None
+
+        found = sentences(
+            model,
+            (self._chain._tables, self._speakers),
             n,
-            max_words,
-            start=words,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            rng=rng,
-            seed=seed,
-            progress=progress,
+            Start(given, state),
+            Bounds(max(least, 1), most),
+            cut,
+            check,
+            key,
+            progress,
         )
-        return [" ".join(walk) for walk in walks]
-
-    def next_tokens(
-        self,
-        context: str | None,
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-    ) -> tuple[list[str | None], npt.NDArray[np.float64]]:
-        """Return the words that can come after `context`, likeliest first, and their probabilities.
-
-        Parameters
-        ----------
-        context : str or None
-            As `start` of `generate`; None is the beginning of a sentence.
-        temperature, top_k, top_p, min_p
-            As in `MarkovChain.walk`.
-
-        Returns
-        -------
-        words : list of str or None
-            The words that the cut-offs keep; None is the end of the sentence.
-        probabilities : float64 array
-            They add up to 1.
-
-        Raises
-        ------
-        KeyError
-            If nothing was seen after the context, with near matches.
-        """
-        return self._chain.next_tokens(
-            _words(context, "context"), temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
-        )
-
-    def log_likelihood(self, source: Source) -> float:
-        """Return the natural logarithm of the probability of all sentences of `source`.
-
-        Parameters
-        ----------
-        source : str, path, or iterable of them
-            As in `fit`.
-
-        Returns
-        -------
-        float
-            At most 0; -inf if a sentence is impossible.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `fit`, and if the model is empty.
-        """
-        return self._likelihood(source)[0]
-
-    def perplexity(self, source: Source) -> float:
-        """Return exp(-log likelihood / number of words and sentence ends).
-
-        Parameters
-        ----------
-        source : str, path, or iterable of them
-            As in `fit`.
-
-        Returns
-        -------
-        float
-            At least 1, which is certain; inf if a sentence is impossible.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `log_likelihood`.
-        """
-        likelihood, predicted = self._likelihood(source)
-        return float(np.exp(-likelihood / predicted))
+        return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all.
@@ -331,74 +321,39 @@ class MarkovText:
         text._chain._put(model)
         return text
 
-    def _likelihood(self, source: Source) -> tuple[float, int]:
-        model = self._chain._fitted()
-        stream = _stream(source, {} if model.vocabulary is None else model.vocabulary)
-        return log_likelihood(model, stream), stream.size
+    def _reader(self) -> Reader:
+        return Reader(self._tokenizer, self._by_lines)
+
+    def _counted(self, source: Source, weight: int, progress: bool) -> tuple[Model, list[Ids]]:
+        """Return the model of a source, and the source as ids if it is kept."""
+        reader, texts = self._reader(), list[Ids]()
+
+        def streams(report: Report | None) -> Iterator[Ids]:
+            for stream in reader.streams(source, report):
+                if self._keeps:
+                    texts.append(stream)
+                yield stream
+
+        with progress_bar(progress, "reading", None) as report:
+            transitions = counted(streams(report), self.order, weight)
+        return Model(transitions, Vocabulary(reader.words())), texts
+
+    def _renumbered(self, part: Model, texts: list[Ids]) -> list[Ids]:
+        """Return texts of a part that was added, in the numbers of the chain."""
+        vocabulary = self._chain._fitted().vocabulary
+        if not texts or vocabulary is None or part.vocabulary is None:
+            return texts
+        ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)
+        return [ids[text] for text in texts]
+
+    def _tokens(self, text: str | None, name: str) -> list[str]:
+        if text is None:
+            return []
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is {text!r}, expected a str of one or more words")
+        words = cleaned(text).split()
+        return words if self._tokenizer is None else list(self._tokenizer(" ".join(words)))
 
 
-def _counted(source: Source, order: int, weight: int) -> Model:
-    ids = Interning()
-    transitions = counted([_stream(source, ids)], order, weight)
-    return Model(transitions, Vocabulary(ids))
-
-
-def _stream(source: Source, ids: dict[str, int]) -> Ids:
-    """Return the ids of all words, the boundary after each sentence.
-
-    Whether a word can end a sentence, or continue one, is asked once for every different word.
-    """
-    buffer = array("i")
-    for text in _documents(source):
-        for paragraph in _PARAGRAPHS.split(_spaced(text)):
-            if tokens := paragraph.split():
-                buffer.fromlist([*map(ids.__getitem__, tokens), BOUNDARY])
-    if not buffer:
-        raise ValueError("source has no words, expected text")
-    stream = np.frombuffer(buffer, np.int32)
-    ends = np.zeros(len(ids) + 2, np.bool_)  # the last two are for UNKNOWN and the boundary
-    continues = ends.copy()
-    words = list(ids)
-    for identifier in np.unique(stream[stream >= 0]).tolist():
-        word = words[identifier]
-        ends[identifier] = bool(_END.search(word)) and not _ABBREVIATION.fullmatch(word)
-        continues[identifier] = word[0].islower()
-    continues[BOUNDARY] = True
-    return np.insert(stream, np.flatnonzero(ends[stream[:-1]] & ~continues[stream[1:]]) + 1, BOUNDARY)
-
-
-def _documents(source: Source) -> Iterator[str]:
-    if isinstance(source, (str, os.PathLike)):
-        yield _text(source, "source")
-        return
-    if isinstance(source, bytes) or not isinstance(source, Iterable):
-        raise TypeError(f"source is {type(source).__name__}, expected text, a pathlib.Path, or an iterable of them")
-    for index, part in enumerate(source):
-        yield _text(part, f"source[{index}]")
-
-
-def _text(part: Any, place: str) -> str:
-    if isinstance(part, str):
-        return part
-    if not isinstance(part, os.PathLike):
-        raise TypeError(f"{place} is {part!r}, expected a str or a pathlib.Path")
-    data = Path(part).read_bytes()
-    try:
-        return data.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{place}: {os.fspath(part)} is not UTF-8 at byte {error.start}: {error.reason}") from None
-
-
-def _spaced(text: str) -> str:
-    """Return NFC text in which a space follows every end mark that needs none."""
-    if text.isascii():
-        return text
-    return _END_WITHOUT_SPACE.sub(r"\g<0> ", unicodedata.normalize("NFC", text))
-
-
-def _words(text: str | None, name: str = "start") -> list[str]:
-    if text is None:
-        return []
-    if not isinstance(text, str):
-        raise TypeError(f"{name} is {text!r}, expected a str of one or more words")
-    return _spaced(text).split()
+_TOKENIZERS: dict[str, Tokenizer | None] = {"words": None, "characters": characters}
+_JOINS: dict[str, Callable[[list[str]], str]] = {"words": " ".join, "characters": "".join}

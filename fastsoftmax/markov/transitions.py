@@ -1,8 +1,14 @@
-"""The transition table of a Markov chain: rows of counts in canonical order. It is never changed, only replaced."""
+"""The transition table of a Markov chain: rows of counts in canonical order. It is never changed, only replaced.
 
-from dataclasses import InitVar, dataclass
+The table of a large file is read before the file is verified, a row at a time: what reads a row has to be safe whatever
+is there, what reads all of them calls `check` first.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +33,23 @@ class Edges(NamedTuple):
     counts: Counts  # (edges,)
 
 
+class Once:
+    """A check that is made when it is first called, by one thread, and again only if it did not pass."""
+
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check: Callable[[], object] | None = check
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        """Make the check, unless it has passed."""
+        if self._check is None:
+            return
+        with self._lock:
+            if self._check is not None:
+                self._check()
+                self._check = None
+
+
 @dataclass(frozen=True, eq=False)
 class Transitions:
     """Counted transitions in canonical order: one table for one content, whatever the way it was made."""
@@ -40,6 +63,8 @@ class Transitions:
     counts: Counts
     """(E,): how often it came next, positive: int64, or float64 for weights that are not whole."""
     linked: InitVar[Ids | None] = None
+    verify: Once | None = field(default=None, repr=False)
+    """What raises a ValueError if the file that the arrays are mapped from is damaged, where nobody has looked yet."""
 
     def __post_init__(self, linked: Ids | None) -> None:
         if linked is not None:
@@ -49,7 +74,25 @@ class Transitions:
             _freeze(array)
 
     def __reduce__(self) -> tuple[Any, ...]:  # by way of __init__: copies too are read-only
+        self.check()
         return Transitions, (self.contexts, self.offsets, self.tokens, self.counts, self.__dict__.get("targets"))
+
+    def check(self) -> Self:
+        """Return the table once all of it can be trusted: before anything that reads more than a few rows.
+
+        Raises
+        ------
+        ValueError
+            If the file that it is mapped from is damaged.
+        """
+        if self.verify is not None:
+            self.verify()
+        return self
+
+    def refuse(self, state: int) -> NoReturn:
+        """Raise what is wrong with a table that has a row that is not sound."""
+        self.check()
+        raise ValueError(f"the chain's file is damaged: state {state} has transitions that lead nowhere")
 
     @cached_property
     def targets(self) -> Ids:
@@ -72,15 +115,45 @@ class Transitions:
     @cached_property
     def totals(self) -> Counts:
         """The sum of the counts of every row."""
+        self.check()
         return np.add.reduceat(self.counts, self.offsets[:-1]) if len(self.contexts) else self.counts
 
     @property
     def rows(self) -> Rows:
-        """What the kernels of walks read."""
+        """What the kernels of walks read, once it can be trusted."""
+        self.check()
+        return self.unverified_rows
+
+    @property
+    def unverified_rows(self) -> Rows:
+        """The same, at once: for those who look whether each row is sound before they use it."""
         return Rows(self.offsets, self.tokens, self.counts, self.targets, self.contexts[:, -1])
+
+    def row(self, state: int) -> slice:
+        """Return which edges leave a state, of a row that can be trusted.
+
+        Raises
+        ------
+        ValueError
+            If the file that it is mapped from is damaged.
+        """
+        start, stop = self.offsets[state : state + 2].tolist()
+        if self.verify is not None and not self._is_sound(start, stop):
+            self.refuse(state)
+        return slice(start, stop)
+
+    def _is_sound(self, start: int, stop: int) -> bool:
+        """Whether a row is one: `is_sound` of the kernels, and in order."""
+        if not 0 <= start < stop <= self.tokens.size:
+            return False
+        tokens, counts = self.tokens[start:stop], self.counts[start:stop]
+        with np.errstate(over="ignore"):
+            finite = counts.sum(dtype=np.float64) < np.inf
+        return bool(finite and counts[-1] > 0 and (counts[1:] <= counts[:-1]).all() and tokens.min() >= BOUNDARY)
 
     def edges(self, weight: int = 1) -> Edges:
         """Return all edges, sorted, their counts times `weight`."""
+        self.check()
         total = int(self.counts.sum()) * weight
         if total > MAX_TOTAL and self.counts.dtype == np.int64:
             raise ValueError(f"weight is {weight}: the counts would add up to {total:.6g}, expected at most 2**53")
@@ -96,12 +169,14 @@ class Transitions:
 
     def leads_to(self, context: Ids) -> bool:
         """Whether an edge leads to that context, which may have no row (a dead end). Reads all edges."""
+        self.check()
         arrivals = np.flatnonzero(self.tokens == context[-1])
         rows = self.offsets.searchsorted(arrivals, side="right") - 1
         return bool((self.contexts[rows, 1:] == context[:-1]).all(axis=1).any())
 
     def pruned(self, min_count: float) -> "Transitions":
         """Return the table of the edges with a count of at least `min_count`."""
+        self.check()
         kept = self.counts >= min_count
         before = np.concatenate(([0], np.cumsum(kept)))[self.offsets]
         rows = np.flatnonzero(np.diff(before))

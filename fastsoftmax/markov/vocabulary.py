@@ -2,11 +2,15 @@
 
 str tokens are numbered by order of first appearance; integers are taken as they are. A dict subclass does it at C
 speed: `map(ids.__getitem__, tokens)` runs Python code only for a token that is not in the dict.
+
+The tokens of a large file stay there until they are asked for (`StoredTokens`, `StoredVocabulary`): one by one while
+they are few, and all at once where that takes less time.
 """
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +23,7 @@ Kind = Literal["str", "int"]
 UNKNOWN = -2
 PART = 2**24  # tokens of a stream
 _TOLD = 2**18  # tokens between two reports
+_READ, _SOUGHT = 6, 32  # one token decoded, or found, by itself takes as long as so many of all
 
 _HINT = "list(text) for characters, [text.split()] for words, MarkovText for text"
 
@@ -36,6 +41,8 @@ class Interning(dict[str, int]):
 class Vocabulary(dict[str, int]):
     """Token to id, and `tokens` for the way back; an unknown token is UNKNOWN."""
 
+    tokens: Sequence[str]
+
     def __init__(self, tokens: Iterable[str]) -> None:
         self.tokens = tuple(tokens)
         super().__init__(zip(self.tokens, range(len(self.tokens)), strict=True))
@@ -46,7 +53,117 @@ class Vocabulary(dict[str, int]):
         return UNKNOWN
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Vocabulary, (self.tokens,)
+        return Vocabulary, (tuple(self.tokens),)
+
+
+class StoredTokens(Sequence[str]):
+    """The tokens of a file: UTF-8, one after the other, and where each begins.
+
+    The arrays may hold anything as long as `verify` was not called, which raises a ValueError if they are damaged.
+    """
+
+    def __init__(self, text: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], verify: Callable[[], None]) -> None:
+        self._text = text.data
+        self._offsets = offsets.data
+        self.verify = verify
+        self._read = 0
+        self._all: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        try:
+            if self._all is None and not isinstance(index, slice) and self._read < len(self) // _READ:
+                self._read += 1
+                return self.encoded(range(len(self))[index]).decode()
+            return self._whole()[index]
+        except (IndexError, UnicodeDecodeError):
+            self.verify()  # is it the file that asks for the impossible, or the caller?
+            raise
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and self._whole() == tuple(other)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (self._whole(),)
+
+    def encoded(self, index: int) -> bytes:
+        """Return the UTF-8 of a token, by its id in [0, length)."""
+        start, stop = self._offsets[index], self._offsets[index + 1]
+        if not 0 <= start <= stop <= len(self._text):
+            self.verify()
+        return bytes(self._text[start:stop])
+
+    def _whole(self) -> tuple[str, ...]:
+        if self._all is None:
+            self.verify()
+            text = bytes(self._text)
+            self._all = tuple([text[start:stop].decode() for start, stop in pairwise(self._offsets)])
+        return self._all
+
+
+class StoredVocabulary(Vocabulary):
+    """The vocabulary of a file: a dict that looks into the file for what it does not hold, and keeps what it finds."""
+
+    tokens: StoredTokens
+
+    def __init__(self, tokens: StoredTokens, order: Ids) -> None:
+        self.tokens = tokens
+        self._order = order  # the ids, sorted by the UTF-8 of their tokens
+        self._sought = 0
+
+    def __missing__(self, token: str) -> int:
+        if not isinstance(token, str):
+            raise TypeError
+        self._sought += 1
+        if self._sought <= len(self) // _SOUGHT:
+            identifier = self._find(token)
+        else:
+            if super().__len__() < len(self):
+                self.update(zip(self.tokens, range(len(self)), strict=True))
+            identifier = self.get(token, UNKNOWN)
+        if identifier != UNKNOWN:
+            self[str(token)] = identifier
+        return identifier
+
+    def __contains__(self, token: object) -> bool:
+        return isinstance(token, str) and self[token] != UNKNOWN
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tokens)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def _find(self, token: str) -> int:
+        try:
+            sought = token.encode()
+        except UnicodeEncodeError:
+            return UNKNOWN  # no file holds it
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            identifier = int(self._order[middle])
+            if not 0 <= identifier < len(self):
+                self.tokens.verify()
+            found = self.tokens.encoded(identifier)
+            if found == sought:
+                return identifier
+            if found < sought:
+                low = middle + 1
+            else:
+                high = middle
+        return UNKNOWN
 
 
 class Encoder:

@@ -1,10 +1,11 @@
 """Walks, the tables that they are drawn from, and how they are drawn: in pieces, on one thread or several."""
 
-from collections.abc import Callable, Iterator
+import mmap as memory
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ Progress = Callable[[int], object]
 _STEP_COST = 16  # a step takes as long as this many elements of softmax, the unit of _threads
 _ROWS = 2**16  # built between two looks at signals
 _FEW_SLOTS, _FEW_LINES = 2**14, 2**10  # of a table that has no rows yet
+_SCATTERED = 2**13  # states for each step: of fewer, most huge pages are needed, and they are faster than small ones
 _SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
 _LONGEST = 2**12
 _ITERATED = 1024
@@ -40,13 +42,13 @@ class Walks:
         The tokens as numbers, a walk a row, -1 after its end.
     lengths : (n,) int64 array
         How many tokens each walk has.
-    vocabulary : tuple of str, or None
+    vocabulary : sequence of str, or None
         The str token of every number; None if the tokens are integers themselves.
     """
 
     ids: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int64]
-    vocabulary: tuple[str, ...] | None = field(repr=False)
+    vocabulary: Sequence[str] | None = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,15 +85,16 @@ def checked_cut(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Cut:
 class WalkTable:
     """What walks at one (T, k, p, min_p) read: rows are built when a walk first comes to them, or all at once."""
 
-    def __init__(self, transitions: Transitions, cut: Cut) -> None:
+    def __init__(self, transitions: Transitions, cut: Cut, sparse: bool = False) -> None:
         self.transitions = transitions
         self.cut = cut
         self.complete = False
-        self._rows = transitions.rows
+        self._rows = transitions.unverified_rows
         states, edges = len(transitions.contexts), len(transitions.tokens)
         if edges > np.iinfo(np.int32).max:
             raise ValueError(f"the chain has {edges} transitions, expected fewer than 2**31 to walk")
-        self._table = tables.empty(states, _FEW_SLOTS, _FEW_LINES)
+        heads = _sparse(2 * states) if sparse else np.zeros(2 * states, np.int64)
+        self._table = tables.empty(0, _FEW_SLOTS, _FEW_LINES)._replace(heads=heads)
 
     def build(self, start: int, stop: int) -> None:
         """Build the rows [start, stop), with more room if they need it."""
@@ -100,8 +103,9 @@ class WalkTable:
 
     def build_all(self) -> None:
         """Build all rows."""
-        transitions = self.transitions
-        self._table = tables.grown(self._table, len(transitions.tokens), 0)
+        transitions = self.transitions.check()
+        table = tables.grown(self._table, len(transitions.tokens), 0)
+        self._table = table._replace(heads=table.heads.copy())  # not sparse
         states = len(transitions.contexts)
         for start in range(0, states, _ROWS):
             self.build(start, min(start + _ROWS, states))
@@ -164,8 +168,17 @@ class WalkTable:
         """
         row = int(self._table.filled[2])
         if row < 0:
-            raise ValueError(f"the chain's file is damaged: state {-1 - row} has transitions that lead nowhere")
+            self.transitions.refuse(-1 - row)
         self._table = tables.grown(self._table, *tables.room(int(np.diff(self._rows.offsets[row : row + 2])[0])))
+
+
+def _sparse(size: int) -> npt.NDArray[np.int64]:
+    """Return zeros that take 4 KB of memory where one is written first; NumPy asks for huge pages, of 2 MB."""
+    private = {"flags": memory.MAP_PRIVATE | memory.MAP_ANONYMOUS} if hasattr(memory, "MAP_PRIVATE") else {}
+    pages = memory.mmap(-1, 8 * size, **private)
+    if hasattr(memory, "MADV_NOHUGEPAGE"):
+        pages.madvise(memory.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, np.int64)
 
 
 class TableCache:
@@ -183,7 +196,7 @@ class TableCache:
         """Lend the table of that cut for so many steps: a complete one if they are many."""
         table = self._take()
         if table is None or table.transitions is not transitions or table.cut != cut:
-            table = WalkTable(transitions, cut)
+            table = WalkTable(transitions, cut, sparse=steps * _SCATTERED < len(transitions.contexts))
         if not table.complete and steps >= len(transitions.contexts) + len(transitions.tokens):
             table.build_all()
         if table.complete:
@@ -204,42 +217,76 @@ class TableCache:
             return None
 
 
-def draw_walks(
+class Wish(NamedTuple):
+    """What walks were asked for, checked."""
+
+    n: int
+    length: int
+    given: list[int]
+    key: int
+    at_dead_end: str
+
+
+def checked_wish(model: Model, n: Any, length: Any, start: Any, rng: Any, seed: Any, on_dead_end: Any) -> Wish:
+    """Check the arguments of `MarkovChain.walk` but for those of a draw."""
+    wish = Wish(
+        _checks.integer("n", n, 0, 2**32),
+        _checks.integer("length", length, 0),
+        ids_of("start", start, model.vocabulary),
+        key_of(rng, seed),
+        _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise")),
+    )
+    if len(wish.given) > wish.length:
+        raise ValueError(f"start has {len(wish.given)} tokens, expected at most length, {wish.length}")
+    return wish
+
+
+def draw_walks(model: Model, cache: TableCache, wish: Wish, cut: Cut, progress: bool) -> Walks:
+    """Return walks as they were wished for."""
+    n, length, given, key, at_dead_end = wish
+    state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
+    restart = restart_state(model.transitions, cut) if at_dead_end == "restart" else -1
+    walks, places = walk_from(Start(given, state), model, cache, n, length, cut, key, restart, progress)
+    if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
+        walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
+        position = int(walks.lengths[walk])
+        context = describe(model.transitions, walks.ids[walk, :position].tolist(), model.vocabulary)
+        raise ValueError(f"walk {walk} came to a dead end at position {position}: nothing was seen after {context}")
+    return walks
+
+
+def key_of(rng: Any, seed: Any) -> int:
+    """Return the key that `rng` and `seed` stand for."""
+    key = _checks.key_of(rng, seed)
+    return int(_checks.word_per_row("seed", seed)[0]) if key is None else key
+
+
+class Start(NamedTuple):
+    """What walks begin with: the ids, and the state after them, -1 for one that nothing was seen after."""
+
+    given: list[int]
+    state: int
+
+
+def walk_from(
+    start: Start,
     model: Model,
     cache: TableCache,
     n: int,
     length: int,
-    start: Any,
     cut: Cut,
-    rng: Any,
-    seed: Any,
-    on_dead_end: str,
+    key: int,
+    restart: int,
     progress: bool,
-) -> Walks:
-    """Do what `MarkovChain.walk` says."""
-    table, vocabulary = model
-    n = _checks.integer("n", n, 0, 2**32)
-    length = _checks.integer("length", length, 0)
-    at_dead_end = _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise"))
-    key = _checks.key_of(rng, seed)
-    if key is None:
-        key = int(_checks.word_per_row("seed", seed)[0])
-    given = ids_of("start", start, vocabulary)
-    if len(given) > length:
-        raise ValueError(f"start has {len(given)} tokens, expected at most length, {length}")
-    state = state_of("start", given, table, vocabulary, may_be_dead_end=True)
-    restart = restart_state(table, cut) if at_dead_end == "restart" else -1
+) -> tuple[Walks, npt.NDArray[np.int64]]:
+    """Return walks, and where each is at last."""
+    taken = len(start.given)
     ids = np.empty((n, length), np.int32)
-    ids[:, : len(given)] = given
-    steps = n * (length - len(given))
-    with progress_bar(progress, "walking", steps) as report, cache.table(table, cut, steps) as walk_table:
-        lengths, places = walk_table.draw(ids, len(given), state, key, restart, report)
-    if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
-        walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
-        position = int(lengths[walk])
-        context = describe(table, ids[walk, :position].tolist(), vocabulary)
-        raise ValueError(f"walk {walk} came to a dead end at position {position}: nothing was seen after {context}")
-    return Walks(ids, lengths, None if vocabulary is None else vocabulary.tokens)
+    ids[:, :taken] = start.given
+    steps = n * (length - taken)
+    with progress_bar(progress, "walking", steps) as report, cache.table(model.transitions, cut, steps) as table:
+        lengths, places = table.draw(ids, taken, start.state, key, restart, report)
+    return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens), places
 
 
 @contextmanager

@@ -1,0 +1,148 @@
+"""The commands about Markov models, and their options."""
+
+from typing import Annotated
+
+import typer
+
+from fastsoftmax.cli.options import Json, MinP, Seed, Sequences, Smoothing, Temperature, Tokens, TopK, TopP
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODEL|TEXT",
+        help="A saved model (.safetensors), or texts to fit on the spot; - is standard input.",
+        show_default="Python's language reference",
+    ),
+]
+OwnOrder = Annotated[
+    int | None,
+    typer.Option(
+        "--order",
+        metavar="N",
+        help="How many tokens make a state, >= 1; a saved model has its own.",
+        show_default="2",
+    ),
+]
+
+
+def fit(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="UTF-8 text files; - is standard input.")],
+    model: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")],
+    order: Annotated[int, typer.Option("--order", metavar="N", help="How many tokens make a state, >= 1.")] = 2,
+    tokens: Annotated[Tokens, typer.Option("--tokens", help="What the chain is over.")] = Tokens.WORDS,
+    sequences: Annotated[
+        Sequences, typer.Option("--sequences", help="What begins and ends: sentences, or each line by itself.")
+    ] = Sequences.SENTENCES,
+) -> None:
+    """Fit a Markov chain to texts of any size, and save it."""
+    from fastsoftmax.cli import markov
+    from fastsoftmax.cli.models import Kind
+
+    markov.fit(texts, model, Kind(order, tokens, sequences))
+
+
+def generate(
+    sources: Sources = None,
+    number: Annotated[int, typer.Option("--number", "-n", metavar="N", help="How many sentences, >= 0.")] = 5,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="WORDS", help="Words that sentences start with.", show_default="any start"),
+    ] = None,
+    min_words: Annotated[int, typer.Option("--min-words", metavar="N", help="Only sentences as long, >= 0.")] = 1,
+    max_words: Annotated[
+        int | None,
+        typer.Option("--max-words", metavar="N", help="Only sentences as short, >= 1.", show_default="no bound"),
+    ] = None,
+    max_chars: Annotated[
+        int | None,
+        typer.Option(
+            "--max-chars", metavar="N", help="Only sentences of so few characters, >= 0.", show_default="no bound"
+        ),
+    ] = None,
+    novelty: Annotated[
+        float,
+        typer.Option(
+            "--novelty",
+            metavar="X",
+            help="Copy at most 1 - X of a sentence from the text in one piece, in [0, 1]; not with a saved model.",
+        ),
+    ] = 0.0,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    seed: Seed = None,
+    order: OwnOrder = None,
+    tokens: Annotated[
+        Tokens | None,
+        typer.Option("--tokens", help="What the chain is over; a saved model has its own.", show_default="words"),
+    ] = None,
+    sequences: Annotated[
+        Sequences | None,
+        typer.Option("--sequences", help="What begins and ends; a saved model has its own.", show_default="sentences"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Generate whole sentences from a Markov chain, one a line; exit with 1 if none fits."""
+    from fastsoftmax.cli import markov
+    from fastsoftmax.cli.models import Kind
+
+    bounds = {"min_words": min_words, "max_words": max_words, "max_chars": max_chars, "novelty": novelty}
+    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    wanted = {"n": number, "start": start, **bounds, **params}
+    if not markov.generate(sources or [], Kind(order, tokens, sequences), wanted, as_json):
+        raise typer.Exit(1)
+
+
+def walk(
+    sources: Sources = None,
+    tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="How many tokens, >= 0.")] = 100,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="WORDS", help="What the walk starts with.", show_default="any start"),
+    ] = None,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    seed: Seed = None,
+    order: OwnOrder = None,
+    as_json: Json = False,
+) -> None:
+    """Walk on and on: where a sentence ends, another begins."""
+    from fastsoftmax.cli.walk import walk as run
+
+    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    run(sources or [], order, tokens, start, params, as_json)
+
+
+def score(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model saved by `fit`.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="UTF-8 text files; - is standard input.")],
+    smoothing: Annotated[
+        Smoothing,
+        typer.Option("--smoothing", help="How what was never seen gets a probability; a new word never does."),
+    ] = Smoothing.NONE,
+    sequences: Annotated[
+        Sequences, typer.Option("--sequences", help="What begins and ends, as when the model was fitted.")
+    ] = Sequences.SENTENCES,
+    as_json: Json = False,
+) -> None:
+    """Show how well a model predicts texts: log-likelihood in nats, bits a word, perplexity.
+
+    The end of a sentence is predicted too, and is a word to the last two. A text with a word that was never seen is
+    impossible (-inf), and without --smoothing one with any transition that was not.
+    """
+    from fastsoftmax.cli.score import score as run
+
+    run(model, texts, sequences, smoothing, as_json)
+
+
+def info(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A saved model (.safetensors).")],
+    as_json: Json = False,
+) -> None:
+    """Show what a saved model holds."""
+    from fastsoftmax.cli.info import info as run
+
+    run(model, as_json)

@@ -1,0 +1,113 @@
+"""Models that commands speak from: saved ones, and those that are fitted to texts on the spot."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors import SafetensorError, safe_open
+
+from fastsoftmax import MarkovChain, MarkovText
+from fastsoftmax.cli import output
+from fastsoftmax.cli.corpus import sentences
+from fastsoftmax.cli.inputs import STDIN, InputError, stdin_parts
+
+SUFFIX = ".safetensors"
+MANY_BYTES = 2**24  # of text: half a second or so
+
+
+class Kind(NamedTuple):
+    """What a model of texts is to be; None is the usual."""
+
+    order: int | None = None
+    tokens: str | None = None
+    sequences: str | None = None
+
+
+def text_model(sources: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
+    """Return a saved model of text, or one that is fitted to texts on the spot."""
+    if not _names_a_model(sources):
+        return fitted(sources, kind, keep_text)
+    for name, value in kind._asdict().items():
+        if value is not None:
+            raise InputError(f"{name} is given, expected none: a saved model has its own")
+    if keep_text:
+        raise InputError("novelty is above 0, expected texts: a saved model does not hold its text")
+    return saved_text(sources[0])
+
+
+def any_model(sources: list[str], kind: Kind) -> MarkovChain | MarkovText:
+    """Return a saved model, also a `MarkovChain`, or one that is fitted to texts on the spot."""
+    if _names_a_model(sources) and kind.order is None and saved_kind(sources[0]) == "chain":
+        return MarkovChain.load(sources[0])
+    return text_model(sources, kind)
+
+
+def saved_kind(name: str) -> str:
+    """Return what a file says it holds, "chain" or "text"; anything else to be refused when it is loaded."""
+    os.stat(name)  # its error names the file
+    try:
+        with safe_open(name, framework="np") as file:
+            return str(json.loads(file.metadata()["fastsoftmax"])["kind"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return ""
+
+
+def saved_text(name: str, sequences: str = "sentences") -> MarkovText:
+    """Return a saved model of text. The file tells neither what its tokens nor what its sequences are."""
+    text = MarkovText.load(name)
+    return MarkovText(text.order, tokens=kind_of(text.chain), sequences=sequences).merge(text)
+
+
+def kind_of(model: MarkovChain) -> str:
+    """Return what the tokens of a model are: "words", "characters" or "integers"."""
+    vocabulary = model.vocabulary
+    if vocabulary is None:
+        return "integers"
+    return "characters" if " " in vocabulary or max(map(len, vocabulary), default=0) == 1 else "words"
+
+
+def joint(model: MarkovChain) -> str:
+    """Return what stands between two tokens."""
+    return "" if kind_of(model) == "characters" else " "
+
+
+def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
+    """Return a model of text files; without any, of Python's language reference."""
+    tokens, lines = kind.tokens or "words", kind.sequences or "sentences"
+    text = MarkovText(2 if kind.order is None else kind.order, tokens=tokens, sequences=lines, keep_text=keep_text)
+    if not texts:
+        try:
+            return text.fit(sentences())
+        except ModuleNotFoundError:
+            raise InputError("this Python has no language reference (pydoc_data), expected a model or texts") from None
+    size = sum(os.path.getsize(name) for name in texts if name != STDIN)
+    shows_progress = output.progress_shows() and (STDIN in texts or size >= MANY_BYTES)
+    return learn(text, texts, source_of(texts, lines), shows_progress)
+
+
+def learn(text: MarkovText, names: list[str], source: Iterable[Path | str], progress: bool = False) -> MarkovText:
+    """Fit a model to texts of these names."""
+    try:
+        return text.fit(source, progress=progress)
+    except ValueError as error:  # it tells of a source, or of source[0], a file that it names
+        message = re.sub(r"^source(\[\d+\])?: ", "", str(error))
+        raise InputError(re.sub("^source(?= has)", " ".join(names), message)) from None
+
+
+def source_of(names: list[str], sequences: str) -> list[Path] | Iterator[Path | str]:
+    """Return what `fit` reads: files, a part at a time, and standard input, which can be read once only."""
+    if STDIN not in names:
+        return [Path(name) for name in names]
+    parts = ([Path(name)] if name != STDIN else stdin_parts(sequences == "lines") for name in names)
+    return chain.from_iterable(parts)
+
+
+def _names_a_model(sources: list[str]) -> bool:
+    found = any(source.endswith(SUFFIX) for source in sources)
+    if found and len(sources) > 1:
+        raise InputError(f"expected one model or texts, got {len(sources)} files with a model among them")
+    return found

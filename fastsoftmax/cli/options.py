@@ -1,0 +1,52 @@
+"""Options that several commands have."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Tokens(StrEnum):
+    """What a chain is over."""
+
+    WORDS = "words"
+    CHARACTERS = "characters"
+
+
+class Sequences(StrEnum):
+    """What begins and ends."""
+
+    SENTENCES = "sentences"
+    LINES = "lines"
+
+
+class Smoothing(StrEnum):
+    """What probability is given to what was never seen."""
+
+    NONE = "none"
+    ADD_K = "add-k"
+    STUPID_BACKOFF = "stupid-backoff"
+    KNESER_NEY = "kneser-ney"
+
+
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature", "-t", metavar="T", help="T >= 0: below 1 is sharper, above 1 flatter, 0 greedy, inf uniform."
+    ),
+]
+TopK = Annotated[int, typer.Option("--top-k", metavar="K", help="Keep the K likeliest, K >= 0; 0 is off.")]
+TopP = Annotated[
+    float,
+    typer.Option("--top-p", metavar="P", help="Keep the likeliest until their mass reaches P, in [0, 1]; 1 is off."),
+]
+MinP = Annotated[
+    float,
+    typer.Option(
+        "--min-p", metavar="P", help="Keep what has at least P times the largest probability, in [0, 1]; 0 is off."
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Key in [0, 2**64).", show_default="fresh randomness")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,0 +1,48 @@
+"""The command `score`: how well a model predicts texts."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax import MarkovText
+from fastsoftmax.cli import output
+from fastsoftmax.cli.models import kind_of, learn, saved_text, source_of
+
+
+def score(model: str, texts: list[str], sequences: str, smoothing: str, as_json: bool) -> None:
+    """Print how likely each text is under a saved model."""
+    text = saved_text(model, sequences)
+    with output.progress() as bar:
+        scores = [_score(text, name, sequences, smoothing) for name in bar.track(texts, description="scoring")]
+    if as_json:
+        output.write_json({"smoothing": smoothing, "texts": scores})
+        return
+    tokens = kind_of(text.chain).removesuffix("s")
+    columns = {
+        "text": [found["text"] for found in scores],
+        f"{tokens}s": [f"{found['tokens']:,}" for found in scores],
+        "never seen": [f"{found['unknown']:,}" for found in scores],
+        "log-likelihood": [f"{found['log_likelihood']:,.2f}" for found in scores],
+        f"bits a {tokens}": [f"{found['bits']:.4f}" for found in scores],
+        "perplexity": [f"{found['perplexity']:,.6g}" for found in scores],
+    }
+    output.write_table(columns)
+
+
+def _score(text: MarkovText, name: str, sequences: str, smoothing: str) -> dict[str, Any]:
+    source = list(source_of([name], sequences))  # a list, since it is read twice
+    own = learn(MarkovText(1, tokens=kind_of(text.chain), sequences=sequences), [name], source).chain
+    table, known = own.transitions, set(text.chain.vocabulary or [])
+    new = [number for number, token in enumerate(own.vocabulary or []) if token not in known]
+    total = int(table.counts.sum())
+    likelihood = text.log_likelihood(source, smoothing=smoothing)
+    bits = -likelihood / total / math.log(2)
+    return {
+        "text": name,
+        "tokens": int(table.counts[table.tokens >= 0].sum()),
+        "unknown": int(table.counts[np.isin(table.tokens, new)].sum()),
+        "log_likelihood": likelihood,
+        "bits": bits,
+        "perplexity": 2.0**bits if bits < 1024 else math.inf,
+    }

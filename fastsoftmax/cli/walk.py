@@ -1,0 +1,68 @@
+"""The command `walk`: one walk that never ends, as a stream of tokens."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastsoftmax import MarkovChain, MarkovText, Walks
+from fastsoftmax.cli import output
+from fastsoftmax.cli.inputs import InputError
+from fastsoftmax.cli.models import Kind, any_model, joint
+
+MANY = 2**20  # tokens: half a second or so
+_BLOCK = 2**16  # tokens that are written at once
+
+
+def walk(
+    sources: list[str], order: int | None, tokens: int, start: str | None, params: dict[str, Any], as_json: bool
+) -> None:
+    """Print a walk of so many tokens."""
+    if tokens < 0:
+        raise InputError(f"tokens is {tokens}, expected an integer >= 0")
+    model = any_model(sources, Kind(order))
+    chain = model.chain if isinstance(model, MarkovText) else model
+    between = joint(chain)
+    shows_progress = tokens >= MANY and output.progress_shows()
+    begin = None if start is None else _start(start, chain, between)
+    walks = chain.walk(1, tokens, start=begin, on_dead_end="restart", progress=shows_progress, **params)
+    with output.progress(shows_progress and not output.on_terminal()) as bar:
+        blocks = bar.track(_blocks(walks), total=-(-tokens // _BLOCK), description="writing")
+        if as_json:
+            _write((json.dumps(block)[1:-1] for block in blocks), '{"tokens": [', ", ", "]}\n")
+        else:
+            _write((between.join(map(str, block)) for block in blocks), "", between, "\n")
+
+
+def _write(texts: Iterable[str], opening: str, between: str, closing: str) -> None:
+    """Write texts one by one: all of them may not fit into memory."""
+    output.write(opening, end="")
+    for number, text in enumerate(texts):
+        output.write((between if number else "") + text, end="")
+    output.write(closing, end="")
+
+
+def _blocks(walks: Walks) -> Iterator[list[Any]]:
+    """Yield the tokens of the first walk, some at a time."""
+    names = None if walks.vocabulary is None else list(walks.vocabulary)
+    for first in range(0, walks.ids.shape[1], _BLOCK):
+        ids = walks.ids[0, first : first + _BLOCK].tolist()
+        yield ids if names is None else [names[i] for i in ids]
+
+
+def _start(start: str, chain: MarkovChain, between: str) -> list[Any]:
+    """Return the tokens of a start."""
+    words = unicodedata.normalize("NFC", start).split()
+    if chain.vocabulary is None:
+        try:
+            return [int(word) for word in words]
+        except ValueError:
+            raise InputError(f"start is {start!r}, expected integers: the model has no words") from None
+    if between:
+        return words
+    try:
+        import regex
+    except ModuleNotFoundError:
+        raise InputError("a start of characters needs regex: pip install 'fastsoftmax[text]'") from None
+    characters: list[str] = regex.findall(r"\X", " ".join(words))
+    return characters

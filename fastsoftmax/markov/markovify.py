@@ -1,0 +1,120 @@
+"""Models of markovify, another library for Markov chains over text: from its JSON to a table with the same counts.
+
+It writes a chain as a list of [state, {next word: count}], and a text as {"state_size", "chain": that list as a str of
+JSON, "parsed_sentences"}. A state is a list of words; what is before the start is "___BEGIN__", the end "___END__".
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax._checks import described
+from fastsoftmax.markov.counting import ordered
+from fastsoftmax.markov.model import Model
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Edges, table
+from fastsoftmax.markov.vocabulary import Interning, Vocabulary
+
+BEGIN, END = "___BEGIN__", "___END__"
+
+
+def model_of(source: str | os.PathLike[str]) -> Model:
+    """Return what markovify wrote as JSON: a str, or the path of a file.
+
+    Words are numbered as in a chain that is fitted to the same sentences: by their first state, which ends in them.
+
+    Raises
+    ------
+    FileNotFoundError
+    TypeError
+        If `source` is neither a str nor a path.
+    ValueError
+        If it is something else than a chain or text of markovify, naming the place and what is wrong.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"source is {described(source)}, expected a str of JSON or a pathlib.Path")
+    try:
+        edges, words = _edges(_parsed(source if isinstance(source, str) else Path(source).read_bytes(), "it"))
+    except _FormatError as error:
+        name = "source" if isinstance(source, str) else os.fspath(source)
+        raise ValueError(f"{name} cannot be imported from markovify: {error}") from None
+    return Model(table(ordered(edges)), Vocabulary(words))
+
+
+class _FormatError(Exception):
+    """What is wrong with the JSON."""
+
+
+def _parsed(content: str | bytes, name: str) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _FormatError(f"{name} is not JSON: {error} (a str is JSON, a pathlib.Path a file)") from None
+
+
+def _edges(data: Any) -> tuple[Edges, Interning]:
+    rows, order = _rows(data)
+    ids = Interning()
+    contexts: dict[tuple[int, ...], int] = {}
+    for index, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != 2 or not isinstance(row[0], list):
+            raise _FormatError(f"chain[{index}] is {described(row)}, expected [state, {{word: count}}]")
+        state, nexts = row
+        order = order or len(state)
+        if not len(state) == order >= 1:
+            raise _FormatError(f"chain[{index}] has a state of length {len(state)}, expected {max(order, 1)}")
+        if isinstance(nexts, list):
+            raise _FormatError(f"chain[{index}] is compiled: it holds sums, expected counts as before `compile`")
+        if not isinstance(nexts, dict) or not nexts:
+            raise _FormatError(f"chain[{index}] has the next words {described(nexts)}, expected {{word: count}}")
+        earlier = contexts.setdefault(_context(state, index, ids), index)
+        if earlier < index:
+            raise _FormatError(f"chain[{index}] has the state of chain[{earlier}]")
+    offsets, tokens, counts = [0], [], []
+    for index, (_, nexts) in enumerate(rows):
+        for word, count in nexts.items():
+            if word == BEGIN:
+                raise _FormatError(f"chain[{index}] has the next word {BEGIN}, expected it in states alone")
+            if not _is_positive(count) or count > MAX_TOTAL:
+                what = f"chain[{index}] has the count {described(count)} of {word!r}"
+                raise _FormatError(f"{what}, expected an integer in [1, 2**53]")
+            tokens.append(BOUNDARY if word == END else ids[word])
+            counts.append(count)
+        offsets.append(len(tokens))
+    columns = np.array([*contexts], np.int32)
+    edges = Edges(columns, np.array(offsets, np.int64), np.array(tokens, np.int32), np.array(counts, np.int64))
+    return edges, ids
+
+
+def _rows(data: Any) -> tuple[list[Any], int]:
+    """Return the list that the chain is, and the order, 0 where only the states tell."""
+    order: Any = 0
+    if isinstance(data, dict):
+        if "chain" not in data:
+            raise _FormatError(f"it has no chain, only {described([*data])}")
+        order, data = data.get("state_size"), data["chain"]
+        if not _is_positive(order):
+            raise _FormatError(f"its state_size is {described(order)}, expected an integer >= 1")
+    if isinstance(data, str):
+        data = _parsed(data, "its chain")
+    if not isinstance(data, list) or not data:
+        raise _FormatError(f"its chain is {described(data)}, expected a list of [state, {{word: count}}]")
+    return data, order
+
+
+def _context(state: list[Any], index: int, ids: Interning) -> tuple[int, ...]:
+    """Return the ids of a state."""
+    begins = 0
+    while begins < len(state) and state[begins] == BEGIN:
+        begins += 1
+    for word in state[begins:]:
+        if not isinstance(word, str) or word in (BEGIN, END):
+            what = f"chain[{index}] has {described(word)} in its state {described(state)}"
+            raise _FormatError(f"{what}, expected words, after {BEGIN} where a sentence begins")
+    return (BOUNDARY,) * begins + tuple(ids[word] for word in state[begins:])
+
+
+def _is_positive(number: Any) -> bool:
+    return type(number) is int and number >= 1

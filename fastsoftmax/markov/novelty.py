@@ -1,0 +1,77 @@
+"""How much of a sentence stands in the text that a model was fitted to, word for word."""
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.kernels import count, suffix
+
+Ids = npt.NDArray[np.int32]
+
+_DEEPEST = 64  # tokens by which the index is sorted at least; no longer run is of interest
+_KEY, _RANK = 64, 32  # bits
+
+
+class Overlap:
+    """An index of a stream of sequences, each followed by the boundary.
+
+    Made once, by sorting: about half a microsecond and 4 bytes a token on top of the 4 of the stream. A question takes
+    a binary search a token.
+    """
+
+    def __init__(self, stream: Ids) -> None:
+        self._stream = stream
+        self._index = _sorted_places(stream)
+
+    def longest_run(self, tokens: Ids) -> int:
+        """Return how many tokens the longest part has that stands in the stream."""
+        return int(suffix.longest_run(self._stream, self._index, tokens))
+
+
+def _sorted_places(stream: Ids) -> Ids:
+    """Return the places of tokens, sorted by the tokens from there on."""
+    bits = max((int(stream.max()) + 1).bit_length(), 1)
+    depth = _KEY // bits
+    keys = np.empty(stream.size, np.uint64)
+    suffix.push_following(stream, np.uint64(bits), np.uint64(depth), keys)
+    ranks, different = _ranked(keys)
+    while depth < _DEEPEST and different < stream.size:
+        suffix.push_later(stream, ranks, depth, keys)
+        ranks, different = _ranked(keys)
+        depth *= 2
+    places = ranks.argsort(kind="stable").astype(np.int32)
+    return places[stream[places] >= 0]
+
+
+def _ranked(keys: npt.NDArray[np.uint64]) -> tuple[Ids, int]:
+    """Return the rank of every key among the different ones, and their number."""
+    different = np.sort(keys)
+    counts = np.empty(count.count_runs(different, np.uint64(0)), np.int64)
+    count.compress(different, counts)
+    ranks = np.empty(keys.size, np.int32)
+    count.look_up(keys, different[: counts.size], count.hash_slots(counts.size), ranks)
+    return ranks, counts.size
+
+
+class KeptText:
+    """The text that a model was fitted to, as streams of ids, and its index, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._streams: list[Ids] = []
+        self._overlap: Overlap | None = None
+
+    def put(self, streams: list[Ids]) -> None:
+        """Replace the text."""
+        self._streams, self._overlap = streams, None
+
+    def add(self, streams: list[Ids]) -> None:
+        """Add to the text."""
+        self.put([*self._streams, *streams])
+
+    def overlap(self) -> Overlap:
+        """Return the index of the text."""
+        if not self._streams:
+            raise ValueError("novelty is above 0, expected a model that was fitted with keep_text=True")
+        overlap = self._overlap
+        if overlap is None:
+            self._overlap = overlap = Overlap(np.concatenate(self._streams))
+        return overlap

@@ -1,0 +1,104 @@
+"""From sources of text to pieces of clean UTF-8: files are read a part at a time, cut at white space.
+
+Clean is NFC, with ASCII white space only, and a space after every end mark that needs none. Most text is ASCII, which
+is clean as it stands.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+Report = Callable[[int], object]
+
+BLOCK = 2**24  # bytes of a file, or characters of a str, read at once
+
+_CLOSING = "'\"’”»)\\]』」）】》〉"  # noqa: RUF001
+_UNSPACED_ENDS = "。！？"  # noqa: RUF001
+_END_WITHOUT_SPACE = re.compile(f"[{_UNSPACED_ENDS}]+[{_CLOSING}]*")
+_WIDE_SPACES = [character for character in map(chr, range(128, 0x3001)) if character.isspace()]  # there are no more
+_BOM = b"\xef\xbb\xbf"
+
+
+def pieces(source: Source, report: Report | None = None) -> Iterator[tuple[bytes, bool]]:
+    """Yield clean pieces of text, cut at white space, and whether each is the last one of its document.
+
+    `report` is told how many bytes of files and characters of str were read.
+
+    Raises
+    ------
+    TypeError
+        If a part of `source` is neither a str nor a path.
+    ValueError
+        If a file is not UTF-8, naming it and the byte.
+    """
+    for part, place in _parts(source):
+        parts = _of_text(part) if isinstance(part, str) else _of_file(Path(part), place)
+        for piece, size, is_last in parts:
+            if report is not None:
+                report(size)
+            yield piece, is_last
+
+
+def cleaned(text: str) -> str:
+    """Return NFC text, with ASCII white space, in which a space follows every end mark that needs none."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFC", text)
+    for space in _WIDE_SPACES:  # a search for one character is much faster than one for several
+        text = text.replace(space, " ")
+    if any(mark in text for mark in _UNSPACED_ENDS):
+        text = _END_WITHOUT_SPACE.sub(r"\g<0> ", text)
+    return text
+
+
+def _parts(source: Any) -> Iterator[tuple[Any, str]]:
+    if isinstance(source, (str, os.PathLike)):
+        yield source, "source"
+        return
+    if isinstance(source, bytes) or not isinstance(source, Iterable):
+        raise TypeError(f"source is {type(source).__name__}, expected text, a pathlib.Path, or an iterable of them")
+    for index, part in enumerate(source):
+        if not isinstance(part, (str, os.PathLike)):
+            raise TypeError(f"source[{index}] is {part!r}, expected a str or a pathlib.Path")
+        yield part, f"source[{index}]"
+
+
+def _of_text(text: str) -> Iterator[tuple[bytes, int, bool]]:
+    start = 0
+    while start < len(text) or start == 0:
+        stop = len(text)
+        if stop - start > BLOCK:
+            cut = max(text.rfind("\n", start, start + BLOCK), text.rfind(" ", start, start + BLOCK))
+            stop = cut + 1 if cut >= start else stop
+        yield cleaned(text[start:stop]).encode("utf-8", "surrogatepass"), stop - start, stop == len(text)
+        start = max(stop, 1)
+
+
+def _of_file(path: Path, place: str) -> Iterator[tuple[bytes, int, bool]]:
+    with open(path, "rb") as file:
+        rest, offset, block = b"", 0, file.read(BLOCK)
+        if block.startswith(_BOM):
+            block, offset = block[len(_BOM) :], len(_BOM)
+        while True:
+            following = file.read(BLOCK)
+            data = rest + block
+            cut = max(data.rfind(b"\n"), data.rfind(b" ")) + 1 if following else len(data)
+            if cut > 0 or not following:
+                yield _decoded(data[:cut], path, place, offset), cut, not following
+            rest, offset, block = data[cut:], offset + cut, following
+            if not following:
+                return
+
+
+def _decoded(data: bytes, path: Path, place: str, offset: int) -> bytes:
+    if data.isascii():
+        return data
+    try:
+        return cleaned(data.decode()).encode()
+    except UnicodeDecodeError as error:
+        where = f"{place}: {os.fspath(path)} is not UTF-8 at byte {offset + error.start}"
+        raise ValueError(f"{where}: {error.reason}") from None

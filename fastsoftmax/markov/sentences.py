@@ -1,0 +1,144 @@
+"""Sentences of a chain that fit what was asked for: so many words, so few characters, not copied from the text."""
+
+import enum
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.kernels import condition as kernels
+from fastsoftmax.kernels.table import Cut
+from fastsoftmax.markov.model import Model
+from fastsoftmax.markov.transitions import Transitions
+from fastsoftmax.markov.walks import Start, TableCache, walk_from
+
+Ids = npt.NDArray[np.int32]
+Positions = npt.NDArray[np.int64]
+Check = Callable[[Ids], "Reason | None"]
+
+LONGEST = 10_000  # words of a sentence without another bound: at low temperatures a walk may go round for ever
+_USUAL = 64  # words; the few sentences that are longer are drawn one by one
+_TRIES = 100  # for what a walk cannot be conditioned on
+_SPACE = 2**30  # bytes for the chances of all states and lengths
+_AT_ONCE = 2**20  # tokens drawn between two looks at signals
+
+
+class Reason(enum.Enum):
+    """Why there is no sentence."""
+
+    LENGTH = "no sentence that starts so has so many words"
+    ENDLESS = f"it does not end within {LONGEST:,} words"
+    CHARACTERS = f"none of {_TRIES} sentences has so few characters"
+    COPIED = f"each of {_TRIES} sentences copies too much of the text"
+
+
+class Bounds(NamedTuple):
+    """How many tokens a sentence has; `most` is None where there is no bound."""
+
+    least: int
+    most: int | None
+
+
+FREE = Bounds(1, None)
+
+
+class Speaker:
+    """Draws sentences within bounds, at one (T, k, p, min_p). It is never changed: threads may share it."""
+
+    def __init__(self, transitions: Transitions, cut: Cut, bounds: Bounds) -> None:
+        self.transitions, self.cut, self.bounds = transitions, cut, bounds
+        self._most = LONGEST if bounds.most is None else bounds.most
+        self._masses = np.empty(transitions.tokens.size)
+        self._chances = np.empty((0, 0))  # where nothing is conditioned
+        kernels.edge_masses(transitions.rows, cut, self._masses)
+        states = len(transitions.contexts)
+        rows = 1 + (bounds.least if bounds.most is None else bounds.most)
+        if bounds != FREE and rows * states * 8 <= _SPACE:
+            self._chances = np.empty((rows, states))
+            kernels.chances(transitions.rows, self._masses, bounds.least, bounds.most is not None, self._chances)
+
+    def can(self, state: int, taken: int) -> bool:
+        """Whether any sentence may fit, with `taken` tokens so far, in that state."""
+        return self._chances.size == 0 or bool(self._chances[min(taken, len(self._chances) - 1), state] > 0.0)
+
+    def draw(self, walks: Positions, given: list[int], state: int, seed: int, attempt: int) -> Iterator[Ids | Reason]:
+        """Yield one attempt at a sentence for each of the walks."""
+        piece = max(1, _AT_ONCE // self._most)
+        for first in range(0, len(walks), piece):
+            part = walks[first : first + piece]
+            ids, lengths = np.empty((len(part), self._most), np.int32), np.empty(len(part), np.int64)
+            ids[:, : len(given)] = given
+            kernels.speak(
+                self.transitions.rows,
+                self._masses,
+                self._chances,
+                self.bounds.least,
+                state,
+                len(given),
+                np.uint64(seed),
+                attempt,
+                part,
+                ids,
+                lengths,
+            )
+            for row, length in zip(ids, lengths.tolist(), strict=True):
+                if length == kernels.ENDLESS and self.bounds.most is None:
+                    yield Reason.ENDLESS
+                else:
+                    yield row[:length] if length >= self.bounds.least else Reason.LENGTH
+
+
+class Speakers:
+    """The last used speaker of a model."""
+
+    def __init__(self) -> None:
+        self._last: Speaker | None = None
+
+    def get(self, transitions: Transitions, cut: Cut, bounds: Bounds) -> Speaker:
+        """Return the speaker for these, made anew unless it was the last one."""
+        speaker = self._last
+        if speaker is None or speaker.transitions is not transitions or (speaker.cut, speaker.bounds) != (cut, bounds):
+            self._last = speaker = Speaker(transitions, cut, bounds)
+        return speaker
+
+
+def sentences(
+    model: Model,
+    caches: tuple[TableCache, Speakers],
+    n: int,
+    start: Start,
+    bounds: Bounds,
+    cut: Cut,
+    check: Check,
+    seed: int,
+    progress: bool,
+) -> list[Ids | Reason]:
+    """Return n sentences, or why there is none.
+
+    Attempt a at sentence i depends on (seed, a, i) alone, so no sentence depends on how many are asked for.
+    """
+    given = start.given
+    if start.state < 0:
+        alone = np.array(given, np.int32)
+        fits = bounds.least <= len(given) and (bounds.most is None or len(given) <= bounds.most)
+        return [(check(alone) or alone) if fits else Reason.LENGTH] * n
+    found: list[Ids | Reason] = [Reason.LENGTH] * n
+    if bounds == FREE:
+        length = max(_USUAL, 2 * len(given))
+        walks, _ = walk_from(start, model, caches[0], n, length, cut, seed, -1, progress)
+        for i in np.flatnonzero(walks.lengths < length).tolist():
+            ids = walks.ids[i, : walks.lengths[i]]
+            found[i] = check(ids) or ids
+    waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
+    certain = cut.temperature == 0.0 or cut.top_k == 1
+    for attempt in range(1 if certain else _TRIES):
+        if waiting.size == 0:
+            break
+        speaker = caches[1].get(model.transitions, cut, bounds)
+        if not speaker.can(start.state, len(given)):
+            break
+        for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, given, start.state, seed, attempt), strict=True):
+            found[i] = drawn if isinstance(drawn, Reason) else check(drawn) or drawn
+        waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)
+    return found

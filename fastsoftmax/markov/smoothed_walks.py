@@ -1,0 +1,73 @@
+"""Walks with smoothing: every token is possible, so each is drawn as a language model's is, by `sample`."""
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.kernels.table import Cut
+from fastsoftmax.markov.model import Model
+from fastsoftmax.markov.smoothing import Smoothed
+from fastsoftmax.markov.transitions import BOUNDARY
+from fastsoftmax.markov.walks import Progress, Walks, Wish, progress_bar
+from fastsoftmax.sampling import sample
+
+_AT_ONCE = 2**22  # logits
+
+
+def draw(smoothed: Smoothed, model: Model, wish: Wish, cut: Cut, progress: bool) -> Walks:
+    """Return walks as they were wished for.
+
+    Token t of walk i is `sample` of the logarithms of the probabilities, with seed key + i and step t. With restarts
+    a walk that ends goes on from the beginning, and draws that token again with step t + 2**40, and so on.
+    """
+    with progress_bar(progress, "walking", wish.length - len(wish.given)) as report:
+        ids, lengths = _walked(smoothed, wish, cut, report or (lambda done: None))
+    return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens)
+
+
+def _walked(
+    smoothed: Smoothed, wish: Wish, cut: Cut, report: Progress
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    n, length, given, key, at_dead_end = wish
+    ids = np.full((n, length), BOUNDARY, np.int32)
+    ids[:, : len(given)] = given
+    lengths = np.full(n, length)
+    seeds = np.uint64(key) + np.arange(n, dtype=np.uint64)
+    contexts = [list(given) for _ in range(n)]
+    walking = np.arange(n)
+    for step in range(len(given), length):
+        drawn = _drawn(smoothed, [contexts[i] for i in walking], cut, seeds[walking], step)
+        again = 1
+        while at_dead_end == "restart" and (drawn == BOUNDARY).any():
+            ended = np.flatnonzero(drawn == BOUNDARY)
+            for i in walking[ended].tolist():
+                contexts[i] = []
+            retried = [contexts[i] for i in walking[ended]]
+            drawn[ended] = _drawn(smoothed, retried, cut, seeds[walking[ended]], (again << 40) + step)
+            again += 1
+        lengths[walking[drawn == BOUNDARY]] = step
+        walking, drawn = walking[drawn != BOUNDARY], drawn[drawn != BOUNDARY]
+        ids[walking, step] = drawn
+        for i, token in zip(walking.tolist(), drawn.tolist(), strict=True):
+            contexts[i] = [*contexts[i], token][-smoothed.order :]
+        report(1)
+        if walking.size == 0:
+            break
+    return ids, lengths
+
+
+def _drawn(
+    smoothed: Smoothed, contexts: list[list[int]], cut: Cut, seeds: npt.NDArray[np.uint64], step: int
+) -> npt.NDArray[np.int32]:
+    """Return one token after each context, a part of them at a time."""
+    tokens = np.empty(len(contexts), np.int32)
+    piece = max(1, _AT_ONCE // smoothed.size)
+    for first in range(0, len(contexts), piece):
+        rows, known = [], np.empty(0, np.int32)
+        for context in contexts[first : first + piece]:
+            known, likely = smoothed.probabilities(context)
+            rows.append(likely)
+        with np.errstate(divide="ignore"):
+            logits = np.log(rows)
+        chosen = sample(logits, **cut._asdict(), seed=seeds[first : first + piece], step=step)
+        tokens[first : first + piece] = known[chosen]
+    return tokens

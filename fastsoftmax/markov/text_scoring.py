@@ -1,0 +1,144 @@
+"""How likely a model of text holds text to be, and what comes next."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.reading import Source
+from fastsoftmax.markov.scoring import likelihood, perplexity
+from fastsoftmax.markov.smoothing import checked_rule
+from fastsoftmax.markov.tokens import Reader
+from fastsoftmax.markov.transitions import BOUNDARY
+from fastsoftmax.markov.vocabulary import Vocabulary
+
+
+class TextScoring:
+    """The methods of `MarkovText` about probabilities of given text."""
+
+    _chain: MarkovChain
+
+    def _reader(self) -> Reader:
+        raise NotImplementedError
+
+    def _tokens(self, text: str | None, name: str) -> list[str]:
+        raise NotImplementedError
+
+    def next_tokens(
+        self,
+        context: str | None,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
+    ) -> tuple[list[str | None], npt.NDArray[np.float64]]:
+        """Return the words that can come after `context`, likeliest first, and their probabilities.
+
+        Parameters
+        ----------
+        context : str or None
+            As `start` of `generate`; None is the beginning of a sentence.
+        temperature, top_k, top_p, min_p
+            As in `MarkovChain.walk`.
+        smoothing, k, alpha, discount
+            As in `MarkovChain.next_tokens`.
+
+        Returns
+        -------
+        words : list of str or None
+            The words that the cut-offs keep; None is the end of the sentence.
+        probabilities : float64 array
+            They add up to 1.
+
+        Raises
+        ------
+        KeyError
+            If nothing was seen after the context, with near matches.
+        """
+        return self._chain.next_tokens(
+            self._tokens(context, "context"),
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            smoothing=smoothing,
+            k=k,
+            alpha=alpha,
+            discount=discount,
+        )
+
+    def log_likelihood(
+        self,
+        source: Source,
+        *,
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
+    ) -> float:
+        """Return the natural logarithm of the probability of all sentences of `source`.
+
+        Parameters
+        ----------
+        source : str, path, or iterable of them
+            As in `fit`.
+        smoothing, k, alpha, discount
+            As in `MarkovChain.log_likelihood`.
+
+        Returns
+        -------
+        float
+            At most 0; -inf if a sentence is impossible.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, and if the model is empty.
+        """
+        return self._likelihood(source, smoothing, k, alpha, discount)[0]
+
+    def perplexity(
+        self,
+        source: Source,
+        *,
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
+    ) -> float:
+        """Return exp(-log likelihood / number of words and sentence ends).
+
+        Parameters
+        ----------
+        source : str, path, or iterable of them
+            As in `fit`.
+        smoothing, k, alpha, discount
+            As in `MarkovChain.log_likelihood`.
+
+        Returns
+        -------
+        float
+            At least 1, which is certain; inf if a sentence is impossible.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `log_likelihood`.
+        """
+        return perplexity(*self._likelihood(source, smoothing, k, alpha, discount))
+
+    def _likelihood(self, source: Source, smoothing: str, k: float, alpha: float, discount: Any) -> tuple[float, int]:
+        """Return the natural logarithm of the probability, and of how many tokens it is."""
+        model, rule = self._chain._fitted(), checked_rule(smoothing, k, alpha, discount)
+        reader = self._reader()
+        streams = list(reader.streams(source))
+        vocabulary = Vocabulary(()) if model.vocabulary is None else model.vocabulary
+        ids = np.array([*map(vocabulary.__getitem__, reader.words()), BOUNDARY], np.int32)
+        stream = ids[np.concatenate(streams)]
+        return likelihood(model, stream, rule, self._chain._smoothers), stream.size

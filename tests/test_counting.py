@@ -1,0 +1,169 @@
+"""Counting in parts, merging, and tables for walks: the same whatever the parts, the widths and the sizes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reference
+from fastsoftmax import MarkovChain
+from fastsoftmax.markov import counting, vocabulary
+from fastsoftmax.markov.counting import Sum, count, merged, ordered
+from fastsoftmax.markov.transitions import Edges, table
+
+ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
+
+
+def assert_same(one: MarkovChain, two: MarkovChain) -> None:
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one.transitions, name), getattr(two.transitions, name), strict=True)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=30), min_size=1, max_size=6),
+    st.integers(1, 7),
+    st.integers(1, 9),
+    st.sampled_from([0, 2**12, 2**20, 2**31 - 9]),
+)
+def test_parts_change_nothing(sequences, order, part, offset):
+    shifted = [[token + offset for token in sequence] for sequence in sequences]
+    whole = MarkovChain(order).fit(shifted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "PART", part)
+        patch.setattr(vocabulary, "PART", part)
+        assert_same(MarkovChain(order).fit(shifted), whole)
+        assert_same(MarkovChain(order).fit(iter(shifted)), whole)
+        if len(shifted) == 1:
+            assert_same(MarkovChain(order).fit(np.array(shifted[0])), whole)
+    plain = reference.MarkovChain(order).fit(shifted)
+    assert len(whole.transitions.contexts) == len(plain.rows)
+    assert whole.transitions.counts.sum() == sum(sum(row.values()) for row in plain.rows.values())
+
+
+def test_a_long_array_in_parts(monkeypatch):
+    tokens = np.random.default_rng(1).integers(0, 50, 20_000)
+    for order in (1, 2, 5, 9):
+        whole = MarkovChain(order).fit(tokens)
+        with monkeypatch.context() as patch:
+            patch.setattr(counting, "PART", 1000)
+            assert_same(MarkovChain(order).fit(tokens), whole)
+
+
+def test_a_generator_is_read_once_and_reported(capsys):
+    def sequences():
+        for i in range(3000):
+            yield [f"w{i % 7}", "x", f"y{i % 3}"]
+
+    chain = MarkovChain().fit(sequences(), progress=True)
+    assert "counting tokens" in capsys.readouterr().err
+    assert_same(chain, MarkovChain().fit(list(sequences())))
+    assert chain.partial_fit(sequences(), 2, progress=True).transitions.counts.sum() == 3 * 3000 * 4
+
+
+def test_a_sequence_that_fails_late_leaves_the_chain_alone(monkeypatch):
+    monkeypatch.setattr(vocabulary, "PART", 4)
+    chain = MarkovChain().fit([["a", "b"]])
+    before = chain.transitions
+    with pytest.raises(TypeError, match=r"sequences\[3\]\[0\] is 5"):
+        chain.partial_fit([["a"], ["b"], ["a", "b", "c"], [5]])
+    assert chain.transitions is before
+
+
+def random_edges(rng, rows, kind):
+    contexts = np.unique(rng.integers(-1, 4, (rows, 2)), axis=0).astype(np.int32)
+    lengths = rng.integers(1, 5, len(contexts))
+    tokens = np.concatenate([np.sort(rng.choice(6, length, replace=False)) - 1 for length in lengths])
+    counts = rng.integers(1, 9, tokens.size).astype(kind)
+    return Edges(contexts, np.append(0, np.cumsum(lengths)), tokens.astype(np.int32), counts)
+
+
+def summed(*parts):
+    total = {}
+    for part in parts:
+        for row, context in enumerate(part.contexts.tolist()):
+            for edge in range(part.offsets[row], part.offsets[row + 1]):
+                key = (*context, int(part.tokens[edge]))
+                total[key] = total.get(key, 0) + part.counts[edge].item()
+    return dict(sorted(total.items()))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64])
+def test_merged_edges(kind):
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        parts = [random_edges(rng, rng.integers(1, 12), kind) for _ in range(rng.integers(1, 6))]
+        total = Sum()
+        for part in parts:
+            total.add(part)
+        assert list(summed(total.total()).items()) == list(summed(*parts).items())
+        assert summed(merged(parts[0], parts[-1])) == summed(parts[0], parts[-1])
+        mixed = merged(parts[0]._replace(counts=parts[0].counts.astype(np.float64)), parts[-1])
+        assert mixed.counts.dtype == np.float64
+        shuffled = rng.permutation(len(parts[0].contexts))
+        rows = [slice(*parts[0].offsets[row : row + 2]) for row in shuffled]
+        scattered = Edges(
+            np.concatenate([parts[0].contexts[shuffled], parts[0].contexts[:1]]),
+            np.append(0, np.cumsum([*(np.diff(parts[0].offsets)[shuffled]), parts[0].offsets[1]])),
+            np.concatenate([*(parts[0].tokens[row] for row in rows), parts[0].tokens[: parts[0].offsets[1]]]),
+            np.concatenate([*(parts[0].counts[row] for row in rows), parts[0].counts[: parts[0].offsets[1]]]),
+        )
+        assert list(summed(ordered(scattered)).items()) == list(summed(scattered).items())
+
+
+def test_counts_beyond_32_bits():
+    chain = MarkovChain().fit([["a", "b"], ["a", "c"]])
+    for _ in range(3):
+        chain.partial_fit([["a", "b"]], 2**40)
+    assert chain.transitions.counts.max() == 3 * 2**40 + 2
+    tokens, probabilities = chain.next_tokens("a")
+    assert tokens == ["b", "c"]
+    assert probabilities[1] == 1 / (3 * 2**40 + 2)
+    plain = reference.MarkovChain().fit([["a", "b"], ["a", "c"]]).partial_fit([["a", "b"]], 3 * 2**40)
+    assert list(chain.walk(200, 3, seed=1)) == plain.walk(200, 3, seed=1)
+
+
+def test_count_is_sorted():
+    edges = count([np.array([3, 1, 3, 1, -1, 2, -1], np.int32)], 1, 2)
+    assert summed(edges) == {(-1, 2): 2, (-1, 3): 2, (1, -1): 2, (1, 3): 2, (2, -1): 2, (3, 1): 4}
+    assert list(summed(edges)) == [
+        (int(edges.contexts[row, 0]), int(token))
+        for row in range(len(edges.contexts))
+        for token in edges.tokens[edges.offsets[row] : edges.offsets[row + 1]]
+    ]
+    assert table(edges).tokens.tolist() == [2, 3, -1, 3, -1, 1]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7, 3.0])
+@pytest.mark.parametrize("counts", ["even", "few", "many", "heavy"])
+def test_every_kind_of_row_walks_as_the_reference(counts, temperature):
+    """Rows of one run, of slots, of some runs without a guide, and of many with one; heavy ones have no slots."""
+    rng = np.random.default_rng(5)
+    draw = {
+        "even": lambda k: np.full(k, 3),
+        "few": lambda k: rng.integers(1, 3, k),
+        "many": lambda k: rng.integers(1, 400, k),
+        "heavy": lambda k: rng.integers(10**6, 10**6 + 9, k),
+    }[counts]
+    sizes = [1, 2, 3, 4, 17, 120]
+    weights = {
+        i: dict(zip(range(k), draw(k).tolist(), strict=True)) for i, k in zip(range(120), sizes * 20, strict=True)
+    }
+    chain, plain = MarkovChain.from_transitions(weights), reference.MarkovChain.from_transitions(weights)
+    for words in ({}, {"top_k": 5}, {"top_p": 0.6}, {"min_p": 0.2}, {"top_k": 50, "top_p": 0.9, "min_p": 0.01}):
+        expected = plain.walk(30, 40, temperature=temperature, seed=8, **words)
+        assert list(chain.walk(30, 40, temperature=temperature, seed=8, **words)) == expected
+        assert list(chain.walk(3000, 40, temperature=temperature, seed=8, **words))[:30] == expected  # a whole table
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 63, 64, 65, 200])
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 33])
+def test_any_number_and_length(n, length):
+    sequences = [["a", "b", "c"], ["a", "c", "a", "d"], ["b"]]
+    chain, plain = MarkovChain().fit(sequences), reference.MarkovChain().fit(sequences)
+    for end in ("stop", "restart"):
+        found = chain.walk(n, length, seed=6, on_dead_end=end)
+        expected = plain.walk(n, length, seed=6, on_dead_end=end)
+        assert list(found) == expected
+        assert found.lengths.tolist() == [len(walk) for walk in expected]
+        assert (found.ids >= 0).sum() == found.lengths.sum()

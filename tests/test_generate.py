@@ -1,0 +1,276 @@
+"""Sentences that fit: the law of conditioned walks, novelty, reasons; tokenisers, and text in pieces."""
+
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import reference
+from fastsoftmax import MarkovText, Reason
+from fastsoftmax.markov import reading, tokens
+from fastsoftmax.markov.novelty import Overlap
+
+LINES = ["a b c d", "a b d", "b c d a", "c d", "a b c", "d d d a b", "b a"]
+
+
+def law(order, temperature=1.0, least=1, most=12, start=()):
+    """Return the probabilities of all sentences within the bounds, by the reference."""
+    chain = reference.MarkovChain(order).fit([line.split() for line in LINES])
+    found = {}
+    paths = [(tuple(start), 1.0)]
+    while paths:
+        words, probability = paths.pop()
+        for token, p in zip(*chain.next_tokens(list(words) or None, temperature=temperature), strict=True):
+            if token is None and len(words) >= least:
+                found[" ".join(words)] = probability * p
+            elif token is not None and len(words) < most:
+                paths.append(((*words, token), probability * p))
+    total = math.fsum(found.values())
+    return {sentence: p / total for sentence, p in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("order", "arguments"),
+    [
+        (1, {"least": 3, "most": 5}),
+        (2, {"least": 1, "most": 4}),
+        (1, {"least": 6, "most": 6}),
+        (1, {"least": 2, "most": 4, "temperature": 2.0}),
+        (2, {"least": 2, "most": 4, "start": ["a", "b"]}),
+    ],
+)
+def test_conditioned_walks_have_the_law_of_those_that_fit(order, arguments):
+    expected = law(order, **arguments)
+    text = MarkovText(order, sequences="lines").fit("\n".join(LINES))
+    n = 40_000
+    drawn = Counter(
+        text.generate(
+            n,
+            min_words=arguments["least"],
+            max_words=arguments["most"],
+            temperature=arguments.get("temperature", 1.0),
+            start=" ".join(arguments["start"]) if "start" in arguments else None,
+            seed=4,
+        )
+    )
+    assert set(drawn) <= set(expected)
+    often = {sentence: p for sentence, p in expected.items() if n * p >= 10}
+    rest = 1.0 - math.fsum(often.values())
+    seen = [drawn[sentence] for sentence in often]
+    counts = [*seen, n - sum(seen)] if rest > 1e-9 else seen
+    wanted = np.array([*often.values(), rest] if rest > 1e-9 else [*often.values()]) * n
+    if len(counts) > 1:
+        assert stats.chisquare(counts, wanted * sum(counts) / wanted.sum()).pvalue > 1e-4
+
+
+def test_a_sentence_depends_on_its_number_alone():
+    text = MarkovText(1, sequences="lines", keep_text=True).fit("\n".join(LINES))
+    for wish in ({}, {"max_words": 4, "min_words": 3}, {"max_chars": 8}, {"novelty": 0.3}, {"min_words": 70}):
+        many = text.generate(60, seed=5, **wish)
+        assert text.generate(7, seed=5, **wish) == many[:7]
+        assert many == text.generate(60, seed=5, **wish)
+
+
+def test_bounds_hold():
+    text = MarkovText(2).fit("\n\n".join(topics.values()))
+    for sentence in text.generate(200, min_words=7, max_words=9, seed=1):
+        assert 7 <= len(sentence.split()) <= 9
+    for sentence in text.generate(50, max_chars=60, seed=1):
+        assert len(sentence) <= 60
+    for sentence in text.generate(50, start="The", max_words=5, max_chars=40, seed=2):
+        assert sentence.startswith("The ")
+        assert len(sentence.split()) <= 5
+        assert len(sentence) <= 40
+    assert all(len(sentence.split()) >= 100 for sentence in text.generate(3, min_words=100, seed=1))
+
+
+def test_where_chances_would_take_too_much_memory(monkeypatch):
+    text = MarkovText(1, sequences="lines").fit("\n".join(LINES))
+    usual = text.generate(30, min_words=3, max_words=6, seed=1)
+    monkeypatch.setattr("fastsoftmax.markov.sentences._SPACE", 0)
+    other = MarkovText(1, sequences="lines").fit("\n".join(LINES)).generate(30, min_words=3, max_words=6, seed=1)
+    assert all(3 <= len(sentence.split()) <= 6 for sentence in other)
+    assert other != usual  # another way to the same law
+
+
+def test_reasons():
+    loop = MarkovText(1, sequences="lines").fit("a b a b a b a b a b c")
+    assert loop.generate(2, temperature=0) == [Reason.ENDLESS] * 2
+    assert loop.generate(temperature=0, max_words=5) == [Reason.LENGTH]
+    assert loop.generate(max_words=2) == [Reason.LENGTH]
+    assert loop.generate(max_chars=3) == [Reason.CHARACTERS]
+    same = MarkovText(2, keep_text=True).fit("One two three.")
+    assert same.generate(novelty=0.1) == [Reason.COPIED]
+    assert same.generate(novelty=0.0) == ["One two three."]
+    assert not isinstance(Reason.LENGTH, str)
+    assert all(isinstance(reason.value, str) for reason in Reason)
+    with pytest.raises(ValueError, match="novelty is above 0, expected a model that was fitted with keep_text=True"):
+        MarkovText().fit("One two.").generate(novelty=0.5)
+    with pytest.raises(ValueError, match=r"max_words is 2, expected an integer >= 3"):
+        same.generate(min_words=3, max_words=2)
+
+
+def runs(corpus, sentence):
+    """Return the length of the longest part of the sentence that is in the corpus, by trying all."""
+    parts = {tuple(s[i:j]) for s in corpus for i in range(len(s)) for j in range(i + 1, len(s) + 1)}
+    return max(
+        (j - i for i in range(len(sentence)) for j in range(i + 1, len(sentence) + 1) if tuple(sentence[i:j]) in parts),
+        default=0,
+    )
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), min_size=1, max_size=8),
+    st.lists(st.integers(0, 4), min_size=1, max_size=12),
+    st.sampled_from([0, 2**20, 2**31 - 10]),
+)
+def test_longest_runs(corpus, sentence, offset):
+    stream = np.array([token for s in corpus for token in ([t + offset for t in s] + [-1])], np.int32)
+    found = Overlap(stream).longest_run(np.array(sentence, np.int32) + np.int32(offset))
+    assert found == runs(corpus, sentence)
+
+
+def test_long_copies_are_found():
+    corpus = np.append(np.random.default_rng(0).integers(0, 2, 20_000), -1).astype(np.int32)
+    overlap = Overlap(corpus)
+    assert overlap.longest_run(corpus[5000:5300]) == 300
+    mixed = np.concatenate([corpus[100:180], corpus[9000:9050]])
+    assert 80 <= overlap.longest_run(mixed) < 130
+
+
+def test_novelty():
+    text = MarkovText(1, keep_text=True).fit("\n\n".join(topics.values()))
+    kept = text._text.overlap()
+    for novelty in (0.3, 0.7):
+        for sentence in text.generate(20, seed=3, novelty=novelty, min_words=6, max_words=20):
+            ids = np.array([text.chain.vocabulary.index(word) for word in sentence.split()], np.int32)
+            assert kept.longest_run(ids) <= (1 - novelty) * len(ids)
+    more = MarkovText(1, keep_text=True).fit("a b.").partial_fit("b c a.")
+    assert more._text.overlap().longest_run(np.array([1, 2, 3], np.int32)) == 2 or more.chain.vocabulary
+    assert more.generate(3, seed=1, novelty=0.2)
+
+
+# --- tokens --------------------------------------------------------------------------------------------
+
+
+def test_characters():
+    pytest.importorskip("regex", reason="characters need regex")
+    text = MarkovText(3, tokens="characters", sequences="lines").fit(
+        "e\u0301a \U0001f469\u200d\U0001f469\u200d\U0001f467b\nשלום"  # noqa: RUF001
+    )
+    assert text.chain.vocabulary[:4] == ["\u00e9", "a", " ", "\U0001f469\u200d\U0001f469\u200d\U0001f467"]
+    assert text.generate(start="ש") == ["שלום"]
+    assert text.generate(start="\u00e9", max_words=5) == ["\u00e9a \U0001f469\u200d\U0001f469\u200d\U0001f467b"]
+
+
+def test_own_tokens():
+    def words_and_marks(sentence):
+        return re.findall(r"\w+(?:'\w+)?|[^\w\s]", sentence)
+
+    source = 'Hello, world (again)! It\'s 5% "off", he said: yes; no? [ok]'
+    text = MarkovText(5, tokens=words_and_marks, sequences="lines").fit(source)
+    assert "," in text.chain.vocabulary
+    (sentence,) = text.generate()
+    assert sentence.startswith("Hello, world (again)! It's 5%")
+    assert sentence.endswith("he said: yes; no? [ok]")
+    joined = MarkovText(5, tokens=words_and_marks, sequences="lines", join="|".join).fit("a, b")
+    assert joined.generate() == ["a|,|b"]
+    assert joined.generate(start="a,") == ["a|,|b"]
+    assert text.perplexity(source) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["我", "喜欢", "猫", "。"], "我喜欢猫。"),
+        (["do", "n't", "stop"], "don't stop"),
+        (["she", "'s", "(", "a", "b", ")", "…"], "she's (a b)…"),
+        (["I", "’", "m", "here"], "I’m here"),  # noqa: RUF001
+        ([], ""),
+        (["שלום", ",", "עולם", "!"], "שלום, עולם!"),
+    ],
+)
+def test_rejoined(parts, expected):
+    assert tokens.rejoined(parts) == expected
+
+
+def test_lines():
+    text = MarkovText(1, sequences="lines").fit("one two. Three\r\nfour\n\n\nfive six\n")
+    assert set(text.generate(50, seed=1)) == {"one two. Three", "four", "five six"}
+
+
+def test_refuses():
+    with pytest.raises(ValueError, match="tokens is 'letters', expected"):
+        MarkovText(tokens="letters")
+    with pytest.raises(ValueError, match="sequences is 'pages', expected"):
+        MarkovText(sequences="pages")
+
+
+# --- pieces --------------------------------------------------------------------------------------------
+
+
+TEXTS = st.lists(
+    st.sampled_from(
+        ["One", "two.", "three", "\n\n", "\n", " ", "\u3000", "Zwei!", "café", "\x01", "字。字", "  ", "\x1c", "x" * 40]
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(TEXTS, st.integers(1, 30), st.booleans())
+def test_pieces_change_nothing(tmp_path_factory, parts, block, by_lines):
+    source = " ".join(parts)
+    path = tmp_path_factory.mktemp("pieces") / "text"
+    path.write_bytes(source.encode())
+
+    def fitted(*sources):
+        sequences = "lines" if by_lines else "sentences"
+        try:
+            transitions = MarkovText(1, sequences=sequences).fit(sources).chain.transitions
+        except ValueError as error:
+            return str(error)
+        return [transitions.contexts.tolist(), transitions.tokens.tolist(), transitions.counts.tolist()]
+
+    whole = fitted(source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "BLOCK", block)
+        assert fitted(source) == whole
+        assert fitted(path) == whole
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_words_are_those_of_split(text):
+    table = tokens.WordTable()
+    clean = reading.cleaned(text)
+    ids = [i for part in table.ids(clean.encode("utf-8", "surrogatepass"), 10**9) for i in part.tolist()]
+    assert [table.words()[i] for i in ids] == clean.split()
+
+
+def test_many_words():
+    words = [f"w{i}" * (1 + i % 7) for i in range(30_000)] + ["long" * 50_000]
+    table = tokens.WordTable()
+    ids = np.concatenate(list(table.ids(" ".join(words * 2).encode(), 2)))
+    assert table.words() == words
+    assert ids.tolist() == list(range(len(words))) * 2
+
+
+def test_sentences_across_pieces_are_whole(monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", 64)
+    source = "\n\n".join(topics.values())[:20_000]
+    model = MarkovText(2).fit(source)
+    monkeypatch.setattr(reading, "BLOCK", 2**24)
+    whole = MarkovText(2).fit(source)
+    for name in ("contexts", "offsets", "tokens", "counts"):
+        one, two = getattr(model.chain.transitions, name), getattr(whole.chain.transitions, name)
+        np.testing.assert_array_equal(one, two)
+    assert all(a <= b for a, b in pairwise(whole.chain.transitions.offsets.tolist()))
