@@ -1,6 +1,7 @@
 """SVG charts of the report, for light and dark pages: no background, middle tones, text that follows the page."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -59,10 +60,10 @@ def draw(results: Results) -> list[str]:
             panels = {panel: along(results.cases, panel, axis, fixed) for panel in PANELS}
             if any(len(cases) > 1 for cases in panels.values()):
                 drawn.append(f"ratio-by-{axis}")
-                _save(_ratios(panels, axis), drawn[-1])
+                save(_ratios(panels, axis), FOLDER / f"{drawn[-1]}.svg")
         if bars := [case for group in GROUPS for case in results.group(group) if case.limit and _usual(case)]:
             drawn.append("time-over-the-limit")
-            _save(_times_limit(bars), drawn[-1])
+            save(_times_limit(bars), FOLDER / f"{drawn[-1]}.svg")
     return drawn
 
 
@@ -131,8 +132,8 @@ def _tick(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _save(figure: Any, name: str) -> None:
-    path = FOLDER / f"{name}.svg"
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as an SVG chart, for light and dark pages."""
     figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     head, tag, rest = path.read_text(encoding="utf-8").partition("<defs>")

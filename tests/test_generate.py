@@ -202,6 +202,25 @@ def test_rejoined(parts, expected):
     assert tokens.rejoined(parts) == expected
 
 
+def test_what_a_file_keeps(tmp_path):
+    path = tmp_path / "model"
+    letters = MarkovText(2, tokens=list, sequences="lines", join="".join).fit("abc\nabd")
+    letters.save(path)
+    with pytest.raises(ValueError, match="tokens is None, expected the function that the model was made with"):
+        MarkovText.load(path)
+    again = MarkovText.load(path, tokens=list, join="".join)
+    assert again.generate(5, seed=1, start="ab") == letters.generate(5, seed=1, start="ab")
+    assert again.perplexity("abc") == letters.perplexity("abc")
+    lines = MarkovText(1, sequences="lines").fit("One two. Three\nfour")
+    lines.save(path)
+    assert MarkovText.load(path).log_likelihood("One two. Three") == lines.log_likelihood("One two. Three")
+    with pytest.raises(ValueError, match="expected none: its file says what they are"):
+        MarkovText.load(path, tokens=list)
+    pytest.importorskip("regex", reason="characters need regex")
+    MarkovText(2, tokens="characters").fit("Abc. Abd.").save(path)
+    assert MarkovText.load(path).generate(start="Abd") == ["Abd."]
+
+
 def test_lines():
     text = MarkovText(1, sequences="lines").fit("one two. Three\r\nfour\n\n\nfive six\n")
     assert set(text.generate(50, seed=1)) == {"one two. Three", "four", "five six"}

@@ -16,7 +16,7 @@ from fastsoftmax._jit import cache_directories
 from fastsoftmax.cli import output
 
 REQUIRED = ("fastsoftmax", "numpy", "numba", "llvmlite", "safetensors")
-OPTIONAL = ("typer", "rich", "torch", "ml_dtypes")
+OPTIONAL = ("typer", "rich", "regex", "scipy", "torch", "ml_dtypes")
 FEATURES = ("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "neon", "sve", "fullfp16")
 
 

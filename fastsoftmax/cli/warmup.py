@@ -74,4 +74,8 @@ def _markov_jobs() -> Iterator[Job]:
     yield "MarkovChain.fit", partial(chain.fit, [["a", "b"], ["a", "a"]])
     yield "MarkovChain.walk", lambda: chain.walk(n=2, length=4)
     yield "MarkovChain.walk at T=0.5", lambda: chain.walk(n=2, length=4, temperature=0.5, top_p=0.9)
-    yield "MarkovText.generate", lambda: fastsoftmax.MarkovText(order=2).fit("A word. A word more.").generate()
+    text = fastsoftmax.MarkovText(keep_text=True)
+    yield "MarkovText.fit", partial(text.fit, "A word. A word more.")
+    yield "MarkovText.generate", text.generate
+    yield "MarkovText.generate within bounds", partial(text.generate, max_words=9, novelty=0.1)
+    yield "MarkovText.log_likelihood", partial(text.log_likelihood, "A word.")

@@ -304,8 +304,11 @@ def merge_rows(
     counts: Counts,
 ) -> tuple[int, int]:
     """Merge two tables, both sorted by context and token, adding equal edges up; return the rows and edges written."""
+    ids_1, ids_2, ids = borrowed(tokens_1), borrowed(tokens_2), borrowed(tokens)
+    sums_1, sums_2, sums = borrowed(counts_1), borrowed(counts_2), borrowed(counts)
     i = j = row = edge = 0
     rows_1, rows_2 = contexts_1.shape[0], contexts_2.shape[0]
+    nothing = sums.dtype.type(0)
     offsets[0] = 0
     while i < rows_1 or j < rows_2:
         side = 1 if i == rows_1 else -1 if j == rows_2 else _compare(contexts_1, i, contexts_2, j)
@@ -318,15 +321,18 @@ def merge_rows(
             b, b_stop = offsets_2[j], offsets_2[j + 1]
             contexts[row] = contexts_2[j]
             j += 1
-        while a < a_stop or b < b_stop:
-            first = b == b_stop or (a < a_stop and tokens_1[a] <= tokens_2[b])
-            second = a == a_stop or (b < b_stop and tokens_2[b] <= tokens_1[a])
-            tokens[edge] = tokens_1[a] if first else tokens_2[b]
-            counts[edge] = (counts_1[a] if first else counts_1.dtype.type(0)) + (
-                counts_2[b] if second else counts_2.dtype.type(0)
-            )
-            a += first
-            b += second
+        while a < a_stop and b < b_stop:  # without a branch on which is next: nobody could foretell it
+            one, two = ids_1[a], ids_2[b]
+            ids[edge] = min(one, two)
+            sums[edge] = (sums_1[a] if one <= two else nothing) + (sums_2[b] if two <= one else nothing)
+            a += one <= two
+            b += two <= one
+            edge += 1
+        for rest in range(a, a_stop):
+            ids[edge], sums[edge] = ids_1[rest], sums_1[rest]
+            edge += 1
+        for rest in range(b, b_stop):
+            ids[edge], sums[edge] = ids_2[rest], sums_2[rest]
             edge += 1
         row += 1
         offsets[row] = edge

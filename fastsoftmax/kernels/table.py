@@ -50,6 +50,8 @@ _REPEATED = 32
 _FEW = 3  # runs that need no guide
 _MOST_SLOTS = 2**32 - 1
 _MOST_LINES = 2**27 - 1
+_MOST_TOKEN = 2**31 - 2
+_LARGE = 2.0**960  # no row of counts below it adds up to inf
 
 
 class Rows(NamedTuple):
@@ -273,17 +275,26 @@ def _write_records(runs: int, kept: int, shift: int, lines: Floats, words: Posit
 
 @inline
 def is_sound(row: int, rows: Rows) -> bool:
-    """Whether nothing in a row leads out of the arrays: a file may hold anything, and nobody has read it before."""
+    """Whether a row is one that `build_row` can take: a file may hold anything, and nobody has read it before.
+
+    Nothing leads out of the arrays, tokens can be written as -2 - token, and the counts fall and have a finite sum.
+    """
     offsets, counts = borrowed(rows.offsets), borrowed(rows.counts)
     tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
     start, stop = offsets[row], offsets[row + 1]
     if not 0 <= start < stop <= tokens.size:
         return False
-    sound = True
+    sound = (counts[start] < math.inf) & (counts[stop - 1] > 0)
     for edge in range(start, stop):
-        sound &= (tokens[edge] >= -1) & (targets[edge] >= -1) & (targets[edge] < offsets.size - 1)
-        sound &= (counts[edge] > 0) & (counts[edge] < math.inf)
-    return sound
+        sound &= (tokens[edge] >= -1) & (tokens[edge] <= _MOST_TOKEN)
+        sound &= (targets[edge] >= -1) & (targets[edge] < offsets.size - 1)
+        sound &= counts[edge] <= counts[max(edge - 1, start)]
+    if sound and counts[start] > _LARGE:
+        total = 0.0
+        for edge in range(start, stop):
+            total += counts[edge]
+        sound = total < math.inf
+    return bool(sound)
 
 
 @inline

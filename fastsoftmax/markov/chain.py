@@ -96,7 +96,7 @@ class MarkovChain(Scoring, Analysis):
 
         Notes
         -----
-        O(n log n) for n tokens: integers are packed, sorted and run-length counted, some 16 million at a time, so that
+        O(n log n) for n tokens: integers are packed, sorted and run-length counted, some millions at a time, so that
         a generator of any length takes memory for one part and for the different transitions.
         """
         return self._put(self._counted(sequences, None, 1, progress))
@@ -312,7 +312,8 @@ class MarkovChain(Scoring, Analysis):
             If `path` is not a path, or the file is truncated, changed or something else, naming what is wrong. Where
             the contents were not read at first, changes raise it in the first call that needs all of them.
         """
-        return cls._of(Model(*storage.load(path, "chain", mmap)))
+        transitions, vocabulary, _ = storage.load(path, "chain", mmap)
+        return cls._of(Model(transitions, vocabulary))
 
     @classmethod
     def _of(cls, model: Model) -> "MarkovChain":

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from fastsoftmax.kernels import count as kernels
 from fastsoftmax.markov.transitions import Edges, Ids
-from fastsoftmax.markov.vocabulary import PART
 
 Keys = npt.NDArray[np.uint64]
 
+PART = 2**28  # tokens counted at once: 8 bytes each for keys, and 8 to 12 for what is different
 _KEY = 64  # bits
 _RANK = 32
 

@@ -164,6 +164,7 @@ class Smoothed:
             raise ValueError(f"smoothing is {rule.smoothing!r}, expected a chain that has transitions")
         if rule.smoothing == "kneser-ney" and transitions.counts.dtype != np.int64:
             raise ValueError("smoothing is 'kneser-ney', expected a chain of integer counts: it has weights")
+        transitions.check()
         self.order = transitions.order
         self._known = known_tokens(transitions, vocabulary)
         self._known.flags.writeable = False

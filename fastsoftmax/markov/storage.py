@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Once, Transitions, check_total
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MappedFile, Transitions, check_total
 from fastsoftmax.markov.vocabulary import StoredTokens, StoredVocabulary, Vocabulary
 
 FORMAT = "fastsoftmax-markov-2"
@@ -41,14 +41,20 @@ _DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64, "U8": np.uint8}
 _SMALL = 2**25  # bytes, checked in some hundredths of a second
 
 
-def save(path: str | os.PathLike[str], kind: str, transitions: Transitions, vocabulary: Vocabulary | None) -> None:
+def save(
+    path: str | os.PathLike[str],
+    kind: str,
+    transitions: Transitions,
+    vocabulary: Vocabulary | None,
+    settings: dict[str, str] | None = None,
+) -> None:
     """Write a model to a file, in one step: it is there whole, or what was there before still is."""
     target = _path(path)
     transitions.check()
     arrays: Arrays = {name: getattr(transitions, name) for name in _TABLE}
     if vocabulary is not None:
         arrays |= _packed(vocabulary.tokens)
-    about = {"format": FORMAT, "kind": kind, "order": transitions.order}
+    about = {"format": FORMAT, "kind": kind, "order": transitions.order, **(settings or {})}
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         temporary.touch()  # safetensors' own errors do not say which system error it was
@@ -64,8 +70,8 @@ def save(path: str | os.PathLike[str], kind: str, transitions: Transitions, voca
         temporary.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitions, Vocabulary | None]:
-    """Read a model from a file.
+def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitions, Vocabulary | None, dict[str, Any]]:
+    """Read a model from a file, and what else was said about it.
 
     Raises
     ------
@@ -81,22 +87,21 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
         _check_header(kind, about, arrays)
 
     def checked_words() -> list[str] | None:
-        _advise(buffer, "MADV_NORMAL")
         with _refusing(target, kind):
             return _checked_words(arrays, about.get("contents"))
 
-    verify: Once | None = None
+    file: MappedFile | None = None
     vocabulary: Vocabulary | None = None
     if mmap and sum(array.nbytes for array in arrays.values()) > _SMALL:
-        verify = Once(checked_words)
         _advise(buffer, "MADV_RANDOM")  # else a look at one row may read megabytes around it
+        file = MappedFile(checked_words, lambda: _advise(buffer, "MADV_NORMAL"))
         if "vocabulary" in arrays:
             text, offsets, order = (arrays[name] for name in _WORDS)
-            vocabulary = StoredVocabulary(StoredTokens(text, offsets, verify), order)
+            vocabulary = StoredVocabulary(StoredTokens(text, offsets, file.check), order)
     elif (words := checked_words()) is not None:
         vocabulary = Vocabulary(words)
     contexts, offsets, tokens, counts, targets = (arrays[name] for name in _TABLE)
-    return Transitions(contexts, offsets, tokens, counts, linked=targets, verify=verify), vocabulary
+    return Transitions(contexts, offsets, tokens, counts, linked=targets, file=file), vocabulary, about
 
 
 def _path(path: Any) -> Path:

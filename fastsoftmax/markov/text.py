@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.markov import storage
+from fastsoftmax.markov import markovify, storage
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.model import Model, counted
 from fastsoftmax.markov.novelty import KeptText
@@ -66,8 +66,9 @@ class MarkovText(TextScoring):
     ) -> None:
         self._chain = MarkovChain(order)
         named = None if callable(tokens) else _checks.choice("tokens", tokens, tuple(_TOKENIZERS))
+        self._named = _OWN if named is None else named
         self._tokenizer: Tokenizer | None = tokens if callable(tokens) else _TOKENIZERS[str(named)]
-        self._by_lines = _checks.choice("sequences", sequences, ("sentences", "lines")) == "lines"
+        self._by_lines = _checks.choice("sequences", sequences, (_SENTENCES, _LINES)) == _LINES
         self._join = join or _JOINS.get(str(named), rejoined)
         self._keeps = keep_text
         self._text = KeptText()
@@ -294,10 +295,18 @@ class MarkovText(TextScoring):
         OSError, ValueError
             As in `MarkovChain.save`.
         """
-        storage.save(path, "text", *self._chain._fitted())
+        settings = {"tokens": self._named, "sequences": _LINES if self._by_lines else _SENTENCES}
+        storage.save(path, "text", *self._chain._fitted(), settings)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "MarkovText":
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        mmap: bool = True,
+        *,
+        tokens: Tokenizer | None = None,
+        join: Callable[[list[str]], str] | None = None,
+    ) -> "MarkovText":
         """Read a model that `save` wrote.
 
         Parameters
@@ -306,6 +315,8 @@ class MarkovText(TextScoring):
             The file.
         mmap : bool
             Map the file into memory instead of reading it, as in `MarkovChain.load`.
+        tokens, join : functions
+            Those that the model was made with: a file cannot hold them.
 
         Returns
         -------
@@ -314,9 +325,42 @@ class MarkovText(TextScoring):
         Raises
         ------
         FileNotFoundError, TypeError, ValueError
-            As in `MarkovChain.load`.
+            As in `MarkovChain.load`, and if the model has tokens of a function and it is not given, or the other way.
         """
-        model = Model(*storage.load(path, "text", mmap))
+        transitions, vocabulary, about = storage.load(path, "text", mmap)
+        named, sequences = about.get("tokens"), about.get("sequences")
+        if named not in (_OWN, *_TOKENIZERS) or sequences not in (_SENTENCES, _LINES):
+            raise ValueError(f"{path} holds sequences {sequences!r} of tokens {named!r}, which are not known here")
+        if (named == _OWN) != (tokens is not None):
+            expected = (
+                "the function that the model was made with" if tokens is None else "none: its file says what they are"
+            )
+            raise ValueError(f"tokens is {tokens!r}, expected {expected}")
+        text = cls(transitions.order, tokens=tokens or named, sequences=sequences, join=join)
+        text._chain._put(Model(transitions, vocabulary))
+        return text
+
+    @classmethod
+    def import_markovify(cls, source: str | os.PathLike[str]) -> "MarkovText":
+        """Make a model of one of markovify, with exactly its counts.
+
+        Parameters
+        ----------
+        source : str or path
+            What `to_json` of a markovify Text, NewlineText or Chain gave: a str is JSON, a path (`pathlib.Path`) a file
+            of it. Words stay as they are. Compiled models cannot be imported: they hold sums instead of counts.
+
+        Returns
+        -------
+        MarkovText
+            Of the order that markovify calls the state size.
+
+        Raises
+        ------
+        FileNotFoundError, TypeError, ValueError
+            If `source` is something else, naming the place and what is wrong.
+        """
+        model = markovify.model_of(source)
         text = cls(model.transitions.order)
         text._chain._put(model)
         return text
@@ -355,5 +399,6 @@ class MarkovText(TextScoring):
         return words if self._tokenizer is None else list(self._tokenizer(" ".join(words)))
 
 
+_OWN, _SENTENCES, _LINES = "own", "sentences", "lines"
 _TOKENIZERS: dict[str, Tokenizer | None] = {"words": None, "characters": characters}
 _JOINS: dict[str, Callable[[list[str]], str]] = {"words": " ".join, "characters": "".join}

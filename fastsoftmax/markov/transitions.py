@@ -33,19 +33,29 @@ class Edges(NamedTuple):
     counts: Counts  # (edges,)
 
 
-class Once:
-    """A check that is made when it is first called, by one thread, and again only if it did not pass."""
+class MappedFile:
+    """The file that a table is mapped from, where its contents are checked later.
 
-    def __init__(self, check: Callable[[], object]) -> None:
+    Parameters
+    ----------
+    check : function
+        Raises a ValueError if the contents are damaged.
+    read_ahead : function
+        Tells the system that much of the file is about to be read; until then it reads what is asked for alone.
+    """
+
+    def __init__(self, check: Callable[[], object], read_ahead: Callable[[], object]) -> None:
+        self.read_ahead = read_ahead
         self._check: Callable[[], object] | None = check
         self._lock = threading.Lock()
 
-    def __call__(self) -> None:
-        """Make the check, unless it has passed."""
+    def check(self) -> None:
+        """Make the check if it has not passed yet, in one thread while others wait."""
         if self._check is None:
             return
         with self._lock:
             if self._check is not None:
+                self.read_ahead()
                 self._check()
                 self._check = None
 
@@ -63,8 +73,8 @@ class Transitions:
     counts: Counts
     """(E,): how often it came next, positive: int64, or float64 for weights that are not whole."""
     linked: InitVar[Ids | None] = None
-    verify: Once | None = field(default=None, repr=False)
-    """What raises a ValueError if the file that the arrays are mapped from is damaged, where nobody has looked yet."""
+    file: MappedFile | None = field(default=None, repr=False)
+    """What the arrays are mapped from, if that is checked later."""
 
     def __post_init__(self, linked: Ids | None) -> None:
         if linked is not None:
@@ -85,9 +95,14 @@ class Transitions:
         ValueError
             If the file that it is mapped from is damaged.
         """
-        if self.verify is not None:
-            self.verify()
+        if self.file is not None:
+            self.file.check()
         return self
+
+    def expect_many(self) -> None:
+        """Prepare for a look at many rows, all over the table."""
+        if self.file is not None:
+            self.file.read_ahead()
 
     def refuse(self, state: int) -> NoReturn:
         """Raise what is wrong with a table that has a row that is not sound."""
@@ -138,7 +153,7 @@ class Transitions:
             If the file that it is mapped from is damaged.
         """
         start, stop = self.offsets[state : state + 2].tolist()
-        if self.verify is not None and not self._is_sound(start, stop):
+        if self.file is not None and not self._is_sound(start, stop):
             self.refuse(state)
         return slice(start, stop)
 

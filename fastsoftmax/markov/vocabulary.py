@@ -21,7 +21,7 @@ Ids = npt.NDArray[np.int32]
 Kind = Literal["str", "int"]
 
 UNKNOWN = -2
-PART = 2**24  # tokens of a stream
+PART = 2**26  # tokens of a stream that is made of an iterable
 _TOLD = 2**18  # tokens between two reports
 _READ, _SOUGHT = 6, 32  # one token decoded, or found, by itself takes as long as so many of all
 

@@ -194,9 +194,12 @@ class TableCache:
     @contextmanager
     def table(self, transitions: Transitions, cut: Cut, steps: int) -> Iterator[WalkTable]:
         """Lend the table of that cut for so many steps: a complete one if they are many."""
+        few = steps * _SCATTERED < len(transitions.contexts)
+        if not few:
+            transitions.expect_many()
         table = self._take()
         if table is None or table.transitions is not transitions or table.cut != cut:
-            table = WalkTable(transitions, cut, sparse=steps * _SCATTERED < len(transitions.contexts))
+            table = WalkTable(transitions, cut, sparse=few)
         if not table.complete and steps >= len(transitions.contexts) + len(transitions.tokens):
             table.build_all()
         if table.complete:
