@@ -1,0 +1,167 @@
+"""The endless walk, `walk(on_dead_end="restart")`, as a graph. Needs SciPy.
+
+Nodes are the states with a row, edges the transitions that the cut-offs keep. After an end or a dead end a walk goes on
+from the start: those edges lead to the start, which is a node although it emits no token. Time is counted in tokens:
+the start takes none, dead ends take some, although they have no row.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.kernels.table import Cut, row_weights
+from fastsoftmax.markov.balance import Sparse, scipy_part, shares, sparse
+from fastsoftmax.markov.model import restart_state
+from fastsoftmax.markov.transitions import BOUNDARY, Transitions
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_TIE = 1e-12  # relative: a weight nearer to a cut than this is on it, or rounding decides
+
+
+class Graph(NamedTuple):
+    """The endless walk: an edge for every transition that the cut keeps."""
+
+    size: int
+    start: int  # or -1
+    sources: Integers
+    targets: Integers
+    probabilities: Floats
+    emits: Flags  # a token: not the end
+    restarts: Flags  # after the end or a dead end
+
+    def matrix(self) -> Sparse:
+        """Return the probabilities, (size, size)."""
+        return sparse(self.probabilities, self.sources, self.targets, self.size)
+
+
+def graph_of(table: Transitions, cut: Cut) -> Graph:
+    """Return the graph of the endless walk; ValueError if it ends and has no start to go on from."""
+    table.check()
+    size = len(table.contexts)
+    sources = np.repeat(np.arange(size), np.diff(table.offsets))
+    weights = _weights(table, cut)
+    probabilities = weights / np.bincount(sources, weights, size)[sources]
+    kept = probabilities > 0.0
+    targets = table.targets[kept].astype(np.int64)
+    restarts = targets < 0
+    start = restart_state(table, cut) if restarts.any() else table.find(np.full(table.order, BOUNDARY, np.int32))
+    targets[restarts] = start
+    return Graph(size, start, sources[kept], targets, probabilities[kept], table.tokens[kept] != BOUNDARY, restarts)
+
+
+def _weights(table: Transitions, cut: Cut) -> Floats:
+    """Return the weights of all edges, relative to any factor common to a row; 0 for those that are cut.
+
+    Where rounding would decide whether a weight is cut, its row is computed as walks and `next_tokens` do it.
+    """
+    starts, sizes = table.offsets[:-1], np.diff(table.offsets)
+    counts, rank = table.counts.astype(np.float64), np.arange(table.counts.size) - np.repeat(starts, sizes)
+    if cut.temperature == 0.0:
+        return (rank == 0).astype(np.float64)
+    weights = counts
+    if cut.temperature != 1.0:
+        largest = np.repeat(counts[starts], sizes)
+        ratios, logarithms = counts / largest, np.log(counts) - np.log(largest)
+        ordinary = ratios > 2.0**-1000
+        logarithms[ordinary] = np.log(ratios[ordinary])
+        weights = np.exp(logarithms / cut.temperature)
+    if cut.top_k > 0:
+        weights[rank >= cut.top_k] = 0.0
+    ties = np.zeros(rank.size, np.bool_)
+    if cut.top_p < 1.0:
+        before, mass = _sums_before(weights, rank), cut.top_p * np.repeat(np.add.reduceat(weights, starts), sizes)
+        ties |= np.abs(before - mass) <= _TIE * mass
+        weights[(before >= mass) & (rank > 0)] = 0.0
+    if cut.min_p > 0.0:
+        least = cut.min_p * np.repeat(weights[starts], sizes)
+        ties |= np.abs(weights - least) <= _TIE * least
+        weights[weights < least] = 0.0
+    rows = np.unique(table.offsets.searchsorted(np.flatnonzero(ties), side="right") - 1)
+    for start, stop in zip(table.offsets[rows].tolist(), table.offsets[rows + 1].tolist(), strict=True):
+        kept = row_weights(table.counts[start:stop], cut, weights[start:stop])
+        weights[start + kept : stop] = 0.0
+    return np.asarray(weights)
+
+
+def _sums_before(weights: Floats, rank: Integers) -> Floats:
+    """Return the sum of the weights before each in its row, by doubling: small rows do not drown in large ones."""
+    sums = np.where(rank > 0, np.roll(weights, 1), 0.0)
+    reach, longest = 1, rank.max(initial=0)
+    while reach <= longest:
+        sums[reach:] += np.where(rank[reach:] >= reach, sums[:-reach], 0.0)
+        reach *= 2
+    return sums
+
+
+def classes_of(graph: Graph) -> tuple[Integers, Flags]:
+    """Return the class of every node, and which classes no edge leaves."""
+    number, labels = scipy_part("sparse.csgraph").connected_components(graph.matrix(), connection="strong")
+    closed = np.ones(number, np.bool_)
+    closed[labels[graph.sources[labels[graph.sources] != labels[graph.targets]]]] = False
+    return labels, closed
+
+
+def members_of(labels: Integers) -> list[Integers]:
+    """Return the nodes of every class, in order."""
+    return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels)))[:-1]
+
+
+def period_of(graph: Graph, inside: Flags, node: int) -> int:
+    """Return the period of the class that the node is in: of how much longer each edge is than the shortest way.
+
+    Ways begin at the start, if it is inside: ends, the only edges that emit nothing, lead there, so none takes one.
+    """
+    root = graph.start if graph.start >= 0 and inside[graph.start] else node
+    edges = inside[graph.sources] & inside[graph.targets]
+    sources, targets = graph.sources[edges], graph.targets[edges]
+    within = sparse(np.ones(sources.size), sources, targets, graph.size)
+    _, above = scipy_part("sparse.csgraph").breadth_first_order(within, root)
+    depths = (above >= 0).astype(np.int64)
+    above[above < 0] = root
+    while depths[above].any():  # a way twice as long each time
+        depths, above = depths + depths[above], above[above]
+    return int(np.gcd.reduce(depths[sources] + graph.emits[edges] - depths[targets]))
+
+
+def visits_of(graph: Graph) -> Floats:
+    """Return how often an endless walk from the start is at each node, per token."""
+    labels, closed = classes_of(graph)
+    members, matrix = members_of(labels), graph.matrix()
+    visits = np.zeros(graph.size)
+    for label, weight in _absorption(graph, labels, closed).items():
+        states = members[label]
+        visits[states] = weight * shares(matrix[states][:, states])
+    tokens = visits[graph.sources] @ (graph.probabilities * graph.emits * graph.restarts)  # at dead ends
+    tokens += visits.sum() - (visits[graph.start] if graph.start >= 0 else 0.0)
+    return visits / tokens
+
+
+def _absorption(graph: Graph, labels: Integers, closed: Flags) -> dict[int, float]:
+    """Return the closed classes that walks from the start end up in, and how likely each is.
+
+    With an edge from each of them back to the start, a class is as likely as it is often reached.
+    """
+    if graph.start < 0:
+        if closed.sum() != 1:
+            raise ValueError(f"the chain has no start and {closed.sum()} recurrent classes, expected one class")
+        return {int(closed.argmax()): 1.0}
+    reached = scipy_part("sparse.csgraph").breadth_first_order(graph.matrix(), graph.start, return_predecessors=False)
+    absorbed = closed[labels]
+    final = np.unique(labels[reached[absorbed[reached]]])
+    if final.size == 1:
+        return {int(final[0]): 1.0}
+    passing = reached[~absorbed[reached]]
+    size = passing.size + final.size
+    nodes = np.full(graph.size, -1)
+    nodes[passing] = np.arange(passing.size)
+    edges = nodes[graph.sources] >= 0
+    nodes[absorbed] = passing.size + np.searchsorted(final, labels[absorbed])
+    sources = np.append(nodes[graph.sources[edges]], np.arange(passing.size, size))
+    targets = np.append(nodes[graph.targets[edges]], np.full(final.size, nodes[graph.start]))
+    often = shares(sparse(np.append(graph.probabilities[edges], np.ones(final.size)), sources, targets, size))
+    often = often[passing.size :]
+    return dict(zip(final.tolist(), (often / often.sum()).tolist(), strict=True))

@@ -1,0 +1,179 @@
+"""The long run of a chain: against dense algebra, QuantEcon, and walks."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastsoftmax import MarkovChain
+
+pytest.importorskip("scipy", reason="the analysis needs SciPy")
+
+WEATHER = {"sun": {"sun": 8, "rain": 2}, "rain": {"rain": 3, "sun": 3, "snow": 1}, "snow": {"snow": 1, "rain": 4}}
+CUTS = [
+    {},
+    {"temperature": 0.5},
+    {"temperature": 3.0},
+    {"temperature": math.inf},
+    {"temperature": 0.0},
+    {"top_k": 2},
+    {"temperature": 0.7, "top_p": 0.8},
+    {"min_p": 0.4},
+]
+
+
+def endless(chain, **cut):
+    """Return the matrix of an endless walk of order 1 over the tokens: an end or a dead end goes on from the start."""
+    known = chain.vocabulary
+    start = np.zeros(len(known))
+    for token, p in zip(*chain.next_tokens(None, **cut), strict=True):
+        if token is not None:
+            start[known.index(token)] = p
+    start /= start.sum()
+    matrix = np.zeros((len(known), len(known)))
+    for i, state in enumerate(known):
+        try:
+            row = zip(*chain.next_tokens(state, **cut), strict=True)
+        except KeyError:
+            row = [(None, 1.0)]
+        for token, p in row:
+            matrix[i] += p * start if token is None else p * (np.arange(len(known)) == known.index(token))
+    return matrix, start
+
+
+def limit(matrix, start):
+    """Return the average over time of where a walk from the start is."""
+    lazy = (matrix + np.eye(len(matrix))) / 2
+    for _ in range(60):
+        lazy = lazy @ lazy
+        lazy /= lazy.sum(axis=1, keepdims=True)
+    return start @ lazy
+
+
+def shares(chain, found):
+    """Return the shares of states of order 1 by token; that of dead ends is what is left."""
+    by_token = dict(zip(chain.transitions.contexts[:, 0].tolist(), found.tolist(), strict=True))
+    return np.array([by_token.get(i, 0.0) for i in range(len(chain.vocabulary))])
+
+
+letters = st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=7), min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(letters, st.sampled_from(CUTS), st.sampled_from([0, 2]))
+def test_stationary_is_that_of_the_dense_matrix(sequences, cut, least):
+    chain = MarkovChain().fit(sequences).prune(least)
+    try:
+        begins = any(token is not None for token in chain.next_tokens(None, **cut)[0])
+    except KeyError:
+        begins = False
+    if not begins:
+        return
+    found = chain.stationary(**cut)
+    expected = limit(*endless(chain, **cut))
+    has_row = np.isin(np.arange(len(expected)), chain.transitions.contexts[:, 0])
+    np.testing.assert_allclose(shares(chain, found)[has_row], expected[has_row], atol=1e-9)
+    assert found[chain.transitions.contexts[:, 0] == -1] == 0.0
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_entropy_rate(cut):
+    chain = MarkovChain.from_transitions(WEATHER)
+    matrix, start = endless(chain, **cut)
+    pi = limit(matrix, start)
+    logarithms = np.log2(matrix, out=np.zeros_like(matrix), where=matrix > 0)
+    expected = -(pi @ (matrix * logarithms).sum(axis=1))
+    assert chain.entropy_rate(**cut) == pytest.approx(expected, abs=1e-9)
+    assert chain.entropy_rate(**cut, base=math.e) == pytest.approx(expected * math.log(2), abs=1e-9)
+
+
+def test_walks_are_where_it_says():
+    chain = MarkovChain(2).fit([list("abracadabra"), list("banana"), list("cab")])
+    found = chain.stationary(temperature=2.0)
+    ids = chain.walk(300, 2000, temperature=2.0, seed=1, on_dead_end="restart").ids
+    seen = Counter(ids[:, 200:].reshape(-1).tolist())
+    for token, count in seen.items():
+        share = found[chain.transitions.contexts[:, 1] == token].sum()
+        assert count / (300 * 1800) == pytest.approx(share, abs=0.004)
+
+
+def test_classes_and_periods():
+    cycle = MarkovChain.from_transitions({0: {1: 1}, 1: {2: 1}, 2: {0: 1}})
+    (own,) = [c for c in cycle.communicating_classes() if c.recurrent]
+    assert cycle.transitions.contexts[own.states, 0].tolist() == [0, 1, 2]
+    assert cycle.period() == 3
+    assert sum(not c.recurrent for c in cycle.communicating_classes()) == 1  # the start
+    np.testing.assert_allclose(cycle.stationary()[own.states], 1 / 3)
+    two = MarkovChain.from_transitions({0: {1: 1}, 1: {0: 1}, 2: {2: 1}, 3: {0: 1, 2: 3}})
+    closed = [two.transitions.contexts[c.states, 0].tolist() for c in two.communicating_classes() if c.recurrent]
+    assert closed == [[0, 1], [2]]
+    assert (two.period(0), two.period(2)) == (2, 1)
+    with pytest.raises(ValueError, match="state is None, expected a state: the chain has 2 recurrent classes"):
+        two.period()
+    found = two.stationary()  # walks start in each state alike
+    by_state = dict(zip(two.transitions.contexts[:, 0].tolist(), found.tolist(), strict=True))
+    assert by_state[2] == pytest.approx(1 / 4 + 3 / 16)
+    assert by_state[0] == by_state[1] == pytest.approx((1 / 2 + 1 / 16) / 2)
+    lazy = MarkovChain.from_transitions(WEATHER)
+    assert lazy.period() == 1
+    assert lazy.period("sun", temperature=0) == 1
+    assert [c.states.tolist() for c in lazy.communicating_classes(temperature=0) if c.recurrent] == [[1]]  # sunny
+
+
+def test_rare_transitions_are_right():
+    chain = MarkovChain.from_transitions({"a": {"a": 1.0, "b": 1e-12}, "b": {"b": 1.0, "a": 3e-12}})
+    np.testing.assert_allclose(shares(chain, chain.stationary()), [0.75, 0.25], rtol=1e-9)
+
+
+def test_against_quantecon():
+    quantecon = pytest.importorskip("quantecon", reason="needs quantecon: the extra bench")
+    rng = np.random.default_rng(2)
+    for size in (3, 8, 30):
+        weights = {i: {int(j): float(rng.random()) + 0.01 for j in rng.choice(size, 3)} for i in range(size)}
+        chain = MarkovChain.from_transitions(weights)
+        matrix = np.zeros((size, size))
+        for i, row in weights.items():
+            for j, weight in row.items():
+                matrix[i, j] = weight / sum(row.values())
+        peer = quantecon.MarkovChain(matrix)
+        rows = chain.transitions.contexts[:, 0]
+        ours = [sorted(rows[c.states].tolist()) for c in chain.communicating_classes() if rows[c.states][0] >= 0]
+        assert sorted(ours) == sorted(sorted(c.tolist()) for c in peer.communication_classes)
+        closed = [sorted(rows[c.states].tolist()) for c in chain.communicating_classes() if c.recurrent]
+        assert sorted(closed) == sorted(sorted(c.tolist()) for c in peer.recurrent_classes)
+        if peer.num_recurrent_classes == 1:
+            by_state = dict(zip(rows.tolist(), chain.stationary().tolist(), strict=True))
+            expected = peer.stationary_distributions[0]
+            np.testing.assert_allclose([by_state[i] for i in range(size)], expected, atol=1e-12)
+            if peer.is_irreducible:
+                assert chain.period() == peer.period
+
+
+def test_a_million_transitions():
+    tokens = (np.random.default_rng(3).random(2_000_000) ** 3 * 20_000).astype(np.int64)
+    chain = MarkovChain().fit(tokens)
+    assert len(chain.transitions.tokens) > 10**6
+    for temperature in (1.0, 0.5):
+        found = chain.stationary(temperature=temperature)
+        assert found.sum() == pytest.approx(1, abs=1e-6)
+    seen = np.bincount(tokens, minlength=20_000)[chain.transitions.contexts[1:, 0]] / tokens.size
+    np.testing.assert_allclose(chain.stationary()[1:], seen, atol=1e-6)
+    assert 7 < chain.entropy_rate() < 8
+
+
+def test_refuses():
+    chain = MarkovChain.from_transitions(WEATHER)
+    with pytest.raises(ValueError, match="temperature is -1"):
+        chain.stationary(temperature=-1)
+    with pytest.raises(ValueError, match="base is 1"):
+        chain.entropy_rate(base=1)
+    with pytest.raises(KeyError, match="'fog' was never seen"):
+        chain.period("fog")
+    with pytest.raises(ValueError, match="the chain is empty"):
+        MarkovChain().stationary()
+    nowhere = MarkovChain.from_transitions({0: {1: 5, None: 5}, 1: {0: 5}}).prune(2)
+    with pytest.raises(ValueError, match="restart"):
+        nowhere.stationary()
