@@ -61,7 +61,7 @@ def _weights(table: Transitions, cut: Cut) -> Floats:
     starts, sizes = table.offsets[:-1], np.diff(table.offsets)
     counts, rank = table.counts.astype(np.float64), np.arange(table.counts.size) - np.repeat(starts, sizes)
     if cut.temperature == 0.0:
-        return (rank == 0).astype(np.float64)
+        return np.asarray(rank == 0, np.float64)
     weights = counts
     if cut.temperature != 1.0:
         largest = np.repeat(counts[starts], sizes)
