@@ -1,6 +1,7 @@
 """The long run of a chain: against dense algebra, QuantEcon, and walks."""
 
 import math
+import sys
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain
+from fastsoftmax.kernels.table import Cut
+from fastsoftmax.markov.graph import graph_of
+from fastsoftmax.markov.model import next_of
 
 pytest.importorskip("scipy", reason="the analysis needs SciPy")
 
@@ -177,3 +181,43 @@ def test_refuses():
     nowhere = MarkovChain.from_transitions({0: {1: 5, None: 5}, 1: {0: 5}}).prune(2)
     with pytest.raises(ValueError, match="restart"):
         nowhere.stationary()
+
+
+@settings(deadline=None)
+@given(
+    letters,
+    st.integers(1, 3),
+    st.sampled_from([0, 0.05, 0.5, 1, 3, math.inf]),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 2 / 3, 1.0]),
+    st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+)
+def test_the_graph_has_the_probabilities_of_next_tokens(sequences, order, temperature, top_k, top_p, min_p):
+    table = MarkovChain(order).fit(sequences).transitions
+    cut = Cut(float(temperature), top_k, top_p, min_p)
+    try:
+        graph = graph_of(table, cut)
+    except ValueError:
+        return
+    for state in range(len(table.contexts)):
+        _, probabilities = next_of(table, state, cut)
+        np.testing.assert_allclose(graph.probabilities[graph.sources == state], probabilities, rtol=1e-12)
+
+
+def test_ends_and_dead_ends():
+    chain = MarkovChain.from_transitions({"a": {"b": 1}, "c": {"b": 1}})
+    np.testing.assert_allclose(chain.stationary(), [0, 0.25, 0.25])  # half of the time at b, which has no row
+    assert chain.period() == 2
+    assert chain.entropy_rate() == 0.5
+    ending = MarkovChain.from_transitions({"a": {None: 1}})
+    np.testing.assert_allclose(ending.stationary(), [0, 1])
+    assert ending.entropy_rate() == 0
+
+
+@pytest.mark.parametrize("name", ["stationary", "entropy_rate", "communicating_classes", "period"])
+def test_without_scipy(monkeypatch, name):
+    chain = MarkovChain.from_transitions(WEATHER)
+    for part in ("scipy.sparse", "scipy.sparse.csgraph", "scipy.special", "scipy.sparse.linalg"):
+        monkeypatch.setitem(sys.modules, part, None)
+    with pytest.raises(ImportError, match=r"fastsoftmax\[analysis\]"):
+        getattr(chain, name)()

@@ -262,6 +262,15 @@ def test_walk_of_characters():
     assert run("walk", "characters.safetensors", *options) == "".join(expected) + "\n"
 
 
+def test_models_of_a_function():
+    MarkovText(1, tokens=str.split, sequences="lines").fit("a b c\na c").save("own.safetensors")
+    walked = run("walk", "own.safetensors", "--tokens", "9", "--start", "a b").split()
+    assert walked[:3] == ["a", "b", "c"]
+    assert json.loads(run("info", "own.safetensors", "--json"))["tokens"] == "of a function"
+    for command in (["generate", "own.safetensors"], ["score", "own.safetensors", "text.txt"]):
+        assert "expected the function that the model was made with" in refused(*command)
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 @pytest.mark.parametrize("model", ["model", "characters", "integers"])
 def test_walk_is_written_in_blocks(model, options, monkeypatch):
@@ -321,7 +330,7 @@ def test_score_counts_what_was_never_seen():
 
 def test_score_of_lines_and_characters():
     run("fit", "-", "-o", "lines.safetensors", "--sequences", "lines", stdin="One. Two.\nThree")
-    found = json.loads(run("score", "lines.safetensors", "-", "--sequences", "lines", "--json", stdin="One. Two."))
+    found = json.loads(run("score", "lines.safetensors", "-", "--json", stdin="One. Two."))
     assert found["texts"][0]["log_likelihood"] == pytest.approx(math.log(1 / 2))
     assert run("score", "characters.safetensors", "text.txt").split("\n")[0].split()[1] == "characters"
 
@@ -333,8 +342,7 @@ def test_info():
     found = json.loads(run("info", "model.safetensors", "--json"))
     chain = MarkovText().fit(TEXT).chain
     table = chain.transitions
-    assert found["kind"] == "text"
-    assert found["tokens"] == "words"
+    assert [found[name] for name in ("kind", "tokens", "sequences")] == ["text", "words", "sentences"]
     assert found["order"] == 2
     assert found["states"] == len(table.contexts)
     assert found["transitions"] == table.tokens.size

@@ -14,7 +14,7 @@ from bench.race import Contestant
 NAME = "markovify"
 DISTRIBUTIONS = ("markovify",)
 
-MOST_BYTES = 4_000_000  # of a text
+MOST_BYTES = 5_000_000  # of a text
 MOST_TOKENS = 1_000_000  # of a corpus; a dictionary of more takes minutes and gigabytes
 SENTENCES, ENDLESS = 100, 2  # walks: enough for a figure
 

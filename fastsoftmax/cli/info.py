@@ -7,7 +7,7 @@ import numpy as np
 
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.cli import output
-from fastsoftmax.cli.models import joint, kind_of, saved_kind
+from fastsoftmax.cli.models import saved
 
 SHOWN = 10  # states
 START = "(start)"
@@ -15,14 +15,14 @@ START = "(start)"
 
 def info(name: str, as_json: bool) -> None:
     """Print the size of a model, how uncertain its next token is, and its widest states."""
-    kind = saved_kind(name)
-    chain = MarkovChain.load(name) if kind == "chain" else MarkovText.load(name).chain
+    model = saved(name)
+    chain = model.chain if isinstance(model, MarkovText) else model
     table = chain.transitions
     rate, why = _entropy_rate(chain)
     tokens = table.tokens[table.tokens >= 0]
     facts: dict[str, Any] = {
         "kind": kind,
-        "tokens": kind_of(chain),
+        "tokens": kind_of(model),
         "order": chain.order,
         "states": len(table.contexts),
         "transitions": table.tokens.size,
@@ -40,11 +40,18 @@ def info(name: str, as_json: bool) -> None:
     width = max(map(len, lines)) + 2
     output.write("\n".join(f"{what:<{width}}{_readable(value)}" for what, value in lines.items()) + "\n")
     columns = {
-        "state": [_name(state["state"], joint(chain)) for state in states],
+        "state": [_name(state["state"], joint(model)) for state in states],
         "transitions": [_readable(state["transitions"]) for state in states],
         "observations": [_readable(state["observations"]) for state in states],
     }
     output.write_table(columns)
+
+
+def _kind(model: MarkovChain | MarkovText) -> dict[str, str]:
+    if isinstance(model, MarkovChain):
+        return {"kind": "chain", "tokens": "integers" if model.vocabulary is None else "strings"}
+    tokens = model.tokens if isinstance(model.tokens, str) else "of a function"
+    return {"kind": "text", "tokens": tokens, "sequences": model.sequences}
 
 
 def _entropy_rate(chain: MarkovChain) -> tuple[float | None, str]:
@@ -72,9 +79,9 @@ def _widest(chain: MarkovChain) -> list[dict[str, Any]]:
     ]
 
 
-def _name(state: list[str | int | None], between: str) -> str:
+def _name(state: list[str | int | None], of_characters: bool) -> str:
     """Return the tokens of a state on one line; characters in quotes, since they may be spaces."""
-    if between:
+    if not of_characters:
         return " ".join(START if token is None else str(token) for token in state)
     begin = START if None in state else ""
     return f"{begin}{''.join(str(token) for token in state if token is not None)!r}"

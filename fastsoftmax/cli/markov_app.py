@@ -123,9 +123,6 @@ def score(
         Smoothing,
         typer.Option("--smoothing", help="How what was never seen gets a probability; a new word never does."),
     ] = Smoothing.NONE,
-    sequences: Annotated[
-        Sequences, typer.Option("--sequences", help="What begins and ends, as when the model was fitted.")
-    ] = Sequences.SENTENCES,
     as_json: Json = False,
 ) -> None:
     """Show how well a model predicts texts: log-likelihood in nats, bits a word, perplexity.
@@ -135,7 +132,7 @@ def score(
     """
     from fastsoftmax.cli.score import score as run
 
-    run(model, texts, sequences, smoothing, as_json)
+    run(model, texts, smoothing, as_json)
 
 
 def info(

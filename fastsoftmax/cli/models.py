@@ -29,50 +29,30 @@ class Kind(NamedTuple):
 
 def text_model(sources: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
     """Return a saved model of text, or one that is fitted to texts on the spot."""
-    if not _names_a_model(sources):
+    if not _names_a_model(sources, kind):
         return fitted(sources, kind, keep_text)
-    for name, value in kind._asdict().items():
-        if value is not None:
-            raise InputError(f"{name} is given, expected none: a saved model has its own")
     if keep_text:
         raise InputError("novelty is above 0, expected texts: a saved model does not hold its text")
-    return saved_text(sources[0])
+    return MarkovText.load(sources[0])
 
 
 def any_model(sources: list[str], kind: Kind) -> MarkovChain | MarkovText:
-    """Return a saved model, also a `MarkovChain`, or one that is fitted to texts on the spot."""
-    if _names_a_model(sources) and kind.order is None and saved_kind(sources[0]) == "chain":
-        return MarkovChain.load(sources[0])
-    return text_model(sources, kind)
+    """Return a saved model of any kind, or one that is fitted to texts on the spot."""
+    return saved(sources[0]) if _names_a_model(sources, kind) else fitted(sources, kind)
 
 
-def saved_kind(name: str) -> str:
-    """Return what a file says it holds, "chain" or "text"; anything else to be refused when it is loaded."""
+def saved(name: str) -> MarkovChain | MarkovText:
+    """Return a saved model of any kind."""
     os.stat(name)  # its error names the file
     try:
         with safe_open(name, framework="np") as file:
-            return str(json.loads(file.metadata()["fastsoftmax"])["kind"])
+            about = dict(json.loads(file.metadata()["fastsoftmax"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        return ""
-
-
-def saved_text(name: str, sequences: str = "sentences") -> MarkovText:
-    """Return a saved model of text. The file tells neither what its tokens nor what its sequences are."""
-    text = MarkovText.load(name)
-    return MarkovText(text.order, tokens=kind_of(text.chain), sequences=sequences).merge(text)
-
-
-def kind_of(model: MarkovChain) -> str:
-    """Return what the tokens of a model are: "words", "characters" or "integers"."""
-    vocabulary = model.vocabulary
-    if vocabulary is None:
-        return "integers"
-    return "characters" if " " in vocabulary or max(map(len, vocabulary), default=0) == 1 else "words"
-
-
-def joint(model: MarkovChain) -> str:
-    """Return what stands between two tokens."""
-    return "" if kind_of(model) == "characters" else " "
+        about = {}  # to be refused, with a reason, when it is loaded
+    if about.get("kind") == "chain":
+        return MarkovChain.load(name)
+    # The tokens of a function are walked over without it; they are words where a start is given.
+    return MarkovText.load(name, tokens=str.split if about.get("tokens") == "own" else None)
 
 
 def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
@@ -106,8 +86,12 @@ def source_of(names: list[str], sequences: str) -> list[Path] | Iterator[Path | 
     return chain.from_iterable(parts)
 
 
-def _names_a_model(sources: list[str]) -> bool:
-    found = any(source.endswith(SUFFIX) for source in sources)
-    if found and len(sources) > 1:
+def _names_a_model(sources: list[str], kind: Kind) -> bool:
+    if not any(source.endswith(SUFFIX) for source in sources):
+        return False
+    if len(sources) > 1:
         raise InputError(f"expected one model or texts, got {len(sources)} files with a model among them")
-    return found
+    for name, value in kind._asdict().items():
+        if value is not None:
+            raise InputError(f"{name} is given, expected none: a saved model has its own")
+    return True

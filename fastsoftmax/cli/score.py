@@ -7,32 +7,32 @@ import numpy as np
 
 from fastsoftmax import MarkovText
 from fastsoftmax.cli import output
-from fastsoftmax.cli.models import kind_of, learn, saved_text, source_of
+from fastsoftmax.cli.models import kind_of, learn, source_of
 
 
-def score(model: str, texts: list[str], sequences: str, smoothing: str, as_json: bool) -> None:
+def score(model: str, texts: list[str], smoothing: str, as_json: bool) -> None:
     """Print how likely each text is under a saved model."""
-    text = saved_text(model, sequences)
+    text = MarkovText.load(model)
     with output.progress() as bar:
-        scores = [_score(text, name, sequences, smoothing) for name in bar.track(texts, description="scoring")]
+        scores = [_score(text, name, smoothing) for name in bar.track(texts, description="scoring")]
     if as_json:
         output.write_json({"smoothing": smoothing, "texts": scores})
         return
-    tokens = kind_of(text.chain).removesuffix("s")
+    tokens = kind_of(text).removesuffix("s")
     columns = {
         "text": [found["text"] for found in scores],
-        f"{tokens}s": [f"{found['tokens']:,}" for found in scores],
+        f"{token}s": [f"{found['tokens']:,}" for found in scores],
         "never seen": [f"{found['unknown']:,}" for found in scores],
         "log-likelihood": [f"{found['log_likelihood']:,.2f}" for found in scores],
-        f"bits a {tokens}": [f"{found['bits']:.4f}" for found in scores],
+        f"bits a {token}": [f"{found['bits']:.4f}" for found in scores],
         "perplexity": [f"{found['perplexity']:,.6g}" for found in scores],
     }
     output.write_table(columns)
 
 
-def _score(text: MarkovText, name: str, sequences: str, smoothing: str) -> dict[str, Any]:
-    source = list(source_of([name], sequences))  # a list, since it is read twice
-    own = learn(MarkovText(1, tokens=kind_of(text.chain), sequences=sequences), [name], source).chain
+def _score(text: MarkovText, name: str, smoothing: str) -> dict[str, Any]:
+    source = list(source_of([name], text.sequences))  # a list, since it is read twice
+    own = learn(MarkovText(1, tokens=text.tokens, sequences=text.sequences), [name], source).chain
     table, known = own.transitions, set(text.chain.vocabulary or [])
     new = [number for number, token in enumerate(own.vocabulary or []) if token not in known]
     total = int(table.counts.sum())

@@ -5,10 +5,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from fastsoftmax import MarkovChain, MarkovText, Walks
 from fastsoftmax.cli import output
 from fastsoftmax.cli.inputs import InputError
-from fastsoftmax.cli.models import Kind, any_model, joint
+from fastsoftmax.cli.models import Kind, any_model
 
 MANY = 2**20  # tokens: half a second or so
 _BLOCK = 2**16  # tokens that are written at once
@@ -22,9 +24,9 @@ def walk(
         raise InputError(f"tokens is {tokens}, expected an integer >= 0")
     model = any_model(sources, Kind(order))
     chain = model.chain if isinstance(model, MarkovText) else model
-    between = joint(chain)
+    between = "" if isinstance(model, MarkovText) and model.tokens == "characters" else " "
     shows_progress = tokens >= MANY and output.progress_shows()
-    begin = None if start is None else _start(start, chain, between)
+    begin = None if start is None else _start(start, model)
     walks = chain.walk(1, tokens, start=begin, on_dead_end="restart", progress=shows_progress, **params)
     with output.progress(shows_progress and not output.on_terminal()) as bar:
         blocks = bar.track(_blocks(walks), total=-(-tokens // _BLOCK), description="writing")
@@ -44,21 +46,27 @@ def _write(texts: Iterable[str], opening: str, between: str, closing: str) -> No
 
 def _blocks(walks: Walks) -> Iterator[list[Any]]:
     """Yield the tokens of the first walk, some at a time."""
-    names = None if walks.vocabulary is None else list(walks.vocabulary)
+    names: dict[int, str] = {}  # of what was met: of a large file the others are not read
     for first in range(0, walks.ids.shape[1], _BLOCK):
-        ids = walks.ids[0, first : first + _BLOCK].tolist()
-        yield ids if names is None else [names[i] for i in ids]
+        ids = walks.ids[0, first : first + _BLOCK]
+        if walks.vocabulary is None:
+            yield ids.tolist()
+            continue
+        for identifier in np.unique(ids).tolist():
+            if identifier not in names:
+                names[identifier] = walks.vocabulary[identifier]
+        yield [names[identifier] for identifier in ids.tolist()]
 
 
-def _start(start: str, chain: MarkovChain, between: str) -> list[Any]:
+def _start(start: str, model: MarkovChain | MarkovText) -> list[Any]:
     """Return the tokens of a start."""
     words = unicodedata.normalize("NFC", start).split()
-    if chain.vocabulary is None:
+    if isinstance(model, MarkovChain) and model.vocabulary is None:
         try:
             return [int(word) for word in words]
         except ValueError:
             raise InputError(f"start is {start!r}, expected integers: the model has no words") from None
-    if between:
+    if isinstance(model, MarkovChain) or model.tokens != "characters":
         return words
     try:
         import regex

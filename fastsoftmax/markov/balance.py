@@ -24,7 +24,7 @@ _BLOCK = 64
 _LEAST_ROUND = 0.02  # of the states: a round of elimination that takes fewer is not worth it
 _FIRST_SWEEPS, _SWEEPS, _CYCLES = 300, 30, 30
 _TOLERANCE = 1e-12
-_WIDEST = 10**8  # entries of a factor, at most: one gigabyte
+_WIDEST = 3 * 10**8  # states times the width of their graph, for factors of about a gigabyte
 
 
 def scipy_part(part: str) -> Any:

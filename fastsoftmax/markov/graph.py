@@ -134,7 +134,7 @@ def visits_of(graph: Graph) -> Floats:
     visits = np.zeros(graph.size)
     for label, weight in _absorption(graph, labels, closed).items():
         states = members[label]
-        visits[states] = weight * shares(matrix[states][:, states])
+        visits[states] = weight * (shares(matrix[states][:, states]) if states.size > 1 else 1.0)
     tokens = visits[graph.sources] @ (graph.probabilities * graph.emits * graph.restarts)  # at dead ends
     tokens += visits.sum() - (visits[graph.start] if graph.start >= 0 else 0.0)
     return visits / tokens

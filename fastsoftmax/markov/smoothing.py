@@ -76,6 +76,8 @@ def checked_rule(smoothing: Any, k: Any = 1.0, alpha: Any = 0.4, discount: Any =
     TypeError, ValueError
         If one of them is not that, also of a rule that does not use it.
     """
+    if smoothing == "none" and discount is None and type(k) is type(alpha) is float and (k, alpha) == (1.0, 0.4):
+        return None  # the defaults: no checks in the way of a call of microseconds
     name = _checks.choice("smoothing", smoothing, RULES)
     added = _number("k", k, lambda x: (x > 0) & (x <= MAX_TOTAL), "a number > 0, at most 2**53")
     factor = _number("alpha", alpha, lambda x: (x > 0) & (x <= 1), "a number in (0, 1]")

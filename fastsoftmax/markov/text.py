@@ -16,7 +16,7 @@ from fastsoftmax.markov.reading import Report, Source, cleaned
 from fastsoftmax.markov.sentences import Bounds, Reason, Speakers, sentences
 from fastsoftmax.markov.states import ids_of, state_of
 from fastsoftmax.markov.text_scoring import TextScoring
-from fastsoftmax.markov.tokens import Reader, Tokenizer, characters, rejoined
+from fastsoftmax.markov.tokens import JOINS, LINES, OWN, SENTENCES, TOKENIZERS, Reader, Tokenizer, rejoined
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL
 from fastsoftmax.markov.vocabulary import Vocabulary
 from fastsoftmax.markov.walks import Start, checked_cut, key_of, progress_bar
@@ -65,11 +65,11 @@ class MarkovText(TextScoring):
         keep_text: bool = False,
     ) -> None:
         self._chain = MarkovChain(order)
-        named = None if callable(tokens) else _checks.choice("tokens", tokens, tuple(_TOKENIZERS))
-        self._named = _OWN if named is None else named
-        self._tokenizer: Tokenizer | None = tokens if callable(tokens) else _TOKENIZERS[str(named)]
-        self._by_lines = _checks.choice("sequences", sequences, (_SENTENCES, _LINES)) == _LINES
-        self._join = join or _JOINS.get(str(named), rejoined)
+        named = None if callable(tokens) else _checks.choice("tokens", tokens, tuple(TOKENIZERS))
+        self._named = OWN if named is None else named
+        self._tokenizer: Tokenizer | None = tokens if callable(tokens) else TOKENIZERS[str(named)]
+        self._by_lines = _checks.choice("sequences", sequences, (SENTENCES, LINES)) == LINES
+        self._join = join or JOINS.get(str(named), rejoined)
         self._keeps = keep_text
         self._text = KeptText()
         self._speakers = Speakers()
@@ -83,6 +83,16 @@ class MarkovText(TextScoring):
     def order(self) -> int:
         """How many tokens make a state."""
         return self._chain.order
+
+    @property
+    def tokens(self) -> str | Tokenizer:
+        """What the chain is over: "words", "characters" or a function."""
+        return self._named if self._tokenizer is None or self._named != OWN else self._tokenizer
+
+    @property
+    def sequences(self) -> str:
+        """What begins and ends: "sentences" or "lines"."""
+        return LINES if self._by_lines else SENTENCES
 
     def __repr__(self) -> str:
         return repr(self._chain).replace("MarkovChain", "MarkovText", 1)
@@ -295,7 +305,7 @@ class MarkovText(TextScoring):
         OSError, ValueError
             As in `MarkovChain.save`.
         """
-        settings = {"tokens": self._named, "sequences": _LINES if self._by_lines else _SENTENCES}
+        settings = {"tokens": self._named, "sequences": self.sequences}
         storage.save(path, "text", *self._chain._fitted(), settings)
 
     @classmethod
@@ -329,9 +339,9 @@ class MarkovText(TextScoring):
         """
         transitions, vocabulary, about = storage.load(path, "text", mmap)
         named, sequences = about.get("tokens"), about.get("sequences")
-        if named not in (_OWN, *_TOKENIZERS) or sequences not in (_SENTENCES, _LINES):
+        if named not in (OWN, *TOKENIZERS) or sequences not in (SENTENCES, LINES):
             raise ValueError(f"{path} holds sequences {sequences!r} of tokens {named!r}, which are not known here")
-        if (named == _OWN) != (tokens is not None):
+        if (named == OWN) != (tokens is not None):
             expected = (
                 "the function that the model was made with" if tokens is None else "none: its file says what they are"
             )
@@ -397,8 +407,3 @@ class MarkovText(TextScoring):
             raise TypeError(f"{name} is {text!r}, expected a str of one or more words")
         words = cleaned(text).split()
         return words if self._tokenizer is None else list(self._tokenizer(" ".join(words)))
-
-
-_OWN, _SENTENCES, _LINES = "own", "sentences", "lines"
-_TOKENIZERS: dict[str, Tokenizer | None] = {"words": None, "characters": characters}
-_JOINS: dict[str, Callable[[list[str]], str]] = {"words": " ".join, "characters": "".join}

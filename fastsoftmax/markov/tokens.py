@@ -181,3 +181,8 @@ def rejoined(tokens: Iterable[str]) -> str:
         in_script = text and _UNSPACED.match(text[-1]) and _UNSPACED.match(token)
         text += token if not text or touches or in_script else " " + token
     return _APOSTROPHE.sub(r"\1", text)
+
+
+OWN, SENTENCES, LINES = "own", "sentences", "lines"  # own: the tokens of a user's function
+TOKENIZERS: dict[str, Tokenizer | None] = {"words": None, "characters": characters}
+JOINS: dict[str, Callable[[list[str]], str]] = {"words": " ".join, "characters": "".join}

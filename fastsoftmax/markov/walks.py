@@ -89,6 +89,7 @@ class WalkTable:
         self.transitions = transitions
         self.cut = cut
         self.complete = False
+        self.drawn = 0  # steps
         self._rows = transitions.unverified_rows
         states, edges = len(transitions.contexts), len(transitions.tokens)
         if edges > np.iinfo(np.int32).max:
@@ -193,14 +194,16 @@ class TableCache:
 
     @contextmanager
     def table(self, transitions: Transitions, cut: Cut, steps: int) -> Iterator[WalkTable]:
-        """Lend the table of that cut for so many steps: a complete one if they are many."""
+        """Lend the table of that cut for so many steps: a complete one if they, and those before, are many."""
         few = steps * _SCATTERED < len(transitions.contexts)
         if not few:
             transitions.expect_many()
         table = self._take()
         if table is None or table.transitions is not transitions or table.cut != cut:
             table = WalkTable(transitions, cut, sparse=few)
-        if not table.complete and steps >= len(transitions.contexts) + len(transitions.tokens):
+        table.drawn += steps
+        if not table.complete and table.drawn >= len(transitions.contexts) + len(transitions.tokens):
+            table = WalkTable(transitions, cut, sparse=False)
             table.build_all()
         if table.complete:
             self._tables[:] = [table]
