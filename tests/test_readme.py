@@ -18,7 +18,7 @@ import fastsoftmax
 ROOT = Path(__file__).parent.parent
 PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md")}
 EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
-MODULES = ["softmax", "sampling", "markov.chain", "markov.text", "markov.walks", "_threads"]
+MODULES = ["softmax", "sampling", "markov.analysis", "markov.chain", "markov.text", "markov.walks", "_threads"]
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -63,7 +63,8 @@ def test_the_command_line_blocks(page: str, tmp_path: Path) -> None:
 def test_the_docstrings(name: str) -> None:
     importlib.import_module(f"fastsoftmax.{name}")
     module = sys.modules[f"fastsoftmax.{name}"]
-    assert doctest.testmod(module).failed == 0
+    public = {name: getattr(fastsoftmax, name) for name in fastsoftmax.__all__}
+    assert doctest.testmod(module, extraglobs=public).failed == 0
 
 
 def test_every_public_name_has_a_numpydoc_docstring() -> None:

@@ -21,8 +21,7 @@ def info(name: str, as_json: bool) -> None:
     rate, why = _entropy_rate(chain)
     tokens = table.tokens[table.tokens >= 0]
     facts: dict[str, Any] = {
-        "kind": kind,
-        "tokens": kind_of(model),
+        **_kind(model),
         "order": chain.order,
         "states": len(table.contexts),
         "transitions": table.tokens.size,
@@ -40,7 +39,7 @@ def info(name: str, as_json: bool) -> None:
     width = max(map(len, lines)) + 2
     output.write("\n".join(f"{what:<{width}}{_readable(value)}" for what, value in lines.items()) + "\n")
     columns = {
-        "state": [_name(state["state"], joint(model)) for state in states],
+        "state": [_name(state["state"], facts["tokens"] == "characters") for state in states],
         "transitions": [_readable(state["transitions"]) for state in states],
         "observations": [_readable(state["observations"]) for state in states],
     }
@@ -48,6 +47,7 @@ def info(name: str, as_json: bool) -> None:
 
 
 def _kind(model: MarkovChain | MarkovText) -> dict[str, str]:
+    """Return what a model is of."""
     if isinstance(model, MarkovChain):
         return {"kind": "chain", "tokens": "integers" if model.vocabulary is None else "strings"}
     tokens = model.tokens if isinstance(model.tokens, str) else "of a function"

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastsoftmax import MarkovText
 from fastsoftmax.cli import output
-from fastsoftmax.cli.models import kind_of, learn, source_of
+from fastsoftmax.cli.models import learn, source_of
 
 
 def score(model: str, texts: list[str], smoothing: str, as_json: bool) -> None:
@@ -18,7 +18,7 @@ def score(model: str, texts: list[str], smoothing: str, as_json: bool) -> None:
     if as_json:
         output.write_json({"smoothing": smoothing, "texts": scores})
         return
-    tokens = kind_of(text).removesuffix("s")
+    token = str(text.tokens).removesuffix("s")
     columns = {
         "text": [found["text"] for found in scores],
         f"{token}s": [f"{found['tokens']:,}" for found in scores],

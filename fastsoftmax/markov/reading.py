@@ -43,6 +43,14 @@ def pieces(source: Source, report: Report | None = None) -> Iterator[tuple[bytes
             yield piece, is_last
 
 
+def size_of(source: Source) -> int | None:
+    """Return how much `pieces` will report, None where nobody knows before it is read."""
+    parts = [source] if isinstance(source, (str, os.PathLike)) else source
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, (str, os.PathLike)) for part in parts):
+        return None
+    return sum(len(part) if isinstance(part, str) else os.path.getsize(part) for part in parts)
+
+
 def cleaned(text: str) -> str:
     """Return NFC text, with ASCII white space, in which a space follows every end mark that needs none."""
     if text.isascii():

@@ -12,7 +12,7 @@ from fastsoftmax.markov import markovify, storage
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.model import Model, counted
 from fastsoftmax.markov.novelty import KeptText
-from fastsoftmax.markov.reading import Report, Source, cleaned
+from fastsoftmax.markov.reading import Report, Source, cleaned, size_of
 from fastsoftmax.markov.sentences import Bounds, Reason, Speakers, sentences
 from fastsoftmax.markov.states import ids_of, state_of
 from fastsoftmax.markov.text_scoring import TextScoring
@@ -51,8 +51,8 @@ class MarkovText(TextScoring):
     Examples
     --------
     >>> text = MarkovText().fit("The cat sat on the mat. The cat ran.")
-    >>> text.generate(start="The cat", temperature=0)
-    ['The cat ran.']
+    >>> text.generate(start="The cat sat", temperature=0)
+    ['The cat sat on the mat.']
     """
 
     def __init__(
@@ -388,7 +388,7 @@ class MarkovText(TextScoring):
                     texts.append(stream)
                 yield stream
 
-        with progress_bar(progress, "reading", None) as report:
+        with progress_bar(progress, "reading", size_of(source)) as report:
             transitions = counted(streams(report), self.order, weight)
         return Model(transitions, Vocabulary(reader.words())), texts
 
