@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import fastsoftmax
 from bench.data import SEED, Missing
 
 EDGE = 8  # bytes that a walk may touch for a transition: a slot or two, and its share of the heads of states
@@ -76,6 +77,12 @@ def _paragraphs(small: bool) -> list[list[str]]:
 
     paragraphs = [words for topic in topics.values() for text in topic.split("\n\n") if (words := text.split())]
     return paragraphs[:SMALL_TEXT] if small else paragraphs
+
+
+@lru_cache(maxsize=1)
+def fitted(corpus: Corpus) -> fastsoftmax.MarkovChain:
+    """Return the chain of a corpus. Raises `Missing` as its sequences do."""
+    return fastsoftmax.MarkovChain(corpus.order).fit(corpus.sequences)
 
 
 @lru_cache(maxsize=2)

@@ -66,7 +66,7 @@ NOT_MEASURED = """\
 AGAIN = """\
 ```
 pip install -e '.[bench]'        # a CPU build of torch first is enough, and far smaller
-python -m bench run --quick      # about 4 minutes on 2 cores; without --quick about 20
+python -m bench run --quick      # about 5 minutes on 2 cores; without --quick about 30
 python -m bench report
 python -m bench update walk fit  # those groups anew, within the last full run
 ```

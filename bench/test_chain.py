@@ -1,7 +1,6 @@
 """What a chain does beside walking: tables for a new temperature, files, and single calls."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import fastsoftmax
 from bench import limits
 from bench.cases import ONE, listed
 from bench.cases import threads as number
-from bench.chains import ZIPF, Corpus
+from bench.chains import ZIPF, Corpus, fitted
 from bench.conftest import Race
 from bench.data import Missing
 from bench.race import Contestant
@@ -70,9 +69,8 @@ def test_next_tokens(race: Race, corpus: Corpus, threads: str) -> None:
     race(case, 1, lambda: chain.next_tokens(context, temperature=0.7, top_p=0.9), [])
 
 
-@lru_cache(maxsize=1)
-def _fitted(corpus: Corpus) -> "fastsoftmax.MarkovChain":
+def _fitted(corpus: Corpus) -> fastsoftmax.MarkovChain:
     try:
-        return fastsoftmax.MarkovChain(corpus.order).fit(corpus.sequences)
+        return fitted(corpus)
     except Missing as reason:
         pytest.skip(str(reason))

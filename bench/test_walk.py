@@ -1,17 +1,15 @@
 """Markov walks against markovify, QuantEcon, the reference, and walks from cache line to cache line."""
 
 import itertools
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-import fastsoftmax
 from bench import limits, peers
 from bench.cases import ALL, ONE, listed
 from bench.cases import threads as number
-from bench.chains import EDGE, ZIPF, Corpus
+from bench.chains import EDGE, ZIPF, Corpus, fitted
 from bench.conftest import Race
 from bench.data import Missing
 from bench.results import Case
@@ -48,7 +46,7 @@ CASES = listed(
 def test_walk(race: Race, name: str, corpus: Corpus, walks: tuple[int, int], threads: str) -> None:
     n, length = walks
     try:
-        chain = _fitted(corpus)
+        chain = fitted(corpus)
     except Missing as reason:
         pytest.skip(str(reason))
     params = {**PARAMS[name], "on_dead_end": "stop" if walks == SENTENCES else "restart"}
@@ -65,8 +63,3 @@ def test_walk(race: Race, name: str, corpus: Corpus, walks: tuple[int, int], thr
         others = itertools.chain(others, peers.contestants("walk", corpus, n, length))
     steps = float(np.minimum(ours().lengths + 1, length).sum())  # an end is a step too
     race(case, steps, ours, others)
-
-
-@lru_cache(maxsize=1)
-def _fitted(corpus: Corpus) -> "fastsoftmax.MarkovChain":
-    return fastsoftmax.MarkovChain(corpus.order).fit(corpus.sequences)

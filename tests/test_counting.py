@@ -167,3 +167,16 @@ def test_any_number_and_length(n, length):
         assert list(found) == expected
         assert found.lengths.tolist() == [len(walk) for walk in expected]
         assert (found.ids >= 0).sum() == found.lengths.sum()
+
+
+def test_many_short_walks_complete_the_table():
+    tokens = np.random.default_rng(1).integers(0, 30, 3000)
+    chain = MarkovChain().fit(tokens)
+    expected = chain.walk(500, 50, temperature=0.7, seed=4).ids
+    fresh, found = MarkovChain().fit(tokens), []
+    for _ in range(40):
+        found.append(fresh.walk(3, 50, temperature=0.7, seed=4).ids)
+    (table,) = fresh._tables._tables
+    assert table.complete
+    for ids in found:
+        np.testing.assert_array_equal(ids, expected[:3])

@@ -1,11 +1,12 @@
 """Walks under a condition: sentences that end, with a number of tokens in given bounds.
 
-edge_masses   the probability of every edge of a table: one sweep
-chances       the probability that a walk ends as wanted, for every state and number of tokens so far, from the last
-to the first: a sweep over the edges a token, limited by the cache misses of the states they lead to
-speak         walks drawn with the probabilities times the chances (Doob's h-transform: Doob, "Conditional Brownian
-motion", Bulletin de la Société Mathématique de France 85, 1957): exactly the law of the walks that
-end as wanted, and no walk in vain. A sweep over the edges of a row a token.
+    edge_masses   the probability of every edge of a table: one sweep
+    chances       the probability that a walk ends as wanted, for every state and number of tokens so far, from the last
+                  to the first: a sweep over the edges a token, limited by the cache misses of the states they lead to
+    speak         walks drawn with the probabilities times the chances: a sweep over the edges of a row a token
+
+That is Doob's h-transform (Doob, "Conditional Brownian motion", Bulletin de la Société Mathématique de France 85,
+1957): exactly the law of the walks that end as wanted, and no walk in vain.
 """
 
 import numpy as np

@@ -2,13 +2,13 @@
 
     advance    one step of a walk is a uniform number, a gather of its state's head, one of its slot (see `table`), and
                for rows of several runs a search. Lanes of sixteen walks: nothing in a step depends on another walk, and
-               no branch on what was drawn. Up to 64 walks take a step before any takes the next, so that their cache
-               misses overlap: heads and slots are asked for one sweep before they are read. A walk that ends leaves
-               its lane to the next one, so lanes are always busy.
+               no branch on what was drawn, but in a search. Up to 64 walks take a step before any takes the next, so
+               that their cache misses overlap: heads and slots are asked for one sweep before they are read. A walk
+               that ends leaves its lane to the next one, so lanes are always busy.
 
     follow     the probability of every token of a sequence: one row after the other, a cache miss or two a token
 
-Limited by arithmetic where the table is in cache (half of it the uniform numbers), then by two cache misses a step.
+Limited by arithmetic where the table is in cache (a third of it the uniform numbers), then by two cache misses a step.
 """
 
 import numpy as np

@@ -1,11 +1,12 @@
 """Shares of time in the nodes of an irreducible chain, of any size. Needs SciPy.
 
-nodes that add no edges     are eliminated, in rounds: long ways without a choice, which texts are full of
-up to 1,000 nodes           the algorithm of Grassmann, Taksar and Heyman ("Regenerative analysis and steady state
-distributions for Markov chains", Operations Research 33, 1985): no subtractions, so
-that shares are right however rare a transition is
-more                        steps of the chain, with corrections between groups on many levels
-where these do not help     sparse factors
+    nodes that add no edges     are eliminated, in rounds: long ways without a choice, which texts are full of
+    up to 1,000 nodes           the algorithm of Grassmann, Taksar and Heyman, without subtractions
+    more                        steps of the chain, with corrections between groups on many levels
+    where these do not help     sparse factors
+
+Without subtractions shares are right however rare a transition is (Grassmann, Taksar and Heyman, "Regenerative analysis
+and steady state distributions for Markov chains", Operations Research 33, 1985).
 """
 
 import importlib

@@ -84,7 +84,7 @@ def _counted(stream: Ids, skipped: int, order: int, weight: int) -> Edges:
         keys = _windows(stream, order, bits, with_token=True)
         columns = None
     else:
-        columns, ranks = _ranked(stream, order, bits)
+        columns, ranks = _ranked_windows(stream, order, bits)
         keys, bits = np.empty(stream.size, np.uint64), _RANK
         kernels.push_tokens(stream, ranks, keys)
         del ranks
@@ -121,7 +121,18 @@ def _unpacked(keys: Keys, width: int, bits: int) -> Ids:
     return columns
 
 
-def _ranked(stream: Ids, width: int, bits: int) -> tuple[Ids, Ids]:
+def ranked(keys: Keys) -> tuple[Keys, Ids]:
+    """Return the different keys, sorted, and the rank of every key among them."""
+    different = np.sort(keys)
+    counts = np.empty(kernels.count_runs(different, np.uint64(0)), np.int64)
+    kernels.compress(different, counts)
+    different = different[: counts.size]
+    ranks = np.empty(keys.size, np.int32)
+    kernels.look_up(keys, different, kernels.hash_slots(different.size), ranks)
+    return different, ranks
+
+
+def _ranked_windows(stream: Ids, width: int, bits: int) -> tuple[Ids, Ids]:
     """Return the different windows of that width, sorted, and the rank among them of the one before every token.
 
     Windows too wide for a key are pairs of windows of half their width, by their ranks.
@@ -130,16 +141,11 @@ def _ranked(stream: Ids, width: int, bits: int) -> tuple[Ids, Ids]:
     if width * bits <= _KEY:
         keys = _windows(stream, width, bits, with_token=False)
     else:
-        halves, ranks = _ranked(stream, half, bits)
+        halves, ranks = _ranked_windows(stream, half, bits)
         keys = np.empty(stream.size, np.uint64)
         kernels.push_pairs(stream, ranks, width - half, keys)
         del ranks
-    different = np.sort(keys)
-    counts = np.empty(kernels.count_runs(different, np.uint64(0)), np.int64)
-    kernels.compress(different, counts)
-    different = different[: counts.size]
-    ranks = np.empty(stream.size, np.int32)
-    kernels.look_up(keys, different, kernels.hash_slots(different.size), ranks)
+    different, ranks = ranked(keys)
     if width * bits <= _KEY:
         return _unpacked(different, width, bits), ranks
     earlier, later = (

@@ -56,10 +56,8 @@ def merged(model: Model | None, part: Model, weight: int) -> Model:
     if vocabulary is not None and part.vocabulary is not None and vocabulary.tokens != part.vocabulary.tokens:
         known = vocabulary
         vocabulary = Vocabulary([*known.tokens, *(token for token in part.vocabulary.tokens if token not in known)])
-        ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)
-        edges = ordered(
-            edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens])
-        )  # -1 is the last of them
+        ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)  # of -1, the last
+        edges = ordered(edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens]))
     return Model(table(counting.merged(model.transitions.edges(), edges)), vocabulary)
 
 

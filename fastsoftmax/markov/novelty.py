@@ -3,12 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import count, suffix
+from fastsoftmax.kernels import suffix
+from fastsoftmax.markov.counting import ranked
 
 Ids = npt.NDArray[np.int32]
 
 _DEEPEST = 64  # tokens by which the index is sorted at least; no longer run is of interest
-_KEY, _RANK = 64, 32  # bits
+_KEY = 64  # bits
 
 
 class Overlap:
@@ -33,23 +34,13 @@ def _sorted_places(stream: Ids) -> Ids:
     depth = _KEY // bits
     keys = np.empty(stream.size, np.uint64)
     suffix.push_following(stream, np.uint64(bits), np.uint64(depth), keys)
-    ranks, different = _ranked(keys)
-    while depth < _DEEPEST and different < stream.size:
+    different, ranks = ranked(keys)
+    while depth < _DEEPEST and different.size < stream.size:
         suffix.push_later(stream, ranks, depth, keys)
-        ranks, different = _ranked(keys)
+        different, ranks = ranked(keys)
         depth *= 2
     places = ranks.argsort(kind="stable").astype(np.int32)
     return places[stream[places] >= 0]
-
-
-def _ranked(keys: npt.NDArray[np.uint64]) -> tuple[Ids, int]:
-    """Return the rank of every key among the different ones, and their number."""
-    different = np.sort(keys)
-    counts = np.empty(count.count_runs(different, np.uint64(0)), np.int64)
-    count.compress(different, counts)
-    ranks = np.empty(keys.size, np.int32)
-    count.look_up(keys, different[: counts.size], count.hash_slots(counts.size), ranks)
-    return ranks, counts.size
 
 
 class KeptText:

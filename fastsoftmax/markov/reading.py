@@ -16,10 +16,10 @@ Report = Callable[[int], object]
 
 BLOCK = 2**24  # bytes of a file, or characters of a str, read at once
 
-_CLOSING = "'\"’”»)\\]』」）】》〉"  # noqa: RUF001
+CLOSING = "'\"’”»)\\]』」）】》〉"  # noqa: RUF001
 _UNSPACED_ENDS = "。！？"  # noqa: RUF001
-_END_WITHOUT_SPACE = re.compile(f"[{_UNSPACED_ENDS}]+[{_CLOSING}]*")
-_WIDE_SPACES = [character for character in map(chr, range(128, 0x3001)) if character.isspace()]  # there are no more
+_END_WITHOUT_SPACE = re.compile(f"[{_UNSPACED_ENDS}]+[{CLOSING}]*")
+_WIDE_SPACES = "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 _BOM = b"\xef\xbb\xbf"
 
 

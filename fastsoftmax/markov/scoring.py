@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,17 @@ from fastsoftmax.sampling import probabilities as sampled_probabilities
 Ids = npt.NDArray[np.int32]
 
 
-class Scoring:
-    """The methods of `MarkovChain` about probabilities of given tokens."""
-
+class _Chain(Protocol):
     _smoothers: "Smoothers"
 
-    def _fitted(self) -> Model:
-        raise NotImplementedError
+    def _fitted(self) -> Model: ...
+
+
+class Scoring:
+    """Probabilities of given tokens, for `MarkovChain` to inherit."""
 
     def next_tokens(
-        self,
+        self: _Chain,
         context: Any,
         *,
         temperature: float = 1.0,
@@ -81,7 +82,7 @@ class Scoring:
         return names_of(known[order].tolist(), model.vocabulary), kept[order]
 
     def log_likelihood(
-        self,
+        self: _Chain,
         sequence: Any,
         *,
         smoothing: str = "none",
@@ -127,7 +128,7 @@ class Scoring:
         return likelihood(model, encode_one(sequence, model.vocabulary), rule, self._smoothers)
 
     def perplexity(
-        self,
+        self: _Chain,
         sequences: Iterable[Any],
         *,
         smoothing: str = "none",

@@ -1,6 +1,6 @@
 """How likely a model of text holds text to be, and what comes next."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,19 @@ from fastsoftmax.markov.transitions import BOUNDARY
 from fastsoftmax.markov.vocabulary import Vocabulary
 
 
-class TextScoring:
-    """The methods of `MarkovText` about probabilities of given text."""
-
+class _Text(Protocol):
     _chain: MarkovChain
 
-    def _reader(self) -> Reader:
-        raise NotImplementedError
+    def _reader(self) -> Reader: ...
 
-    def _tokens(self, text: str | None, name: str) -> list[str]:
-        raise NotImplementedError
+    def _tokens(self, text: str | None, name: str) -> list[str]: ...
+
+
+class TextScoring:
+    """Probabilities of given text, for `MarkovText` to inherit."""
 
     def next_tokens(
-        self,
+        self: _Text,
         context: str | None,
         *,
         temperature: float = 1.0,
@@ -74,7 +74,7 @@ class TextScoring:
         )
 
     def log_likelihood(
-        self,
+        self: _Text,
         source: Source,
         *,
         smoothing: str = "none",
@@ -101,10 +101,10 @@ class TextScoring:
         TypeError, ValueError
             As in `fit`, and if the model is empty.
         """
-        return self._likelihood(source, smoothing, k, alpha, discount)[0]
+        return _likelihood(self, source, smoothing, k, alpha, discount)[0]
 
     def perplexity(
-        self,
+        self: _Text,
         source: Source,
         *,
         smoothing: str = "none",
@@ -131,14 +131,17 @@ class TextScoring:
         TypeError, ValueError
             As in `log_likelihood`.
         """
-        return perplexity(*self._likelihood(source, smoothing, k, alpha, discount))
+        return perplexity(*_likelihood(self, source, smoothing, k, alpha, discount))
 
-    def _likelihood(self, source: Source, smoothing: str, k: float, alpha: float, discount: Any) -> tuple[float, int]:
-        """Return the natural logarithm of the probability, and of how many tokens it is."""
-        model, rule = self._chain._fitted(), checked_rule(smoothing, k, alpha, discount)
-        reader = self._reader()
-        streams = list(reader.streams(source))
-        vocabulary = Vocabulary(()) if model.vocabulary is None else model.vocabulary
-        ids = np.array([*map(vocabulary.__getitem__, reader.words()), BOUNDARY], np.int32)
-        stream = ids[np.concatenate(streams)]
-        return likelihood(model, stream, rule, self._chain._smoothers), stream.size
+
+def _likelihood(
+    text: _Text, source: Source, smoothing: str, k: float, alpha: float, discount: Any
+) -> tuple[float, int]:
+    """Return the natural logarithm of the probability, and of how many tokens it is."""
+    model, rule = text._chain._fitted(), checked_rule(smoothing, k, alpha, discount)
+    reader = text._reader()
+    streams = list(reader.streams(source))
+    vocabulary = Vocabulary(()) if model.vocabulary is None else model.vocabulary
+    ids = np.array([*map(vocabulary.__getitem__, reader.words()), BOUNDARY], np.int32)
+    stream = ids[np.concatenate(streams)]
+    return likelihood(model, stream, rule, text._chain._smoothers), stream.size

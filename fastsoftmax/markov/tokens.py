@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.kernels import words as kernels
-from fastsoftmax.markov.reading import Report, Source, pieces
+from fastsoftmax.markov.reading import CLOSING, Report, Source, pieces
 from fastsoftmax.markov.transitions import BOUNDARY
 from fastsoftmax.markov.vocabulary import Interning
 
 Ids = npt.NDArray[np.int32]
 Tokenizer = Callable[[str], Iterable[str]]
 
-_CLOSING = "'\"’”»)\\]』」）】》〉"  # noqa: RUF001
-_END = re.compile(f"[.!?…。！？][{_CLOSING}]*$")  # noqa: RUF001
+_END = re.compile(f"[.!?…。！？][{CLOSING}]*$")  # noqa: RUF001
 _ABBREVIATION = re.compile(
     r"\W*(?:(?:[^\W\d_]\.)+|(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|cf|viz|approx|Fig|fig|Eq|eq|Sec|Vol|vol|pp|ed|eds|al)\.)"
 )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.kernels import count as kernels
-from fastsoftmax.kernels.table import Rows
+from fastsoftmax.kernels.table import Rows, row_is_sound
 
 BOUNDARY = -1
 MAX_ID = 2**31 - 2
@@ -152,19 +152,9 @@ class Transitions:
         ValueError
             If the file that it is mapped from is damaged.
         """
-        start, stop = self.offsets[state : state + 2].tolist()
-        if self.file is not None and not self._is_sound(start, stop):
+        if self.file is not None and not row_is_sound(state, self.unverified_rows):
             self.refuse(state)
-        return slice(start, stop)
-
-    def _is_sound(self, start: int, stop: int) -> bool:
-        """Whether a row is one: `is_sound` of the kernels, and in order."""
-        if not 0 <= start < stop <= self.tokens.size:
-            return False
-        tokens, counts = self.tokens[start:stop], self.counts[start:stop]
-        with np.errstate(over="ignore"):
-            finite = counts.sum(dtype=np.float64) < np.inf
-        return bool(finite and counts[-1] > 0 and (counts[1:] <= counts[:-1]).all() and tokens.min() >= BOUNDARY)
+        return slice(*self.offsets[state : state + 2].tolist())
 
     def edges(self, weight: int = 1) -> Edges:
         """Return all edges, sorted, their counts times `weight`."""

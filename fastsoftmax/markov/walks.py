@@ -203,7 +203,6 @@ class TableCache:
             table = WalkTable(transitions, cut, sparse=few)
         table.drawn += steps
         if not table.complete and table.drawn >= len(transitions.contexts) + len(transitions.tokens):
-            table = WalkTable(transitions, cut, sparse=False)
             table.build_all()
         if table.complete:
             self._tables[:] = [table]
