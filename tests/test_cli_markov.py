@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain, MarkovText, Reason
-from fastsoftmax.cli import corpus, inputs, models, walk
+from fastsoftmax.cli import corpus, inputs, models, output, walk
 from tests.commands import invoke, on_terminal, process, refused, run
 
 TEXT = "The cat sat on the mat. The dog sat on the cat. The cat ran to the dog."
@@ -444,3 +444,18 @@ def test_generate_without_the_language_reference(monkeypatch):
     result = invoke("generate")
     assert result.exit_code == 2
     assert "expected a model or texts" in result.stderr
+
+
+def test_progress_leaves_standard_output_alone(monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with output.progress() as bar:
+        bar.add_task("walking", total=1)
+        assert not bar.disable
+        print("a result")
+    assert capsys.readouterr().out == "a result\n"
+    assert "a result" not in terminal.getvalue()
