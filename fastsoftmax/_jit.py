@@ -25,7 +25,16 @@ import numba
 import numba.extending
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits for a kernel that another thread compiles: the child would wait for that thread for ever.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

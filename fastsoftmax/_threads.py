@@ -135,5 +135,16 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="fastsoftmax")
 
 
+def lock() -> threading.RLock:
+    """Return a lock, for a module to keep, that is free in a forked child whatever its parent's threads were at.
+
+    A fork waits until no other thread holds it.
+    """
+    made = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=made.acquire, after_in_parent=made.release, after_in_child=made.release)
+    return made
+
+
 if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
     os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,18 +1,17 @@
-"""Threads: how work is split, concurrent callers, interrupts and forked children."""
+"""Threads: how work is split, concurrent callers, interrupts, locks."""
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import fastsoftmax
 from fastsoftmax import _threads
-
-BATCH = np.random.default_rng(0).standard_normal((64, 5000)).astype(np.float32)
+from tests.reliability import threads
+from tests.reliability.processes import in_child
 
 
 @pytest.mark.parametrize(("count", "cost"), [(0, 10), (1, 10**9), (7, 0), (100, 10**6), (1000, 2**22), (3, 2**30)])
@@ -25,9 +24,9 @@ def test_pieces_cover_the_range_once(count: int, cost: int) -> None:
 
 
 def test_small_work_stays_on_the_calling_thread() -> None:
-    threads: set[int] = set()
-    _threads.run(lambda start, stop: threads.add(threading.get_ident()), 100, 100)
-    assert threads == {threading.get_ident()}
+    callers: set[int] = set()
+    _threads.run(lambda start, stop: callers.add(threading.get_ident()), 100, 100)
+    assert callers == {threading.get_ident()}
 
 
 def test_the_first_error_stops_the_rest() -> None:
@@ -124,23 +123,33 @@ def test_one_pool_is_kept() -> None:
 
 
 def test_many_callers_at_once() -> None:
-    expected = fastsoftmax.softmax(BATCH).tobytes(), fastsoftmax.sample(BATCH, top_p=0.9, rng=1).tolist()
-    sampler = fastsoftmax.Sampler(top_k=50, seed=3)
-
-    def work(_: int) -> tuple[bytes, list[int]]:
-        sampler(BATCH)
-        return fastsoftmax.softmax(BATCH).tobytes(), fastsoftmax.sample(BATCH, top_p=0.9, rng=1).tolist()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(result == expected for result in pool.map(work, range(40)))
-    assert sampler.step == 40
+    assert threads.hammer(0.5, threads=8) > 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_works() -> None:
-    expected = fastsoftmax.softmax(BATCH).sum()
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if fastsoftmax.softmax(BATCH).sum() == expected else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def test_many_callers_beside_the_layer_that_aborts_on_them() -> None:
+    assert threads.in_a_process("workqueue", 0.5).startswith("workqueue")
+
+
+@pytest.mark.parametrize("pool", threads.POOLS)
+def test_pools(pool: str) -> None:
+    if not threads.POOLS[pool]():
+        pytest.skip(f"{pool} is not installed")
+
+
+def test_a_lock_is_free_in_a_forked_child() -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+    lock = _threads.lock()
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            done.wait(0.2)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    assert in_child(lambda: lock.acquire(timeout=10) or os._exit(3)) == 0
+    done.set()
+    holder.join()

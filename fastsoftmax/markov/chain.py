@@ -1,13 +1,12 @@
 """MarkovChain: count transitions between tokens, and walk at any temperature."""
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from fastsoftmax import _checks
+from fastsoftmax import _checks, _threads
 from fastsoftmax.markov import mapping, smoothed_walks, storage
 from fastsoftmax.markov.analysis import Analysis
 from fastsoftmax.markov.counting import ordered
@@ -18,7 +17,7 @@ from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, table
 from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, kind_of
 from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, checked_wish, draw_walks, progress_bar
 
-_swapping = threading.Lock()  # held for a comparison and an assignment, never for work
+_swapping = _threads.lock()  # held for a comparison and an assignment, never for work
 
 
 class MarkovChain(Scoring, Analysis):

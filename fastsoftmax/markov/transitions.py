@@ -4,21 +4,22 @@ The table of a large file is read before the file is verified, a row at a time: 
 is there, what reads all of them calls `check` first.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax import _threads
 from fastsoftmax.kernels import count as kernels
 from fastsoftmax.kernels.table import Rows, row_is_sound
 
 BOUNDARY = -1
 MAX_ID = 2**31 - 2
 MAX_TOTAL = 2**53
+
+_checking = _threads.lock()  # held while a file is read from end to end
 
 Ids = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64 | np.float64]
@@ -47,13 +48,12 @@ class MappedFile:
     def __init__(self, check: Callable[[], object], read_ahead: Callable[[], object]) -> None:
         self.read_ahead = read_ahead
         self._check: Callable[[], object] | None = check
-        self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Make the check if it has not passed yet, in one thread while others wait."""
+        """Make the check if it has not passed yet, one at a time: others wait."""
         if self._check is None:
             return
-        with self._lock:
+        with _checking:
             if self._check is not None:
                 self.read_ahead()
                 self._check()
@@ -109,17 +109,21 @@ class Transitions:
         self.check()
         raise ValueError(f"the chain's file is damaged: state {state} has transitions that lead nowhere")
 
-    @cached_property
+    # Not `cached_property`: in Python 3.11 it holds a lock, which a forked child may find held for ever.
+    @property
     def targets(self) -> Ids:
         """(E,): the state that the edge leads to, -1 for the end and for states without a row.
 
         Made when it is first asked for, by a walk or a save: a hash table of the states, and a look into it for every
         edge, take longer than counting.
         """
-        targets: Ids = np.empty(self.tokens.size, np.int32)
-        slots = kernels.hash_slots(len(self.contexts))
-        kernels.link(self.contexts, self.offsets, self.tokens, slots, targets)
-        _freeze(targets)
+        targets: Ids | None = self.__dict__.get("targets")
+        if targets is None:
+            targets = np.empty(self.tokens.size, np.int32)
+            slots = kernels.hash_slots(len(self.contexts))
+            kernels.link(self.contexts, self.offsets, self.tokens, slots, targets)
+            _freeze(targets)
+            self.__dict__["targets"] = targets
         return targets
 
     @property
@@ -127,11 +131,15 @@ class Transitions:
         """How many tokens make a state."""
         return int(self.contexts.shape[1])
 
-    @cached_property
+    @property
     def totals(self) -> Counts:
         """The sum of the counts of every row."""
-        self.check()
-        return np.add.reduceat(self.counts, self.offsets[:-1]) if len(self.contexts) else self.counts
+        totals: Counts | None = self.__dict__.get("totals")
+        if totals is None:
+            self.check()
+            totals = np.add.reduceat(self.counts, self.offsets[:-1]) if len(self.contexts) else self.counts
+            self.__dict__["totals"] = totals
+        return totals
 
     @property
     def rows(self) -> Rows:

@@ -1,18 +1,19 @@
 """A sampler: parameters, a key, a workspace and a count of steps."""
 
-import threading
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax import _arrays, _checks
+from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling import sample
 from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.memory import Memory
 from fastsoftmax.sampling.params import SamplingParams, parameters_of, words_of
+
+_counting = _threads.lock()  # held while a step is taken or given back, never for work
 
 
 class Sampler:
@@ -64,7 +65,6 @@ class Sampler:
         if seed is not None:
             _checks.word_per_row("seed", seed, None)
         self._seed = seed
-        self._lock = threading.Lock()
         self._memory = Memory()
         self._ready: list[_Ready] = []
 
@@ -72,7 +72,7 @@ class Sampler:
         return {name: getattr(self, name) for name in ("params", "step", "_key", "_seed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock(), _memory=Memory(), _ready=[])
+        self.__dict__.update(state, _memory=Memory(), _ready=[])
 
     def __call__(
         self,
@@ -104,7 +104,7 @@ class Sampler:
         TypeError, ValueError
             As in `sample`. The step is then given back, unless another thread has taken a later one meanwhile.
         """
-        with self._lock:
+        with _counting:
             step = self.step
             self.step = step + 1
         try:
@@ -116,7 +116,7 @@ class Sampler:
             params = self.params.values()
             return draw(logits, allowed, bias, params, self._key, self._seed, step, wanted, self._memory)
         except BaseException:
-            with self._lock:
+            with _counting:
                 if self.step == step + 1:
                     self.step = step
             raise

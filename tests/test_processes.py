@@ -1,0 +1,33 @@
+"""Processes: forked while threads work or compile, ahead of requests, spawned, and many on one empty cache."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.reliability import processes
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+def test_forks_while_threads_work() -> None:
+    assert processes.fork_while_threads_work(20, lambda done: None) == 20
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_a_fork_waits_for_the_compiler() -> None:
+    processes.fork_while_compiling()
+
+
+def test_a_pre_fork_server() -> None:
+    assert processes.pre_fork_server(workers=2, requests=20) == 20
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_pools(method: str) -> None:
+    assert processes.map_in_pool(method) == 8
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_processes_that_start_at_once(tmp_path: Path) -> None:
+    assert processes.start_together(tmp_path, 3) > 0
