@@ -14,9 +14,11 @@ import pickle
 import sys
 import sysconfig
 import tempfile
+import threading
 import uuid
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +48,7 @@ def jit(function: Function) -> Function:
     kernel = numba.njit(**_OPTIONS)(function)
     if isinstance(kernel, numba.core.dispatcher.Dispatcher):  # a plain function under NUMBA_DISABLE_JIT
         kernel._cache = _DiskCache(function)
+        kernel.compile = _watched(kernel.compile, kernel._cache)
     return kernel  # type: ignore[no-any-return]
 
 
@@ -63,6 +66,34 @@ def function(function: Function) -> Function:
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make an operation from the LLVM instructions that `function` emits; its first argument is numba's own."""
     return numba.extending.intrinsic(function)  # type: ignore[no-any-return]
+
+
+def _watched(compile: Callable[[Any], Any], cache: "_DiskCache") -> Callable[[Any], Any]:
+    """Warn the caller of a dispatcher's `compile` of what cannot be kept on disk."""
+
+    def compile_watched(signature: Any) -> Any:
+        compiled = _aside(compile, signature)
+        if not cache.writable:
+            _warn_uncached()
+        return compiled
+
+    return compile_watched
+
+
+def _aside(compile: Callable[[Any], Any], signature: Any) -> Any:
+    """Compile on a thread of its own where this is the main thread.
+
+    Ctrl-C, which the main thread alone is told of, can break numba and LLVM for the rest of the process where it comes
+    amid their work. So it ends the wait, and what was begun is finished.
+    """
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    if not on_main_thread or global_compiler_lock.is_locked():  # by this thread: another would wait for it
+        return compile(signature)
+    try:
+        compiled = ThreadPoolExecutor(1, thread_name_prefix="fastsoftmax compiles").submit(compile, signature)
+    except RuntimeError:  # no more threads can be had, or Python is shutting down
+        return compile(signature)
+    return compiled.result()
 
 
 def cache_directories() -> list[Path]:
@@ -111,6 +142,7 @@ class _DiskCache:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self.writable = True
 
     @property
     def cache_path(self) -> str:
@@ -141,7 +173,7 @@ class _DiskCache:
             except OSError:
                 continue
             return
-        _warn_uncached()
+        self.writable = False
 
     def _file_name(self, signature: Any, codegen: Any) -> str:
         key = repr((signature, codegen.magic_tuple(), os.environ.get("NUMBA_BOUNDSCHECK")))

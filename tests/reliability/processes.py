@@ -56,9 +56,9 @@ def run(progress: Progress) -> str:
         with tempfile.TemporaryDirectory() as cache:
             entries = start_together(Path(cache), PROCESSES)
     return (
-        f"{forks:,} forks while threads worked; one while a kernel compiled; a pre-fork server of 4 "
-        f"answered {served:,} requests; {sum(pools)} results from pools that fork and spawn; {STARTS} times {PROCESSES} processes on an "
-        f"empty cache: all worked, {entries} whole entries"
+        f"{forks:,} forks while threads worked; one while a kernel compiled; a pre-fork server of 4 answered "
+        f"{served:,} requests; {sum(pools)} results from pools that fork and spawn; {STARTS} times {PROCESSES} "
+        f"processes on an empty cache: all worked, {entries} whole entries"
     )
 
 
