@@ -58,9 +58,9 @@ def run(progress: Progress) -> str:
             full = f"no full disk here ({error})"
     return (
         f"{interrupts} of 300 interrupts came within fit, partial_fit, walk or generate, {commands} of 60 within a "
-        f"command, {compiling} while kernels compiled: models as before or as after, nothing left over; 300 kills while "
-        f"saving: {old} times the one model, {new} times the other, always whole; {flips:,} flipped bits and {cuts:,} "
-        f"cut ends all refused; {full}"
+        f"command, {compiling} while kernels compiled: models as before or as after, nothing left over; "
+        f"300 kills while saving: {old} times the one model, {new} times the other, always whole; {flips:,} flipped "
+        f"bits and {cuts:,} cut ends all refused; {full}"
     )
 
 
