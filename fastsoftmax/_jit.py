@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import os
 import pickle
+import re
 import sys
 import sysconfig
 import tempfile
@@ -40,6 +41,7 @@ if hasattr(os, "register_at_fork"):
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+OLDEST_NUMBA = 0, 61
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
@@ -72,12 +74,21 @@ def _watched(compile: Callable[[Any], Any], cache: "_DiskCache") -> Callable[[An
     """Warn the caller of a dispatcher's `compile` of what cannot be kept on disk."""
 
     def compile_watched(signature: Any) -> Any:
+        _refuse_old_numba()
         compiled = _aside(compile, signature)
         if not cache.writable:
             _warn_uncached()
         return compiled
 
     return compile_watched
+
+
+def _refuse_old_numba() -> None:
+    """Raise an error where numba is too old: later than import, so that `fastsoftmax doctor` can explain it."""
+    numbers = tuple(map(int, re.findall(r"\d+", numba.__version__)[:2]))
+    if numbers < OLDEST_NUMBA:
+        oldest = ".".join(map(str, OLDEST_NUMBA))
+        raise ImportError(f"numba is {numba.__version__}, expected {oldest} or later: pip install --upgrade numba")
 
 
 def _aside(compile: Callable[[Any], Any], signature: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -301,7 +302,7 @@ def test_doctor():
     found = json.loads(run("doctor", "--json"))
     assert found["ok"] is True
     assert found["threads"] == fastsoftmax.get_num_threads()
-    assert found["checks"] == dict.fromkeys(["softmax", "sample", "walk", "kernel cache"], "ok")
+    assert found["checks"] == dict.fromkeys(doctor.CHECKS, "ok")
 
 
 def test_doctor_finds_wrong_results(monkeypatch):
@@ -311,8 +312,46 @@ def test_doctor_finds_wrong_results(monkeypatch):
     assert "the tokens of seed 2026 are [806, 886, 497], expected [1, 2, 3]" in result.stdout
 
 
-def test_doctor_finds_a_cache_that_cannot_be_written(monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
+def finding(check: str) -> str:
+    """Return what the doctor says of something that is wrong."""
     result = invoke("doctor", "--json")
     assert result.exit_code == 1
-    assert "no place to write it" in json.loads(result.stdout)["checks"]["kernel cache"]
+    return json.loads(result.stdout)["checks"][check]
+
+
+def test_doctor_finds_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
+    (blocked := tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
+    monkeypatch.setattr(doctor, "CHECKS", {"kernel cache": doctor._kernel_cache})
+    said = finding("kernel cache")
+    assert f"kernels cannot be kept in {blocked}" in said
+    assert "set NUMBA_CACHE_DIR" in said
+
+
+def test_doctor_finds_an_old_numba(monkeypatch):
+    monkeypatch.setattr(doctor, "version", lambda name: "0.9.10" if name == "numba" else version(name))
+    monkeypatch.setattr(doctor, "CHECKS", {"versions": doctor._versions})
+    assert re.search(r"numba 0\.9\.10 is too old, [\d.]+ is needed: pip install --upgrade numba", finding("versions"))
+
+
+def test_doctor_finds_a_broken_threading_layer(monkeypatch):
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", "nonsense")
+    monkeypatch.setattr(doctor, "CHECKS", {"numba's threads": doctor._numba_threads})
+    said = finding("numba's threads")
+    assert "threading layer (nonsense) does not work" in said
+    assert "fastsoftmax needs none" in said
+
+
+def test_doctor_finds_threads_that_disagree(monkeypatch):
+    results = iter([np.zeros(3), np.ones(3)])
+    monkeypatch.setattr(doctor, "CHECKS", {"threads": doctor._threads})
+    monkeypatch.setattr(fastsoftmax, "softmax", lambda _: next(results))
+    assert finding("threads").startswith("wrong result: two threads give another result than one; please report")
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"), [("0.61", "0.61.1"), ("0.9", "0.10"), ("1.26.4", "2.0"), ("2", "2.0.1rc1")]
+)
+def test_doctor_compares_versions(older, newer):
+    assert doctor._release(older) < doctor._release(newer)
+    assert doctor._release("2.0.0") == doctor._release("2.0") == doctor._release("2")

@@ -7,7 +7,10 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 import fastsoftmax
+from fastsoftmax import _jit
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -43,3 +46,10 @@ def test_importing_needs_no_extra() -> None:
         "transformers",
         "reference",
     }
+
+
+def test_an_old_numba_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"numba>={'.'.join(map(str, _jit.OLDEST_NUMBA))}" in PROJECT["project"]["dependencies"]
+    monkeypatch.setattr(_jit.numba, "__version__", "0.9.1")
+    with pytest.raises(ImportError, match=r"numba is 0\.9\.1, expected .* or later: pip install --upgrade numba"):
+        _jit._refuse_old_numba()

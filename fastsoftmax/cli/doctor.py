@@ -1,10 +1,13 @@
-"""The command `doctor`: what the library runs on, and whether known results come out."""
+"""The command `doctor`: what the library runs on, whether known results come out, and what to do where they do not."""
 
 import os
 import platform
+import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
 import llvmlite.binding
@@ -22,9 +25,7 @@ FEATURES = ("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "neon", "s
 
 def run(as_json: bool) -> bool:
     """Print the findings and return whether all is well."""
-    directory, writable = _cache()
     checks = {name: _outcome(check) for name, check in CHECKS.items()}
-    checks["kernel cache"] = "ok" if writable else "no place to write it: kernels compile anew in every process"
     ok = all(outcome == "ok" for outcome in checks.values())
     findings: dict[str, Any] = {
         "python": f"{platform.python_version()} ({platform.python_implementation()}, {platform.platform()})",
@@ -33,8 +34,7 @@ def run(as_json: bool) -> bool:
         "cpu features": _features(),
         "threads": fastsoftmax.get_num_threads(),
         "kernels": "interpreted (NUMBA_DISABLE_JIT)" if numba.config.DISABLE_JIT else "compiled",
-        "cache": str(directory),
-        "cache writable": writable,
+        "cache": str(cache_directories()[0]),
         "checks": checks,
         "ok": ok,
     }
@@ -69,7 +69,91 @@ def _walk() -> None:
         raise ArithmeticError(f"the walk of seed 2026 is {found}, expected {WALKED}")
 
 
-CHECKS: dict[str, Callable[[], None]] = {"softmax": _softmax, "sample": _sample, "walk": _walk}
+def _threads() -> None:
+    batch = np.random.default_rng(0).standard_normal((64, 20_000))
+    threads = fastsoftmax.get_num_threads()
+    try:
+        results = []
+        for number in (1, 2):
+            fastsoftmax.set_num_threads(number)
+            results.append(fastsoftmax.softmax(batch).tobytes())
+    finally:
+        fastsoftmax.set_num_threads(threads)
+    if results[0] != results[1]:
+        raise ArithmeticError("two threads give another result than one")
+
+
+def _versions() -> None:
+    for requirement in requires("fastsoftmax") or []:
+        if needed := re.fullmatch(r"([\w.-]+?) *>= *([\d.]+)", requirement):
+            name, oldest = needed.groups()
+            if _release(version(name)) < _release(oldest):
+                raise ImportError(
+                    f"{name} {version(name)} is too old, {oldest} is needed: pip install --upgrade {name}"
+                )
+
+
+def _release(text: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with, no zeros at their end."""
+    numbers = [int(number) for number in re.findall(r"\d+", re.match(r"[\d.]*", text)[0])]  # type: ignore[index]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _kernel_cache() -> None:
+    """Write as much as a large kernel takes to where kernels are kept."""
+    reasons = []
+    for directory in cache_directories():
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory) as file:
+                file.write(bytes(2**22))
+                file.flush()
+            return
+        except OSError as error:
+            reasons.append(f"{directory} ({error.strerror})")
+    raise OSError(
+        f"kernels cannot be kept in {' or '.join(reasons)} and compile anew in every process: "
+        "set NUMBA_CACHE_DIR to a folder that can be written"
+    )
+
+
+def _numba_threads() -> None:
+    """Try numba's threading layer in another process, which it may abort."""
+    command = [sys.executable, "-c", _PARALLEL]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=_PATIENCE)
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        layer = os.environ.get("NUMBA_THREADING_LAYER", "default")
+        raise RuntimeError(
+            f"numba's threading layer ({layer}) does not work: {said[-1] if said else f'status {done.returncode}'}; "
+            "fastsoftmax needs none, functions of yours with parallel=True do: unset NUMBA_THREADING_LAYER or "
+            "pip install tbb"
+        )
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "softmax": _softmax,
+    "sample": _sample,
+    "walk": _walk,
+    "threads": _threads,
+    "versions": _versions,
+    "kernel cache": _kernel_cache,
+    "numba's threads": _numba_threads,
+}
+_PATIENCE = 300  # seconds
+_PARALLEL = """
+import numba
+
+def count():
+    total = 0
+    for i in numba.prange(100):
+        total += 1
+    return total
+
+assert numba.njit(parallel=True)(count)() == 100
+"""
 # Made by the plain-Python reference.
 DRAWN = [806, 886, 497]
 WALKED = "aaaabaaabbab"
@@ -79,6 +163,8 @@ def _outcome(check: Callable[[], None]) -> str:
     """Return "ok" or what went wrong: a broken installation may raise anything."""
     try:
         check()
+    except ArithmeticError as error:
+        return f"wrong result: {error}; please report this, with all that doctor prints"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return "ok"
@@ -97,20 +183,10 @@ def _features() -> list[str]:
     return [name for name in FEATURES if found.get(name)]
 
 
-def _cache() -> tuple[Path, bool]:
-    """Return where compiled kernels are written, and whether that is possible."""
-    directories = cache_directories()
-    for directory in directories:
-        existing = next(place for place in (directory, *directory.parents) if place.exists())
-        if os.access(existing, os.W_OK | os.X_OK):
-            return directory, True
-    return directories[0], False
-
-
 def _lines(findings: dict[str, Any]) -> list[str]:
     """Return the findings as text, a line each."""
-    lines = {**findings, "cache": findings["cache"] + ("" if findings["cache writable"] else " (not writable)")}
-    del lines["cache writable"], lines["checks"], lines["ok"]
+    lines = dict(findings)
+    del lines["checks"], lines["ok"]
     lines |= {f"check: {name}": outcome for name, outcome in findings["checks"].items()}
     lines["cpu features"] = " ".join(findings["cpu features"]) or "none of " + " ".join(FEATURES)
     width = max(map(len, lines)) + 2
