@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 import fastsoftmax
+from fastsoftmax import _jit
 
 PACKAGE = Path(fastsoftmax.__file__).parent
 SOFTMAX = "import fastsoftmax; print(fastsoftmax.softmax([1.0, 2.0]).tolist())"
@@ -63,6 +65,23 @@ def test_a_changed_helper_is_seen(tmp_path: Path) -> None:
     assert source.count("r = fma(z, hi, shift)") == 1
     helper.write_text(source.replace("r = fma(z, hi, shift)", "r = fma(z, hi + hi, shift)"))
     assert "[0.268941421" not in python(SOFTMAX, cache, copy).stdout
+
+
+def test_another_build_of_python_has_entries_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A free-threaded Python has other objects, but the cache tag and the platform of any other."""
+    digest = _jit._source_digest.__wrapped__
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314-x86_64-linux-gnu.so")
+    usual = digest()
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314t-x86_64-linux-gnu.so")
+    assert digest() != usual
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a home is not looked up")
+def test_a_user_without_a_home_gets_no_folder_called_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody"])
+    assert [place.parent for place in _jit.cache_directories()] == [PACKAGE / "__pycache__" / "kernels"]
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
