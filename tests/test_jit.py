@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import fastsoftmax
 from fastsoftmax import _jit
+from tests.reliability import SkipError, installs
 
 PACKAGE = Path(fastsoftmax.__file__).parent
 SOFTMAX = "import fastsoftmax; print(fastsoftmax.softmax([1.0, 2.0]).tolist())"
@@ -52,6 +54,17 @@ def test_a_place_that_cannot_be_written_gives_one_warning(tmp_path: Path) -> Non
     assert result.stderr.count("fastsoftmax cannot write to") == 1
     assert "NUMBA_CACHE_DIR is not writable" in result.stderr
     assert "<string>:" in result.stderr  # the user's own line
+
+
+@pytest.mark.parametrize("attempt", [installs.try_read_only, installs.try_full_disk])
+def test_nowhere_to_keep_kernels(attempt: Callable[..., None], tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "site" / "fastsoftmax", ignore=shutil.ignore_patterns("__pycache__"))
+    place = tmp_path / "home or disk"
+    place.mkdir()
+    try:
+        attempt(installs.Environment(Path(sys.executable), tmp_path / "site", ""), place, installs.SOFTMAX)
+    except SkipError as reason:
+        pytest.skip(str(reason))
 
 
 def test_a_changed_helper_is_seen(tmp_path: Path) -> None:
