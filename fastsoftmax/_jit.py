@@ -112,7 +112,8 @@ def cache_directories() -> list[Path]:
     digest = _source_digest()
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(chosen) / "fastsoftmax" / digest]
-    return [Path(__file__).parent / "__pycache__" / "kernels" / digest, _user_cache() / "fastsoftmax" / digest]
+    places = [Path(__file__).parent / "__pycache__" / "kernels", _user_cache() / "fastsoftmax"]
+    return [place / digest for place in places if place.is_absolute()]  # "~" stays where a user has no home
 
 
 def _user_cache() -> Path:
@@ -129,7 +130,7 @@ def _source_digest() -> str:
     digest = hashlib.sha256()
     for part in (
         sysconfig.get_platform(),
-        sys.implementation.cache_tag,
+        sysconfig.get_config_var("EXT_SUFFIX"),  # unlike the cache tag, it tells a free-threaded Python from another
         *map(_version, ("numba", "llvmlite", "numpy")),
     ):
         digest.update(str(part).encode() + b"\0")

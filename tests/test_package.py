@@ -23,7 +23,7 @@ def test_runtime_dependencies() -> None:
 
 def test_only_the_package_is_in_the_wheel() -> None:
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["fastsoftmax"]}
-    assert (ROOT / "fastsoftmax" / "py.typed").is_file()
+    assert (Path(fastsoftmax.__file__).parent / "py.typed").is_file()
 
 
 def test_the_version_is_the_changelogs() -> None:

@@ -13,7 +13,7 @@ from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.cli.options import Json, MinP, Temperature, TopK, TopP
 
 BAD_INPUT = 2
-# Typer carries click in some versions and imports it in others; this is click's UsageError in both.
+# Typer carries click's UsageError, under no name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
