@@ -165,9 +165,9 @@ def logsumexp(
     if carrier.size > 0 and span is not None and span[2] == 1:
         _over_rows(kernels.logsumexp, carrier.reshape(span[:2]), temperatures, number, sums)
     elif carrier.size > 0:
-        _over_copies(kernels.logsumexp, carrier, axes, temperatures, number, sums)
+        _over_copies(kernels.logsumexp, _arrays.moved(carrier, axes), len(axes) or 1, temperatures, number, sums)
     with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
-        result = sums.astype(result_dtype)
+        result = sums.astype(result_dtype, copy=False)
     return result.reshape([1 if i in axes else n for i, n in enumerate(carrier.shape)] if keepdims else kept)[()]
 
 
@@ -203,7 +203,8 @@ def _elementwise(
         _over_columns(carrier.reshape(-1), span, temperatures, number, target.reshape(-1))
     else:
         kernel = kernel_for(target, math.prod(carrier.shape[i] for i in axes))
-        _over_copies(kernel, carrier, axes, temperatures, number, _arrays.moved(target, axes))
+        moved = _arrays.moved(carrier, axes), len(axes) or 1
+        _over_copies(kernel, *moved, temperatures, number, _arrays.moved(target, axes))
     return result
 
 
@@ -235,17 +236,20 @@ def _over_rows(kernel: RowsKernel, rows: Array, temperatures: FloatArray, number
 
 
 def _over_copies(
-    kernel: RowsKernel, carrier: Array, axes: tuple[int, ...], temperatures: FloatArray, number: Any, out: Array
+    kernel: RowsKernel, moved: Array, axes: int, temperatures: FloatArray, number: Any, out: Array
 ) -> None:
     """Do the same where the rows do not lie so in memory: they are copied, a piece at a time, and so are results.
 
-    `out` has one number a row, or is a view of the results with the axes last.
+    `moved` has so many axes of rows last; `out` has one number a row, or is a view of the results that is moved so too.
     """
-    moved = _arrays.moved(carrier, axes)
-    while len(moved) == 1 and moved.ndim > len(axes) + 1:
-        moved, out = moved[0], out[0] if out.ndim > 1 else out
-    size = math.prod(carrier.shape[i] for i in axes)
+    size = math.prod(moved.shape[moved.ndim - axes :])
     each = moved[0].size // size
+    if moved.ndim > axes + 1 and (len(moved) == 1 or moved[0].size > _threads.PIECE):
+        for i, part in enumerate(moved):
+            first, last = i * each, (i + 1) * each
+            target = out[first:last] if out.ndim == 1 else out[i]
+            _over_copies(kernel, part, axes, _of(temperatures, first, last), number, target)
+        return
 
     def piece(start: int, stop: int) -> None:
         first, last = start * each, stop * each

@@ -11,7 +11,7 @@ from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling import sample
 from fastsoftmax.sampling.functions import Wanted, draw
-from fastsoftmax.sampling.memory import Memory
+from fastsoftmax.sampling.memory import AT_ONCE, Memory
 from fastsoftmax.sampling.params import SamplingParams, parameters_of, words_of
 
 
@@ -139,7 +139,8 @@ class Sampler:
                 return None
             ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._memory)
         token = ready.draw(row, step)
-        self._ready.append(ready)
+        if len(self._ready) < AT_ONCE:
+            self._ready.append(ready)
         return token
 
 
