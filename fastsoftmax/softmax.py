@@ -69,8 +69,11 @@ def softmax(
     Every entry of the softmax (`log_softmax` has other bounds) is within 2 ulp (float32) or 4 ulp (float64) of the
     exact value where that is a normal number; below that it is 0 (in float32 for the 16-bit types). The same bits come
     out for any number of threads. O(n) time; the logits are read from memory once, and results larger than a cache
-    written once. Extra memory: one row, or sixteen columns, for each thread; rows that lie otherwise are copied, one
-    index of the first batch axis or 2**22 numbers at a time.
+    written once.
+    Memory: the result, and for each thread one row or 17 columns of float32 (float64 if logits or result are). Rows
+    that lie otherwise are copied, and so are their results, 2**22 numbers or one row at a time for each thread. Logits
+    are copied whole if they are integers, of foreign byte order, masked by `where`, or overlap `out` in another order;
+    an array of temperatures takes 17 bytes a row.
     The method is the blocked online softmax of Milakov and Gimelshein, "Online normalizer calculation for softmax"
     (2018), with power-of-two references; the exponential is Tang's (see `kernels/exp.py`).
 
@@ -114,7 +117,7 @@ def log_softmax(
     Every entry is within 4 ulp (float32) or 8 ulp (float64) of the exact value where that is a normal number. The
     result for a maximum keeps the digits of a tiny tail: ``log_softmax([0., -50.])[0]`` is -1.9e-22, not 0 (in float32
     tails below 1e-34 lose some).
-    O(n) time.
+    O(n) time. Memory: as `softmax`.
 
     Examples
     --------
@@ -150,7 +153,7 @@ def logsumexp(
 
     Notes
     -----
-    O(n) time, one read of the logits.
+    O(n) time, one read of the logits. Memory: the result, 8 bytes a row, and copies as in `softmax`.
 
     Examples
     --------

@@ -45,6 +45,7 @@ class Sampler:
     -----
     Any number of threads may call one sampler: each call has a step of its own. A copy, also a pickled one, draws what
     the sampler itself would draw next.
+    Memory: as `sample`; what calls took is kept for later ones, once for each CPU at most.
 
     Examples
     --------
