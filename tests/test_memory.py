@@ -1,4 +1,4 @@
-"""Memory does not grow with calls, and no call takes more than it says: the long check, with fewer and smaller calls."""
+"""Memory does not grow with calls, and no call takes more than it says: the long check, fewer and smaller calls."""
 
 import sys
 
