@@ -4,7 +4,7 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -140,8 +140,8 @@ def span_of(array: Array, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def moved(array: Array, axes: tuple[int, ...]) -> Array:
-    """Return a view with the axes last, and at least one axis before them."""
-    view = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+    """Return a view with the axes last, one of length 1 where there are none, and at least one axis before them."""
+    view = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim)) if axes else array[..., np.newaxis]
     return view if view.ndim > len(axes) else view[np.newaxis]
 
 
@@ -183,7 +183,7 @@ def _as_numbers(name: str, array: Array) -> Numbers:
     return array if carrier is None else array.view(carrier), dtype
 
 
-@cache
+@lru_cache
 def _known_float(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], type | None] | None:
     """Return a float dtype in the machine's byte order and the type of its carrier if it has one; None for others."""
     carriers = {"float16": np.uint16, "bfloat16": np.int16, "float32": None, "float64": None}

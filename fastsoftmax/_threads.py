@@ -75,7 +75,10 @@ def run(
     finally:  # after an interrupt too, nobody writes any more
         pieces.join()
     if pieces.error is not None:
-        raise pieces.error
+        try:
+            raise pieces.error
+        finally:  # or the error would hold this frame, and the frame the error
+            pieces.error = None
 
 
 class _Pieces:
@@ -124,6 +127,7 @@ class _Pieces:
         self._stop()
         with self._changed:
             self._changed.wait_for(lambda: self._helpers == 0)
+        del self._function, self._progress  # the pool may come late to help, and holds this until then, not the arrays
 
     def _stop(self) -> None:
         with self._changed:

@@ -69,8 +69,11 @@ def softmax(
     Every entry of the softmax (`log_softmax` has other bounds) is within 2 ulp (float32) or 4 ulp (float64) of the
     exact value where that is a normal number; below that it is 0 (in float32 for the 16-bit types). The same bits come
     out for any number of threads. O(n) time; the logits are read from memory once, and results larger than a cache
-    written once. Extra memory: one row, or sixteen columns, for each thread; rows that lie otherwise are copied, one
-    index of the first batch axis or 2**22 numbers at a time.
+    written once.
+    Memory: the result, and for each thread one row or 17 columns of float32 (float64 if logits or result are). Rows
+    that lie otherwise are copied, and so are their results, 2**22 numbers or one row at a time for each thread. Logits
+    are copied whole if they are integers, of foreign byte order, masked by `where`, or overlap `out` in another order;
+    an array of temperatures takes 17 bytes a row.
     The method is the blocked online softmax of Milakov and Gimelshein, "Online normalizer calculation for softmax"
     (2018), with power-of-two references; the exponential is Tang's (see `kernels/exp.py`).
 
@@ -114,7 +117,7 @@ def log_softmax(
     Every entry is within 4 ulp (float32) or 8 ulp (float64) of the exact value where that is a normal number. The
     result for a maximum keeps the digits of a tiny tail: ``log_softmax([0., -50.])[0]`` is -1.9e-22, not 0 (in float32
     tails below 1e-34 lose some).
-    O(n) time.
+    O(n) time. Memory: as `softmax`.
 
     Examples
     --------
@@ -150,7 +153,7 @@ def logsumexp(
 
     Notes
     -----
-    O(n) time, one read of the logits.
+    O(n) time, one read of the logits. Memory: the result, 8 bytes a row, and copies as in `softmax`.
 
     Examples
     --------
@@ -165,9 +168,9 @@ def logsumexp(
     if carrier.size > 0 and span is not None and span[2] == 1:
         _over_rows(kernels.logsumexp, carrier.reshape(span[:2]), temperatures, number, sums)
     elif carrier.size > 0:
-        _over_copies(kernels.logsumexp, carrier, axes, temperatures, number, sums)
+        _over_copies(kernels.logsumexp, _arrays.moved(carrier, axes), len(axes) or 1, temperatures, number, sums)
     with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
-        result = sums.astype(result_dtype)
+        result = sums.astype(result_dtype, copy=False)
     return result.reshape([1 if i in axes else n for i, n in enumerate(carrier.shape)] if keepdims else kept)[()]
 
 
@@ -203,7 +206,8 @@ def _elementwise(
         _over_columns(carrier.reshape(-1), span, temperatures, number, target.reshape(-1))
     else:
         kernel = kernel_for(target, math.prod(carrier.shape[i] for i in axes))
-        _over_copies(kernel, carrier, axes, temperatures, number, _arrays.moved(target, axes))
+        moved = _arrays.moved(carrier, axes), len(axes) or 1
+        _over_copies(kernel, *moved, temperatures, number, _arrays.moved(target, axes))
     return result
 
 
@@ -235,17 +239,20 @@ def _over_rows(kernel: RowsKernel, rows: Array, temperatures: FloatArray, number
 
 
 def _over_copies(
-    kernel: RowsKernel, carrier: Array, axes: tuple[int, ...], temperatures: FloatArray, number: Any, out: Array
+    kernel: RowsKernel, moved: Array, axes: int, temperatures: FloatArray, number: Any, out: Array
 ) -> None:
     """Do the same where the rows do not lie so in memory: they are copied, a piece at a time, and so are results.
 
-    `out` has one number a row, or is a view of the results with the axes last.
+    `moved` has so many axes of rows last; `out` has one number a row, or is a view of the results that is moved so too.
     """
-    moved = _arrays.moved(carrier, axes)
-    while len(moved) == 1 and moved.ndim > len(axes) + 1:
-        moved, out = moved[0], out[0] if out.ndim > 1 else out
-    size = math.prod(carrier.shape[i] for i in axes)
+    size = math.prod(moved.shape[moved.ndim - axes :])
     each = moved[0].size // size
+    if moved.ndim > axes + 1 and (len(moved) == 1 or moved[0].size > _threads.PIECE):
+        for i, part in enumerate(moved):
+            first, last = i * each, (i + 1) * each
+            target = out[first:last] if out.ndim == 1 else out[i]
+            _over_copies(kernel, part, axes, _of(temperatures, first, last), number, target)
+        return
 
     def piece(start: int, stop: int) -> None:
         first, last = start * each, stop * each

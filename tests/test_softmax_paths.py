@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastsoftmax
+from fastsoftmax import _threads
 from fastsoftmax.kernels.columns import SHORT
 from fastsoftmax.kernels.group import MIDDLE
 from fastsoftmax.kernels.weights import BLOCK
@@ -168,3 +169,21 @@ def test_more_than_two_to_the_31_logits() -> None:
     row = np.linspace(-1, 1, size, dtype=np.float32)
     sums = fastsoftmax.logsumexp(np.broadcast_to(row, (rows, size)))
     assert (sums == fastsoftmax.logsumexp(row)).all()
+
+
+@pytest.mark.parametrize("axis", [(), 0, 1, 2, 3, (0, 2), (1, 3), (0, 1, 2, 3)])
+def test_copies_of_any_size_give_the_same(axis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = np.random.default_rng(0).standard_normal((3, 4, 5, 12))[..., ::2]
+    temperature = np.random.default_rng(1).random(np.shape(logits.sum(axis))) + 0.5
+    results = []
+    for piece in (2**22, 7):
+        monkeypatch.setattr(_threads, "PIECE", piece)
+        calls = fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp
+        results.append([call(logits, axis=axis, temperature=temperature).tobytes() for call in calls])
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("call", [fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp])
+def test_no_axis_of_what_is_not_contiguous(call: Any) -> None:
+    logits = np.arange(8.0)
+    assert call(logits[::2], axis=()).tolist() == call(logits[::2].copy(), axis=()).tolist()

@@ -1,8 +1,10 @@
 """Threads: how work is split, concurrent callers, interrupts, locks."""
 
+import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -39,6 +41,46 @@ def test_the_first_error_stops_the_rest() -> None:
     with pytest.raises(KeyboardInterrupt):
         _threads.run(fail, 10_000, 2**22)
     assert len(calls) <= fastsoftmax.get_num_threads()
+
+
+def fail_on_a_helper(array: np.ndarray) -> None:
+    """Raise in a thread of the pool, with an array at hand."""
+    caller = threading.get_ident()
+
+    def fail(start: int, stop: int) -> None:
+        if threading.get_ident() != caller:
+            raise ValueError(len(array))
+        time.sleep(0.001)
+
+    for _ in range(100):  # the pool may be late
+        _threads.run(fail, 1000, 2**22)
+
+
+def test_nothing_holds_the_arrays_of_a_call_that_is_over(four_threads: None) -> None:
+    array = np.zeros(10)
+    alive = weakref.ref(array)
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="10"):
+            fail_on_a_helper(array)
+        del array
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_a_pool_that_is_late_holds_no_arrays(four_threads: None) -> None:
+    done = threading.Event()
+    for _ in range(3):  # all of its threads are busy
+        _threads._pool(4).submit(done.wait)
+    array = np.zeros(10)
+    alive = weakref.ref(array)
+    try:
+        _threads.run(lambda start, stop, array=array: array.sum(), 1000, 2**22)  # type: ignore[misc]
+        del array
+        assert alive() is None
+    finally:
+        done.set()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The memory that sampling from a row needs, in one array of bytes that Python keeps between calls."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +15,7 @@ Workspace = tuple[Row, FloatRow, IntRow, Row, Row, Row, Row]
 view_as = by_type(lambda number, memory: memory.view(np.float32), lambda number, memory: memory.view(np.float64))
 
 
-@cache
+@lru_cache
 def workspace_bytes(size: int, itemsize: int) -> int:
     """Return how many bytes `workspace_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
     groups, padded = -(-size // GROUP), _padded(size)

@@ -95,8 +95,11 @@ class MarkovChain(Scoring, Analysis):
 
         Notes
         -----
-        O(n log n) for n tokens: integers are packed, sorted and run-length counted, some millions at a time, so that
-        a generator of any length takes memory for one part and for the different transitions.
+        O(n log n) for n tokens: integers are packed, sorted and run-length counted, a part at a time.
+        Memory: the model, 12 bytes a transition, 8 + 4 `order` a state and 200 a different str token, twice that if
+        there are several parts; 16 bytes a token of one part (28 + 6 `order` if order + 1 tokens do not fit into 64
+        bits), which are 2**28 tokens of an array or 2**26 of an iterable; 4 a token of an array, and 12 of the longest
+        sequence.
         """
         return self._put(self._counted(sequences, None, 1, progress))
 
@@ -122,6 +125,10 @@ class MarkovChain(Scoring, Analysis):
         ------
         TypeError, ValueError
             As in `fit`, and if the tokens are not of the chain's kind, or the counts add up to more than 2**53.
+
+        Notes
+        -----
+        Memory: that of `fit` for the new sequences, then that of `merge`.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         model = self._model
@@ -149,6 +156,11 @@ class MarkovChain(Scoring, Analysis):
         ------
         TypeError, ValueError
             If `other` is not a chain of this order and kind of token, or the counts add up to more than 2**53.
+
+        Notes
+        -----
+        Memory: the new model, 12 bytes a transition of both, and 64 a transition of `other` if its tokens are numbered
+        otherwise.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         if not isinstance(other, MarkovChain):
@@ -174,6 +186,10 @@ class MarkovChain(Scoring, Analysis):
         ------
         TypeError, ValueError
             If `min_count` is not such a number, or the chain is empty.
+
+        Notes
+        -----
+        Memory: the new model, and 24 bytes a transition.
         """
         least = float(_checks.per_row("min_count", min_count, (), np.float64, lambda n: n >= 0, "a number >= 0")[0])
         self._fitted()
@@ -199,6 +215,10 @@ class MarkovChain(Scoring, Analysis):
         ------
         TypeError, ValueError
             Naming the state, the token and what is wrong.
+
+        Notes
+        -----
+        Memory: 150 bytes a transition, and as many a token of a state.
 
         Examples
         --------
@@ -264,6 +284,13 @@ class MarkovChain(Scoring, Analysis):
         ValueError
             If an argument is out of range, the start is longer than `length`, "restart" has nowhere to begin, or
             "raise" came to a dead end.
+
+        Notes
+        -----
+        Memory: the walks, 4 bytes a token and 24 a walk; and a table that is kept until walks have another temperature
+        or cut-off, as it is made at most 32 bytes a state and 104 a transition (256 at temperature 1). The first walk
+        of a chain takes 12 bytes a state and keeps 4 a transition. With smoothing 2**27 bytes, or 32 V if that is more,
+        beside those of `sample` and of `log_likelihood`.
         """
         model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
         rule = checked_rule(smoothing, k, alpha, discount)
@@ -284,6 +311,11 @@ class MarkovChain(Scoring, Analysis):
         ------
         OSError, ValueError
             If the file cannot be written; if the chain is empty, or a token is not valid Unicode.
+
+        Notes
+        -----
+        Memory: 300 bytes a str token, and what the first `walk` of a chain takes. Some versions of safetensors copy the
+        chain.
         """
         storage.save(path, "chain", *self._fitted())
 
@@ -310,6 +342,11 @@ class MarkovChain(Scoring, Analysis):
         TypeError, ValueError
             If `path` is not a path, or the file is truncated, changed or something else, naming what is wrong. Where
             the contents were not read at first, changes raise it in the first call that needs all of them.
+
+        Notes
+        -----
+        Memory: where only the header is read, nothing. Otherwise, or in the first call that needs all, 200 bytes a str
+        token, and half the size of the file while it is checked; without `mmap` the file too.
         """
         transitions, vocabulary, _ = storage.load(path, "chain", mmap)
         return cls._of(Model(transitions, vocabulary))

@@ -69,7 +69,7 @@ def log_likelihood(model: Model, stream: Ids) -> float:
     walk.follow(transitions.rows, transitions.totals, start, stream, probabilities)
     if not probabilities.all():
         return -math.inf
-    return math.fsum(np.log(probabilities).tolist())
+    return math.fsum(np.log(probabilities, out=probabilities).data)
 
 
 def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], npt.NDArray[np.float64]]:

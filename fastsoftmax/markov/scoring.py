@@ -66,6 +66,7 @@ class Scoring:
         Notes
         -----
         Without smoothing O(1) in the size of the chain but for a binary search, some microseconds.
+        Memory: 96 bytes a transition of the state; with smoothing 80 a known token, and the rule as `log_likelihood`.
         """
         model = self._fitted()
         cut, rule = checked_cut(temperature, top_k, top_p, min_p), checked_rule(smoothing, k, alpha, discount)
@@ -123,6 +124,8 @@ class Scoring:
         Notes
         -----
         The first call with a rule builds it: O(order * E log E) for E transitions.
+        Memory: 24 bytes a token (100 with smoothing) and 8 a state. A rule takes 16 bytes an n-gram and 16 a context,
+        of all lengths, until another one is used, and 96 a transition while it is built.
         """
         model, rule = self._fitted(), checked_rule(smoothing, k, alpha, discount)
         return likelihood(model, encode_one(sequence, model.vocabulary), rule, self._smoothers)
@@ -156,6 +159,10 @@ class Scoring:
         ------
         TypeError, ValueError
             As `log_likelihood`, and if there is no sequence.
+
+        Notes
+        -----
+        Memory: as `log_likelihood`.
         """
         model, rule = self._fitted(), checked_rule(smoothing, k, alpha, discount)
         stream = encode(sequences, model.vocabulary)

@@ -239,7 +239,7 @@ class Smoothed:
             ngrams = find(level.ngrams, _keys(places, ranks, size))
             seen = np.flatnonzero(ngrams >= 0)
             result[seen] = self._raised(result[seen], level.shares[ngrams[seen]])
-        return math.fsum(np.log(result).tolist()) if result.all() else -math.inf
+        return math.fsum(np.log(result, out=result).data) if result.all() else -math.inf
 
     def _raised(self, lower: Numbers, shares: Numbers) -> Numbers:
         return shares if self._scores else lower + shares

@@ -10,21 +10,21 @@ import numpy.typing as npt
 from fastsoftmax import _checks
 from fastsoftmax.markov import markovify, storage
 from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.generating import Generating
 from fastsoftmax.markov.model import Model, counted
 from fastsoftmax.markov.novelty import KeptText
 from fastsoftmax.markov.reading import Report, Source, cleaned, size_of
-from fastsoftmax.markov.sentences import Bounds, Reason, Speakers, sentences
-from fastsoftmax.markov.states import ids_of, state_of
+from fastsoftmax.markov.sentences import Speakers
 from fastsoftmax.markov.text_scoring import TextScoring
 from fastsoftmax.markov.tokens import JOINS, LINES, OWN, SENTENCES, TOKENIZERS, Reader, Tokenizer, rejoined
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL
 from fastsoftmax.markov.vocabulary import Vocabulary
-from fastsoftmax.markov.walks import Start, checked_cut, key_of, progress_bar
+from fastsoftmax.markov.walks import progress_bar
 
 Ids = npt.NDArray[np.int32]
 
 
-class MarkovText(TextScoring):
+class MarkovText(TextScoring, Generating):
     """A Markov chain over words that speaks in sentences.
 
     Text is split into paragraphs (at blank lines; a line break inside one is a space), these into sentences, and these
@@ -111,7 +111,6 @@ class MarkovText(TextScoring):
         Returns
         -------
         MarkovText
-            The model itself.
 
         Raises
         ------
@@ -119,6 +118,10 @@ class MarkovText(TextScoring):
             If a part of `source` is neither a str nor a path.
         ValueError
             If there are no words, or a file is not UTF-8, naming it and the byte. The model is then as before.
+
+        Notes
+        -----
+        Memory: that of `MarkovChain.fit`, 256 MiB for 16 MiB of text at a time, and 4 bytes a word that is kept.
         """
         model, texts = self._counted(source, 1, progress)
         self._chain._put(model)
@@ -140,12 +143,15 @@ class MarkovText(TextScoring):
         Returns
         -------
         MarkovText
-            The model itself.
 
         Raises
         ------
         TypeError, ValueError
             As in `fit`, and if the counts would add up to more than 2**53. The model is then as before.
+
+        Notes
+        -----
+        Memory: as `fit`, then as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         model, texts = self._counted(source, weight, progress)
@@ -166,12 +172,15 @@ class MarkovText(TextScoring):
         Returns
         -------
         MarkovText
-            The model itself.
 
         Raises
         ------
         TypeError, ValueError
             As in `MarkovChain.merge`.
+
+        Notes
+        -----
+        Memory: as `MarkovChain.merge`.
         """
         if not isinstance(other, MarkovText):
             raise TypeError(f"other is {other!r}, expected a MarkovText")
@@ -189,108 +198,18 @@ class MarkovText(TextScoring):
         Returns
         -------
         MarkovText
-            The model itself.
 
         Raises
         ------
         TypeError, ValueError
             As in `MarkovChain.prune`.
-        """
-        self._chain.prune(min_count)
-        return self
-
-    def generate(
-        self,
-        n: int = 1,
-        *,
-        start: str | None = None,
-        min_words: int = 1,
-        max_words: int | None = None,
-        max_chars: int | None = None,
-        novelty: float = 0.0,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        rng: int | np.random.Generator | None = None,
-        seed: int | None = None,
-        progress: bool = False,
-    ) -> list[str | Reason]:
-        """Return `n` whole sentences that fit.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        start : str, optional
-            The words that every sentence begins with. Fewer words than the order must have begun a sentence of the
-            text; of more, the last ones are the state.
-        min_words, max_words : int
-            Bounds of the number of words (of tokens, if the model has others), those of `start` included. The walks
-            are conditioned on them, not repeated until they fit: sentences have exactly the law of all sentences that
-            have so many words.
-        max_chars : int, optional
-            At most so many characters, by up to 100 attempts.
-        novelty : float in [0, 1]
-            The longest part that is copied from the text, word for word, has at most (1 - novelty) of a sentence's
-            words, by up to 100 attempts. Needs `keep_text`. The text is indexed at the first call (a suffix array:
-            about half a microsecond and 4 bytes a word, and 4 for the text itself); after that a sentence takes some
-            microseconds.
-        temperature, top_k, top_p, min_p, rng, seed, progress
-            As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
-
-        Returns
-        -------
-        list of str or Reason
-            `n` sentences; where none fits, the `Reason` why.
-
-        Raises
-        ------
-        KeyError
-            If the start was never seen, with near matches.
-        TypeError, ValueError
-            If an argument is out of range, the start has more than `max_words` words, or the model is empty.
 
         Notes
         -----
-        Bounds of words take a sweep over the transitions for each word of `max_words`, once; where that needs more
-        than 1 GiB for 8 bytes a state and word, up to 100 attempts are made instead.
+        Memory: as `MarkovChain.prune`.
         """
-        model, cut = self._chain._fitted(), checked_cut(temperature, top_k, top_p, min_p)
-        n = _checks.integer("n", n, 0, 2**32)
-        given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
-        least = _checks.integer("min_words", min_words, 0)
-        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1))
-        if most is not None and len(given) > most:
-            raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
-        longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)
-        share = float(_checks.fraction_per_row("novelty", novelty)[0])
-        overlap = self._text.overlap() if share > 0.0 else None
-        key = key_of(rng, seed)
-        state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
-
-        def text_of(ids: Ids) -> str:
-            return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
-
-        def check(ids: Ids) -> Reason | None:
-            if longest is not None and len(text_of(ids)) > longest:
-                return Reason.CHARACTERS
-            if overlap is not None and overlap.longest_run(ids) > (1.0 - share) * len(ids):
-                return Reason.COPIED
-            return None
-
-        found = sentences(
-            model,
-            (self._chain._tables, self._speakers),
-            n,
-            Start(given, state),
-            Bounds(max(least, 1), most),
-            cut,
-            check,
-            key,
-            progress,
-        )
-        return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]
+        self._chain.prune(min_count)
+        return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all.
@@ -304,6 +223,10 @@ class MarkovText(TextScoring):
         ------
         OSError, ValueError
             As in `MarkovChain.save`.
+
+        Notes
+        -----
+        Memory: as `MarkovChain.save`.
         """
         settings = {"tokens": self._named, "sequences": self.sequences}
         storage.save(path, "text", *self._chain._fitted(), settings)
@@ -336,6 +259,10 @@ class MarkovText(TextScoring):
         ------
         FileNotFoundError, TypeError, ValueError
             As in `MarkovChain.load`, and if the model has tokens of a function and it is not given, or the other way.
+
+        Notes
+        -----
+        Memory: as `MarkovChain.load`.
         """
         transitions, vocabulary, about = storage.load(path, "text", mmap)
         named, sequences = about.get("tokens"), about.get("sequences")
@@ -369,6 +296,10 @@ class MarkovText(TextScoring):
         ------
         FileNotFoundError, TypeError, ValueError
             If `source` is something else, naming the place and what is wrong.
+
+        Notes
+        -----
+        Memory: what `json` makes of the file, and 500 bytes a transition.
         """
         model = markovify.model_of(source)
         text = cls(model.transitions.order)

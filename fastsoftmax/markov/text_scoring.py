@@ -60,6 +60,10 @@ class TextScoring:
         ------
         KeyError
             If nothing was seen after the context, with near matches.
+
+        Notes
+        -----
+        Memory: as `MarkovChain.next_tokens`.
         """
         return self._chain.next_tokens(
             self._tokens(context, "context"),
@@ -100,6 +104,10 @@ class TextScoring:
         ------
         TypeError, ValueError
             As in `fit`, and if the model is empty.
+
+        Notes
+        -----
+        Memory: as `MarkovChain.log_likelihood`, 12 bytes a token, and 256 MiB for 16 MiB of text at a time.
         """
         return _likelihood(self, source, smoothing, k, alpha, discount)[0]
 
@@ -130,6 +138,10 @@ class TextScoring:
         ------
         TypeError, ValueError
             As in `log_likelihood`.
+
+        Notes
+        -----
+        Memory: as `log_likelihood`.
         """
         return perplexity(*_likelihood(self, source, smoothing, k, alpha, discount))
 

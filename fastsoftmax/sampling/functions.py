@@ -89,8 +89,12 @@ def sample(
     A draw is the inverse of the cumulative distribution, in index order, at
     ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
     out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting (O(n V) with
-    `details`), and the call 20 V bytes of memory a thread (36 V for float64) beside its result; up to 64 MB of it are
-    kept for the next call.
+    `details`).
+    Memory: the result, and 21 V + 2**15 bytes for each thread (37 V for float64), of which up to 64 MB for each CPU are
+    kept for the next call; 80 bytes a row for arrays of parameters, seeds and steps; 8 a draw for `out`, 3/8 a logit
+    for `allowed`, and for `top_logprobs` once more what it returns and 32 a row. Rows that do not lie contiguous are
+    copied, 2**22 numbers or one row at a time for each thread; with a `bias` all are, at up to 48 bytes a number, and
+    32 an entry of it. Integers are copied whole, for `details` of a mask or bias twice.
     Sources: Holtzman et al., "The curious case of neural text degeneration" (2020) for top-p; Nguyen et al., "Turning
     up the heat: min-p sampling" (2024); Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 
@@ -137,7 +141,7 @@ def probabilities(
 
     Notes
     -----
-    O(V) time a row without sorting, O(V) memory a thread; with `out`, a copy of the result too.
+    O(V) time a row without sorting. Memory: the result (with `out` too), and otherwise as `sample`.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Scratch memory for kernels, kept between calls."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from fastsoftmax.kernels.workspace import workspace_bytes
 
 _LINE = 64  # bytes of a cache line: memory starts at one
 _KEPT = 2**26  # bytes; more is not kept
+AT_ONCE = os.cpu_count() or 1  # pieces of work that run: what more threads than that took is not kept
 
 
 class Memory:
@@ -32,5 +34,5 @@ class Memory:
 
     def give_back(self, memory: Array) -> None:
         """Take memory back for the next piece of work."""
-        if memory.size <= _KEPT:
+        if memory.size <= _KEPT and len(self._free) < AT_ONCE:
             self._free.append(memory)

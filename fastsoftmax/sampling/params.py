@@ -76,7 +76,7 @@ def _scalar_parameters(temperature: float, top_k: float, top_p: float, min_p: fl
 def _matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
     temperatures, top_ks, *fractions = _vectors(temperature, top_k, top_p, min_p, batch)
     columns = temperatures, np.minimum(top_ks, _MOST), *fractions
-    return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.float64)
+    return np.stack(np.broadcast_arrays(*columns), axis=1, dtype=np.float64)
 
 
 def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:

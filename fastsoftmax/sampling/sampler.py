@@ -10,7 +10,7 @@ from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling import sample
 from fastsoftmax.sampling.functions import Wanted, draw
-from fastsoftmax.sampling.memory import Memory
+from fastsoftmax.sampling.memory import AT_ONCE, Memory
 from fastsoftmax.sampling.params import SamplingParams, parameters_of, words_of
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
@@ -46,6 +46,7 @@ class Sampler:
     -----
     Any number of threads may call one sampler: each call has a step of its own. A copy, also a pickled one, draws what
     the sampler itself would draw next.
+    Memory: as `sample`; what calls took is kept for later ones, once for each CPU at most.
 
     Examples
     --------
@@ -139,7 +140,8 @@ class Sampler:
                 return None
             ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._memory)
         token = ready.draw(row, step)
-        self._ready.append(ready)
+        if len(self._ready) < AT_ONCE:
+            self._ready.append(ready)
         return token
 
 

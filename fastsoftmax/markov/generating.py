@@ -1,0 +1,125 @@
+"""Whole sentences of a model of text, within bounds."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _checks
+from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.novelty import KeptText
+from fastsoftmax.markov.sentences import Bounds, Reason, Speakers, sentences
+from fastsoftmax.markov.states import ids_of, state_of
+from fastsoftmax.markov.walks import Start, checked_cut, key_of
+
+Ids = npt.NDArray[np.int32]
+
+
+class _Text(Protocol):
+    _chain: MarkovChain
+    _join: Callable[[list[str]], str]
+    _text: KeptText
+    _speakers: Speakers
+
+    def _tokens(self, text: str | None, name: str) -> list[str]: ...
+
+
+class Generating:
+    """Sentences, for `MarkovText` to inherit."""
+
+    def generate(
+        self: _Text,
+        n: int = 1,
+        *,
+        start: str | None = None,
+        min_words: int = 1,
+        max_words: int | None = None,
+        max_chars: int | None = None,
+        novelty: float = 0.0,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        seed: int | None = None,
+        progress: bool = False,
+    ) -> list[str | Reason]:
+        """Return `n` whole sentences that fit.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        start : str, optional
+            The words that every sentence begins with. Fewer words than the order must have begun a sentence of the
+            text; of more, the last ones are the state.
+        min_words, max_words : int
+            Bounds of the number of words (of tokens, if the model has others), those of `start` included. The walks
+            are conditioned on them, not repeated until they fit: sentences have exactly the law of all sentences that
+            have so many words.
+        max_chars : int, optional
+            At most so many characters, by up to 100 attempts.
+        novelty : float in [0, 1]
+            The longest part that is copied from the text, word for word, has at most (1 - novelty) of a sentence's
+            words, by up to 100 attempts. Needs `keep_text`. The text is indexed at the first call (a suffix array:
+            about half a microsecond and 4 bytes a word, and 4 for the text itself); after that a sentence takes some
+            microseconds.
+        temperature, top_k, top_p, min_p, rng, seed, progress
+            As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
+
+        Returns
+        -------
+        list of str or Reason
+            `n` sentences; where none fits, the `Reason` why.
+
+        Raises
+        ------
+        KeyError
+            If the start was never seen, with near matches.
+        TypeError, ValueError
+            If an argument is out of range, the start has more than `max_words` words, or the model is empty.
+
+        Notes
+        -----
+        Bounds of words take a sweep over the transitions for each word of `max_words`, once; where that needs more
+        than 1 GiB for 8 bytes a state and word, up to 100 attempts are made instead.
+        Memory: 560 bytes a sentence besides its text, and the table of `walk`, or with bounds, kept until there are
+        others, 8 bytes a transition and 8 a state and word. The first call with `novelty` takes 50 bytes a word of the
+        text, of which it keeps 8.
+        """
+        model, cut = self._chain._fitted(), checked_cut(temperature, top_k, top_p, min_p)
+        n = _checks.integer("n", n, 0, 2**32)
+        given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
+        least = _checks.integer("min_words", min_words, 0)
+        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1))
+        if most is not None and len(given) > most:
+            raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
+        longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)
+        share = float(_checks.fraction_per_row("novelty", novelty)[0])
+        overlap = self._text.overlap() if share > 0.0 else None
+        key = key_of(rng, seed)
+        state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
+
+        def text_of(ids: Ids) -> str:
+            return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
+
+        def check(ids: Ids) -> Reason | None:
+            if longest is not None and len(text_of(ids)) > longest:
+                return Reason.CHARACTERS
+            if overlap is not None and overlap.longest_run(ids) > (1.0 - share) * len(ids):
+                return Reason.COPIED
+            return None
+
+        found = sentences(
+            model,
+            (self._chain._tables, self._speakers),
+            n,
+            Start(given, state),
+            Bounds(max(least, 1), most),
+            cut,
+            check,
+            key,
+            progress,
+        )
+        return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]

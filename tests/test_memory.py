@@ -1,0 +1,27 @@
+"""Memory does not grow with calls, and no call takes more than it says: the long check, fewer and smaller calls."""
+
+import sys
+
+import pytest
+
+from tests.reliability import memory
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory is in use")
+
+SAID = ["softmax", "log_softmax_copies", "sample_kept_set", "fit", "merge", "perplexity", "generate_bounds"]
+
+
+def test_calls_keep_nothing() -> None:
+    found = memory.checked(memory.elsewhere("grows", ["quick"], calls=400))
+    assert {seen.what for seen in found} > set(memory.MOST)
+
+
+def test_a_leak_is_found() -> None:
+    kept: list[object] = []
+    found = list(memory.grown(memory.Grows("leak", lambda number: kept.append(bytearray(100_000 + number))), 100))
+    with pytest.raises(AssertionError, match=r"leak: .* rss more after 100 calls, expected at most 1,048,576"):
+        memory.checked(found)
+
+
+def test_peaks_are_what_is_said() -> None:
+    memory.checked(memory.elsewhere("takes", SAID, scale=0.1))
