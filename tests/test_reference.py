@@ -291,7 +291,7 @@ def test_running_sums_lose_nothing():
     sums = list(running_sums(masses))
     assert sums[-2] == 1 + 4096 * 2.0**-54
     assert all(sums[i] == math.fsum(masses[: i + 1]) for i in range(0, len(masses), 97))
-    assert list(running_sums([2.0**-53, 1.0, 2.0**-53])) == [2.0**-53, 1, 1 + 2.0**-52]  # a larger one after a smaller
+    assert list(running_sums([2.0**-60, 1.0, 2.0**-53])) == [2.0**-60, 1, 1 + 2.0**-52]  # a larger one after a smaller
 
 
 def test_sample_is_the_draw_of_its_uniform():
