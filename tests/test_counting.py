@@ -208,10 +208,11 @@ def row_table(counts, cut):
     [
         [3] * 8,
         [4, 2, 1, 1],  # slots
+        [2.5, 1.5],  # no slots
         [2**21, *[2**20] * 3, *[3 * 2**18] * 4],  # a search without a guide
         [2**30 - 7 * 2**20 - 28, *range(2**20 + 7, 2**20, -1)],  # with one
     ],
-    ids=["run", "slots", "runs", "guide"],
+    ids=["run", "slots", "fractions", "runs", "guide"],
 )
 def test_the_map_from_u_to_edge(counts):
     """The first edge whose running sum exceeds u times the total: all is exact, the numbers being dyadic."""
