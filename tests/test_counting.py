@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 import reference
 from fastsoftmax import MarkovChain
+from fastsoftmax._jit import jit
+from fastsoftmax.kernels.lanes import first_lane, splat
+from fastsoftmax.kernels.table import Cut, Rows, build_rows, empty, room
+from fastsoftmax.kernels.walk import _locate
 from fastsoftmax.markov import counting, vocabulary
 from fastsoftmax.markov.counting import Sum, count, merged, ordered
 from fastsoftmax.markov.transitions import Edges, table
@@ -180,3 +184,66 @@ def test_many_short_walks_complete_the_table():
     assert table.complete
     for ids in found:
         np.testing.assert_array_equal(ids, expected[:3])
+
+
+@jit
+def _edge_at(table, u):
+    found, _ = _locate(splat(np.int64(0)), splat(u), table.heads, table.lines, table.words, table.guides)
+    return -2 - table.slots[first_lane(found)]
+
+
+def row_table(counts, cut):
+    """Return the table of one row, whose edges lead nowhere and have their indices for tokens."""
+    edges, none = len(counts), np.full(1, -1, np.int32)
+    tokens, targets = np.arange(edges, dtype=np.int32), np.full(edges, -1, np.int32)
+    rows = Rows(np.array([0, edges]), tokens, np.array(counts), targets, none)
+    built = empty(1, *room(edges))
+    built = built._replace(slots=np.full(built.slots.size, -1, np.int32))
+    assert build_rows(rows, cut, 0, 1, built) == 1
+    return built
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [3] * 8,
+        [4, 2, 1, 1],  # slots
+        [2.5, 1.5],  # no slots
+        [2**21, *[2**20] * 3, *[3 * 2**18] * 4],  # a search without a guide
+        [2**30 - 7 * 2**20 - 28, *range(2**20 + 7, 2**20, -1)],  # with one
+    ],
+    ids=["run", "slots", "fractions", "runs", "guide"],
+)
+def test_the_map_from_u_to_edge(counts):
+    """The first edge whose running sum exceeds u times the total: all is exact, the numbers being dyadic."""
+    table, total = row_table(counts, Cut(1.0, 0, 1.0, 0.0)), sum(counts)
+    begin = 0
+    for edge, times in enumerate(counts):
+        last = (begin + times) / total
+        assert _edge_at(table, max(begin / total, 2.0**-54)) == edge
+        assert _edge_at(table, last - 2.0**-53) == edge
+        begin += times
+
+
+def test_u_at_the_very_end_of_a_row():
+    """Where its place in the last run is rounded up to the length of the run."""
+    counts = [5496460] * 3 + [4573013] * 9
+    assert _edge_at(row_table(counts, Cut(1.0, 0, 1.0, 0.0)), 1 - 2.0**-53) == len(counts) - 1
+
+
+@pytest.mark.parametrize(
+    ("cut", "kept"),
+    [
+        (Cut(1.0, 3, 1.0, 0.0), 3),
+        (Cut(1.0, 0, 1.0, 0.5), 3),  # what is exactly at min-p stays
+        (Cut(1.0, 0, 0.5, 0.0), 1),  # mass strictly before the second is a half, not below
+        (Cut(1.0, 0, 0.51, 0.0), 2),
+        (Cut(1.0, 0, 0.75, 0.0), 2),
+        (Cut(1.0, 5, 0.9, 0.0), 4),  # of the 18 that top-k leaves, 17 are reached by the fourth
+        (Cut(2.0, 0, 1.0, 0.6), 3),
+        (Cut(0.0, 0, 1.0, 0.0), 1),
+    ],
+)
+def test_cut_offs_of_a_row(cut, kept):
+    counts = [8, 4, 4, 1, 1] if cut.top_k == 5 else [8, 4, 4]
+    assert [_edge_at(row_table(counts, cut), u) for u in (2.0**-54, 1 - 2.0**-53)] == [0, kept - 1]

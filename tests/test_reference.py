@@ -14,7 +14,18 @@ import reference
 from reference import MarkovChain, log_softmax, logsumexp, philox4x32, probabilities, sample, softmax, uniform
 from reference import __main__ as cross_check
 from reference.markov import law, tempered
-from reference.sampling import cut, draw, keep_min_p, keep_top_k, keep_top_p, order, running_sums
+from reference.sampling import (
+    Details,
+    constrained,
+    cut,
+    details,
+    draw,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    order,
+    running_sums,
+)
 
 INF, NAN = math.inf, math.nan
 
@@ -188,7 +199,7 @@ def test_uniform_is_never_1(monkeypatch):
     assert uniform(0) == 1 - 2.0**-53
 
 
-@pytest.mark.parametrize("where", [{"seed": -1}, {"seed": 2**64}, {"step": 2**64}, {"draw": 2**32}, {"stream": -1}])
+@pytest.mark.parametrize("where", [{"seed": -1}, {"seed": 2**64}, {"step": 2**64}, {"draw": 2**32}, {"stream": 2**32}])
 def test_uniform_range(where):
     with pytest.raises(ValueError, match=rf"{next(iter(where))} is .*, expected an integer in \[0, 2\*\*"):
         uniform(**{"seed": 0, **where})
@@ -244,6 +255,29 @@ def test_probabilities_by_hand(logits, parameters, expected):
     assert probabilities(logits, **parameters) == expected
 
 
+def test_constraints_by_hand():
+    assert constrained([1, 2]) == [1, 2]
+    assert constrained([1, 2, 3], allowed={0, 2}, bias={2: 0.5, 1: 9}) == [1, -INF, 3.5]
+    assert probabilities([0, math.log(3), 8], allowed={0, 1}) == pytest.approx([0.25, 0.75, 0])
+    assert probabilities([0, 0], bias={1: math.log(3)}) == pytest.approx([0.25, 0.75])
+    assert sample([0, 900, 0], allowed={2}, seed=0) == sample([0, 0, 0], bias={2: 900}, seed=0) == 2
+
+
+def test_details_by_hand():
+    logits = [math.log(4), 0, math.log(2), math.log(9)]
+    words = {"top_k": 2, "allowed": {0, 1, 2}, "bias": {1: math.log(2)}}
+    first = details(logits, 1, **words)  # the second of two equals
+    assert (first.rank, first.kept) == (1, 2)
+    masses = [2 / 3, 1 / 3]
+    expected = [math.log(1 / 3), -math.log(16), 6 / 8, -sum(mass * math.log(mass) for mass in masses)]
+    assert [first.logprob, first.raw_logprob, first.kept_mass, first.entropy] == pytest.approx(expected)
+    greedy = details(logits, 3, temperature=0)
+    assert greedy == Details(0, pytest.approx(math.log(9 / 16)), 0, 1, 1, 0)
+    warm = details(logits, 0, temperature=2, top_p=0.5, min_p=0.1)
+    assert (warm.rank, warm.kept, warm.kept_mass) == (1, 2, pytest.approx(5 / (6 + math.sqrt(2))))
+    assert details(logits, 3, min_p=0.4).kept == 2
+
+
 def test_draw_by_hand():
     masses = [0.0, 1.0, 0.0, 2.0, 1.0, 0.0]
     tiny, nearly_one = 2.0**-54, 1 - 2.0**-53
@@ -257,6 +291,7 @@ def test_running_sums_lose_nothing():
     sums = list(running_sums(masses))
     assert sums[-2] == 1 + 4096 * 2.0**-54
     assert all(sums[i] == math.fsum(masses[: i + 1]) for i in range(0, len(masses), 97))
+    assert list(running_sums([2.0**-60, 1.0, 2.0**-53])) == [2.0**-60, 1, 1 + 2.0**-52]  # a larger one after a smaller
 
 
 def test_sample_is_the_draw_of_its_uniform():
@@ -284,7 +319,7 @@ def test_sample_frequencies():
     [
         ([1, NAN], {}, "logits is NaN at index 1"),
         ([-INF], {}, "all -inf"),
-        ([], {}, "empty"),
+        ([], {}, "logits is empty"),
         ([1], {"temperature": -1}, "temperature is -1, expected a number >= 0"),
         ([1], {"top_k": -1}, "top_k is -1, expected an integer >= 0"),
         ([1], {"top_p": 1.5}, r"top_p is 1.5, expected a number in \[0, 1\]"),
@@ -333,6 +368,7 @@ def test_tempered_counts():
     assert tempered([4, 1], 1) == [4, 1]
     assert tempered([4, 1], 2) == [1, 0.5]
     assert tempered([4, 1], INF) == [1, 1]
+    assert tempered([1.5, 0.25], 1) == [1.5, 0.25]
     assert tempered([10**300, 10**299], 1e-3) == [1, 0]
     counts = [907, 906, 31, 2, 1]
     masses = tempered(counts, 0.3)
@@ -353,6 +389,8 @@ def test_next_tokens():
         chain.next_tokens("bird")
     with pytest.raises(KeyError, match="None"):
         chain.next_tokens([None])
+    with pytest.raises(KeyError, match="context 'cat' has never been followed by anything"):
+        chain.prune(2).next_tokens("cat")
 
 
 def test_likelihood_by_hand():
@@ -361,6 +399,7 @@ def test_likelihood_by_hand():
     assert chain.log_likelihood(["the", "dog"]) == chain.log_likelihood(["a", "cat"]) == -INF
     assert chain.perplexity([["the", "cat"], ["the", "cat", "sat"]]) == pytest.approx(9 ** (1 / 7))
     assert chain.perplexity([["dog"]]) == INF
+    assert chain.prune(2).log_likelihood(["the", "cat"]) == -INF  # it has no row any more
 
 
 def test_merge_of_parts_is_fit_of_the_whole():
@@ -410,6 +449,8 @@ def test_walks():
     assert all(walk[:2] == ["sat", "cat"] for walk in chain.walk(4, 3, start=["sat", "cat"], seed=1))
     assert chain.walk(1, 1, start="cat", seed=1) == [["cat"]]
     assert chain.walk(0, seed=1) == []
+    assert chain.walk(1, 0, seed=1) == [[]]
+    assert chain.walk(40, seed=5) == chain.walk(40, 100, temperature=1, seed=5)
     assert chain.walk(2, 9, start="the", temperature=0, seed=1) == [["the", "cat"]] * 2
 
 
@@ -419,6 +460,15 @@ def test_start_of_order_2():
     assert chain.walk(start=[1, 2], seed=0) == [[1, 2, 3]]
     assert chain.walk(start=[9, 1, 2], seed=0) == [[9, 1, 2, 3]]
     assert chain.walk(start=[9, 9], seed=0) == [[9, 9]]  # known tokens, but a state without a row
+    assert MarkovChain(2).fit([[1, 2, 3, 4]]).walk(seed=0) == [[1, 2, 3, 4]]
+
+
+def test_a_walk_is_of_100_tokens():
+    assert MarkovChain.from_transitions({"a": {"a": 1}}).walk(seed=0) == [["a"] * 100]
+
+
+def test_the_smallest_and_the_largest_id():
+    assert MarkovChain().fit([[0, 2**31 - 2]]).walk(seed=0) == [[0, 2**31 - 2]]
 
 
 @pytest.mark.parametrize(
@@ -483,7 +533,7 @@ def test_from_transitions_errors(transitions, error, message):
         ([1, 2], TypeError, r"sequences\[0\] is 1"),
         ([], ValueError, "sequences is empty"),
         ([["a"], []], ValueError, r"sequences\[1\] is empty"),
-        ([["a", 1]], TypeError, "one type"),
+        ([["a", 1]], TypeError, "token 1 is of <class 'int'>, expected tokens of one type"),
         ([[True]], TypeError, "bool"),
         ([[1.5]], TypeError, "float"),
         ([[1]], TypeError, "one type"),  # the chain has words

@@ -11,6 +11,7 @@ import pytest
 import scipy.stats
 
 import fastsoftmax
+import reference
 from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.draw import draw_group, draw_within, list_masses
@@ -43,6 +44,9 @@ def kept(logits: Any, **words: Any) -> list[int]:
         ([0, 0, 0, 0], {"top_k": 3, "top_p": 0.5}, [0, 1]),  # of the renormalised three
         ([0, 1, 2, 3], {"min_p": 1.0}, [3]),
         ([3, 1, 2, 3], {"min_p": 1.0}, [0, 3]),
+        ([0, 1, 2, 3], {"top_k": 3, "min_p": 0.2}, [2, 3]),
+        ([0, 1, 2, 3], {"min_p": 0.2, "temperature": 0.5}, [3]),
+        ([0, 1, 2, 3], {"min_p": 0.2, "temperature": 2.0}, [0, 1, 2, 3]),
         ([0, 1, 2, 3], {"min_p": 0.0}, [0, 1, 2, 3]),
         ([0, 1, 2, 3], {"temperature": INF, "min_p": 1.0}, [0, 1, 2, 3]),
         ([0, 1, 2, 3], {"temperature": INF, "top_k": 2}, [2, 3]),
@@ -80,6 +84,40 @@ def test_probabilities_sum_to_one_and_are_what_is_drawn(words: dict[str, Any]) -
         assert scipy.stats.chisquare(observed, expected).pvalue > 1e-4
 
 
+CUT_ROWS: list[dict[str, Any]] = [  # no lists of what is kept, on rows of 3000
+    {},
+    {"temperature": 40.0, "top_p": 0.9},
+    {"temperature": 40.0, "min_p": 0.85},
+    {"temperature": 40.0, "top_p": 0.99, "min_p": 0.85},
+    {"temperature": 40.0, "top_p": 0.5, "min_p": 0.5},
+]
+
+
+@pytest.mark.parametrize("words", CUT_ROWS)
+def test_probabilities_of_a_cut_row(words: dict[str, Any]) -> None:
+    """With many ties, which stay or go by their index."""
+    for row in (np.round(BATCH[1]), np.zeros(3000, np.float32), np.sort(np.round(BATCH[2] * 2))):
+        expected = np.array(reference.probabilities(row.tolist(), **words))
+        assert kept(row, **words) == np.flatnonzero(expected).tolist()
+        np.testing.assert_allclose(probabilities(row, **words), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("words", [*CUT_ROWS, {"top_k": 700}, {"top_p": 0.9}])
+def test_tokens_lie_where_their_uniforms_fall(words: dict[str, Any], masked: bool) -> None:
+    """Ties, and rows that climb by 70 and by 800 octaves a group, in which the light weights change their unit."""
+    allowed = np.arange(3000) % 7 != 3
+    us = np.array([reference.uniform(8, draw=j) for j in range(300)])
+    for row in (np.round(BATCH[1]), np.linspace(-300, 0, 3000), np.linspace(-3000, 300, 3000), BATCH[3]):
+        logits = row.astype(np.float32)
+        law = reference.probabilities((np.where(allowed, logits, -INF) if masked else logits).tolist(), **words)
+        tokens = sample(logits, **words, seed=8, n=300, allowed=allowed if masked else None)
+        sums = np.append(0, np.cumsum(law))
+        assert (np.array(law)[tokens] > 0).all()
+        assert (sums[tokens] < us + 1e-6).all()
+        assert (sums[tokens + 1] > us - 1e-6).all()
+
+
 def test_tail_mass() -> None:
     """A uniform of 24 bits would never, or far too often, return a token of probability 2**-20 in 20 M draws."""
     logits = np.array([0.0, -20 * math.log(2)])
@@ -112,6 +150,12 @@ def _draw(masses: np.ndarray, u: float) -> int:
         ([0.0, 0.25, 0.0, 0.75, 0.0, 0.0], 1 - 2.0**-53, 3),
         ([0.0, 0.25, 0.0, 0.75, 0.0, 0.0], 0.25, 3),
         ([3.0, 0.1, 0.0], 1.0, 1),  # u * total rounded up to the total
+        ([3.0, 0.1, *[0.0] * 100], 1.0, 1),
+        ([*[1.0] * GROUP, *[0.0] * GROUP], 1.0, GROUP - 1),
+        ([1.0] * 128, 0.5, 64),  # where a piece begins
+        ([1.0] * 128, 0.75, 96),
+        ([1.0] * 3 * GROUP, 1 / 3, GROUP),  # where a group begins
+        ([1.0] * 3 * GROUP, 1 / 3 - 2.0**-40, GROUP - 1),
     ],
 )
 def test_the_map_from_u_to_token(masses: list[float], u: float, token: int) -> None:

@@ -1,0 +1,113 @@
+"""The tests with bounds checks in every kernel, and which lines of the kernels the tests compile.
+
+`NUMBA_BOUNDSCHECK=1` checks what is indexed, array[i]. Lanes are moved by the intrinsics of `kernels/memory.py`, loads,
+stores and gathers at raw addresses, which no such check reaches: for them there are the tests of all sizes and layouts.
+
+Numba tells which lines it compiles, after it has pruned the branches that a signature cannot take; bodies of intrinsics
+run as Python. A line that is compiled need not have run: mutants tell what tests see of it. Kernels that come from a
+cache are not compiled, so that none may.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.reliability import Check, Progress
+
+ROOT = Path(__file__).parents[2]
+KERNELS = ROOT / "fastsoftmax" / "kernels"
+ELSEWHERE = ("bench", "cli", "cli_markov", "determinism", "jit", "package", "readme", "threads")
+"""Tests whose work is done in other processes, or which look at the cache."""
+
+
+def tests_with(folder: str, *command: str, **words: str) -> str:
+    """Run Python on the tests with an empty cache in a folder, and return the last line of the output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment |= {"NUMBA_CACHE_DIR": folder, "PYTHONPATH": str(ROOT), **words}
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+def bounds() -> str:
+    """Run all tests with bounds checks."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = tests_with(folder, "pytest", "-q", "-p", "no:cacheprovider", NUMBA_BOUNDSCHECK="1")
+    passed = re.search(r"(\d+) passed", line)
+    assert passed, line
+    return f"{int(passed[1]):,} passed with bounds checks"
+
+
+def coverage() -> str:
+    """Measure which lines of the kernels the tests compile, in another process."""
+    if find_spec("coverage") is None:
+        return "lines not measured, for want of coverage"
+    with tempfile.TemporaryDirectory() as folder:
+        found = json.loads(tests_with(folder, "tests.reliability.kernels"))
+    missing = [f"{name}: {lines}" for name, lines in found["missing"].items() if lines]
+    assert not missing, f"lines that no test compiles: {'; '.join(missing)}"
+    return f"{found['lines']:,} lines of kernels, 100% of the reachable ones compiled, {found['excluded']} excluded"
+
+
+def measure() -> dict[str, Any]:
+    """Run the tests here, and return how many statements the kernels have, are excluded, and were missed."""
+    import pytest
+    from coverage import Coverage
+    from numba.core import config
+    from numba.misc import coverage_support
+
+    seen = defaultdict(set)
+
+    class Lines:  # numba's own writes to a data base at every instruction
+        def notify(self, loc: Any) -> None:
+            seen[os.path.abspath(loc.filename)].add(loc.line)
+
+        def close(self) -> None:
+            pass
+
+    lines = Lines()
+    coverage_support._the_registry[:] = [lambda: lines]
+    config.JIT_COVERAGE = 1
+    measured = Coverage(data_file=None, include=[f"{KERNELS}/*"])
+    measured.start()
+    from fastsoftmax._jit import _DiskCache
+
+    _DiskCache.load_overload = lambda *_: None  # type: ignore[method-assign]
+    ignored = [f"--ignore=tests/test_{name}.py" for name in ELSEWHERE]
+    code = pytest.main(["-q", "-p", "no:cacheprovider", *ignored])
+    measured.stop()
+    assert code == 0, code
+    measured.get_data().add_lines({name: found for name, found in seen.items() if Path(name).parent == KERNELS})
+    files = {path.name: measured.analysis2(str(path)) for path in sorted(KERNELS.glob("*.py"))}
+    return {
+        "lines": sum(len(statements) for _, statements, _, _, _ in files.values()),
+        "excluded": sum(len(excluded) for _, _, excluded, _, _ in files.values()),
+        "missing": {name: missing for name, (_, _, _, _, missing) in files.items()},
+    }
+
+
+def run(progress: Progress) -> str:
+    """Run the tests twice."""
+    with_bounds = bounds()
+    progress(0.5)
+    return f"{with_bounds}; {coverage()}"
+
+
+CHECK = Check(
+    name="kernels",
+    promise="No kernel reads or writes outside of its arrays, and every line of them is tested.",
+    quick="NUMBA_BOUNDSCHECK=1 python -m pytest",
+    run=run,
+)
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))
