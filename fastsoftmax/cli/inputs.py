@@ -3,24 +3,28 @@
 import csv
 import io
 import json
+import math
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 STDIN = "-"
 _NPY = b"\x93NUMPY"
-_LINE = re.compile(r"(.+?)\s*[,;\s]\s*([^\s,;]+)")  # a token, then white space, a comma or a semicolon, then a logit
+_NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_SEPARATOR = re.compile(r"[,;\s]")
 
 _BLOCK = 2**22  # bytes of standard input that are read at once
 _TAIL = 2**16  # of them that are searched for a place to cut
 _LINE_END = re.compile(rb"\n")
-# A blank line; or a full stop after more letters than any abbreviation has, and before a capital.
-_SENTENCE_END = re.compile(rb"\n[ \t\r]*\n|[A-Za-z]{7,}[.!?]\s+(?=[A-Z])")
+# A blank line; or a full stop after more letters than any abbreviation has, and before a capital. It takes linear time:
+# no run of characters is read again from its second one on.
+_SENTENCE_END = re.compile(rb"\n[ \t\r]*+\n|[A-Za-z]{7}[.!?]\s++(?=[A-Z])")
 
 Array = npt.NDArray[Any]
 
@@ -38,13 +42,13 @@ class Logits(NamedTuple):
 
 def read_bytes(name: str) -> bytes:
     """Return the content of a file, or of standard input for `-`."""
-    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    return _stdin().read() if name == STDIN else Path(name).read_bytes()
 
 
 def stdin_parts(by_lines: bool) -> Iterator[str]:
     """Yield standard input in parts that no line crosses, or no sentence."""
     cut, waiting, offset = _LINE_END if by_lines else _SENTENCE_END, bytearray(), 0
-    while block := sys.stdin.buffer.read(_BLOCK):
+    while block := _stdin().read(_BLOCK):
         waiting += block
         ends = [match.end() for match in cut.finditer(waiting, max(len(waiting) - _TAIL, 0))]
         if ends:
@@ -52,6 +56,12 @@ def stdin_parts(by_lines: bool) -> Iterator[str]:
             del waiting[: ends[-1]]
             offset += ends[-1]
     yield _decoded(bytes(waiting), STDIN, offset)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def read_array(name: str) -> Array:
@@ -88,7 +98,7 @@ def parse_logits(arguments: list[str]) -> Logits:
 def _from_json(text: str, name: str) -> Logits:
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also an integer of too many digits
         raise InputError(f"{_place(name)} is not JSON: {error}") from None
     if isinstance(data, dict):
         items = list(data.items())
@@ -126,16 +136,32 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         return
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
-            match = _LINE.fullmatch(line.strip())
-            yield number, list(match.groups()) if match else [line.strip()]
+            yield number, _fields(line.strip())
+
+
+def _fields(line: str) -> list[str]:
+    """Return a token and a logit, with white space, a comma or a semicolon between them; else the line as one field."""
+    logit = _SEPARATOR.split(line)[-1]
+    before = line[: len(line) - len(logit)]
+    token = before.rstrip()
+    if token.endswith((",", ";")):
+        token = token[:-1].rstrip() or token
+    return [token, logit] if logit and token != before else [line]
 
 
 def _array(content: bytes, name: str) -> Array:
     if not content.startswith(_NPY):
         raise InputError(f"{_place(name)} is not a .npy file")
+    file = io.BytesIO(content)
     try:
-        array: Array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OverflowError, MemoryError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shape, _, dtype = _NPY_HEADERS[np.lib.format.read_magic(file)](file)
+            needed, there = math.prod(shape) * dtype.itemsize, len(content) - file.tell()
+            if needed > there and not dtype.hasobject:  # NumPy would take the memory first
+                raise ValueError(f"{there} bytes, expected {needed} for shape {str(shape)[:60]} of {dtype}")
+            array: Array = np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # the header is Python to NumPy, which raises whatever evaluating that can raise
         raise InputError(f"{_place(name)} cannot be read as .npy: {error}") from None
     if array.dtype.kind not in "biuf":
         raise InputError(f"{_place(name)} has dtype {array.dtype}, expected floats or integers")
@@ -146,9 +172,8 @@ def _decoded(content: bytes, name: str, offset: int = 0) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{_place(name)} is not UTF-8 text: byte {offset + error.start} is {content[error.start]:#04x}"
-        ) from None
+        byte, place = error.object[error.start], len(content) - len(error.object) + error.start  # after a BOM
+        raise InputError(f"{_place(name)} is not UTF-8 text: byte {offset + place} is {byte:#04x}") from None
 
 
 def _number(value: Any, place: str, expected: str) -> float:
@@ -158,7 +183,11 @@ def _number(value: Any, place: str, expected: str) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{place} is {repr(value)[:60]}, expected {expected}") from None
+        raise InputError(f"{place} is {_shown(value)}, expected {expected}") from None
+
+
+def _shown(value: Any) -> str:
+    return f"a JSON {type(value).__name__}" if isinstance(value, (dict, list)) else repr(value)[:60]
 
 
 def _checked(logits: Logits, name: str) -> Logits:

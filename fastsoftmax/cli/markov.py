@@ -56,6 +56,7 @@ def _tell_reasons(found: list[str | Reason]) -> None:
     if len(lines) > MOST_REASONS:
         times = Counter(why for _, why in missing)
         lines = [f"no sentence in {count:,} of {len(found):,} cases: {why.value}" for why, count in times.items()]
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     for line in lines:
         print("fastsoftmax:", line, file=sys.stderr)

@@ -1,6 +1,5 @@
 """Models that commands speak from: saved ones, and those that are fitted to texts on the spot."""
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -8,12 +7,11 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import SafetensorError, safe_open
-
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.cli import output
 from fastsoftmax.cli.corpus import sentences
 from fastsoftmax.cli.inputs import STDIN, InputError, stdin_parts
+from fastsoftmax.markov.storage import stated
 
 SUFFIX = ".safetensors"
 MANY_BYTES = 2**24  # of text: half a second or so
@@ -43,12 +41,7 @@ def any_model(sources: list[str], kind: Kind) -> MarkovChain | MarkovText:
 
 def saved(name: str) -> MarkovChain | MarkovText:
     """Return a saved model of any kind."""
-    os.stat(name)  # its error names the file
-    try:
-        with safe_open(name, framework="np") as file:
-            about = dict(json.loads(file.metadata()["fastsoftmax"]))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        about = {}  # to be refused, with a reason, when it is loaded
+    about = stated(name)  # nothing where it is to be refused, with a reason, when it is loaded
     if about.get("kind") == "chain":
         return MarkovChain.load(name)
     # The tokens of a function are walked over without it; they are words where a start is given.

@@ -1,7 +1,6 @@
 """The command `walk`: one walk that never ends, as a stream of tokens."""
 
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,6 +10,8 @@ from fastsoftmax import MarkovChain, MarkovText, Walks
 from fastsoftmax.cli import output
 from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.cli.models import Kind, any_model
+from fastsoftmax.markov.reading import composed
+from fastsoftmax.markov.tokens import characters
 
 MANY = 2**20  # tokens: half a second or so
 _BLOCK = 2**16  # tokens that are written at once
@@ -60,7 +61,7 @@ def _blocks(walks: Walks) -> Iterator[list[Any]]:
 
 def _start(start: str, model: MarkovChain | MarkovText) -> list[Any]:
     """Return the tokens of a start."""
-    words = unicodedata.normalize("NFC", start).split()
+    words = composed(start).split()
     if isinstance(model, MarkovChain) and model.vocabulary is None:
         try:
             return [int(word) for word in words]
@@ -68,9 +69,4 @@ def _start(start: str, model: MarkovChain | MarkovText) -> list[Any]:
             raise InputError(f"start is {start!r}, expected integers: the model has no words") from None
     if isinstance(model, MarkovChain) or model.tokens != "characters":
         return words
-    try:
-        import regex
-    except ModuleNotFoundError:
-        raise InputError("a start of characters needs regex: pip install 'fastsoftmax[text]'") from None
-    characters: list[str] = regex.findall(r"\X", " ".join(words))
-    return characters
+    return characters(" ".join(words))

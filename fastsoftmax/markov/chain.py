@@ -13,7 +13,7 @@ from fastsoftmax.markov.counting import ordered
 from fastsoftmax.markov.model import Model, counted, merged
 from fastsoftmax.markov.scoring import Scoring, Smoothers
 from fastsoftmax.markov.smoothing import checked_rule
-from fastsoftmax.markov.transitions import MAX_TOTAL, Transitions, table
+from fastsoftmax.markov.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
 from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, kind_of
 from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, checked_wish, draw_walks, progress_bar
 
@@ -30,7 +30,7 @@ class MarkovChain(Scoring, Analysis):
     Parameters
     ----------
     order : int
-        How many tokens make a state, at least 1.
+        How many tokens make a state, in [1, 1024].
 
     Notes
     -----
@@ -44,7 +44,7 @@ class MarkovChain(Scoring, Analysis):
     """
 
     def __init__(self, order: int = 1) -> None:
-        self._order = _checks.integer("order", order, 1)
+        self._order = _checks.integer("order", order, 1, MAX_ORDER)
         self._model: Model | None = None
         self._tables, self._smoothers = TableCache(), Smoothers()
 

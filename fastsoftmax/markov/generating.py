@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fastsoftmax import _checks
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.novelty import KeptText
-from fastsoftmax.markov.sentences import Bounds, Reason, Speakers, sentences
+from fastsoftmax.markov.sentences import MOST_WORDS, Bounds, Reason, Speakers, sentences
 from fastsoftmax.markov.states import ids_of, state_of
 from fastsoftmax.markov.walks import Start, checked_cut, key_of
 
@@ -55,9 +55,9 @@ class Generating:
             The words that every sentence begins with. Fewer words than the order must have begun a sentence of the
             text; of more, the last ones are the state.
         min_words, max_words : int
-            Bounds of the number of words (of tokens, if the model has others), those of `start` included. The walks
-            are conditioned on them, not repeated until they fit: sentences have exactly the law of all sentences that
-            have so many words.
+            Bounds of the number of words (of tokens, if the model has others), those of `start` included, at most
+            2**20. The walks are conditioned on them, not repeated until they fit: sentences have exactly the law of
+            all sentences that have so many words.
         max_chars : int, optional
             At most so many characters, by up to 100 attempts.
         novelty : float in [0, 1]
@@ -91,8 +91,8 @@ class Generating:
         model, cut = self._chain._fitted(), checked_cut(temperature, top_k, top_p, min_p)
         n = _checks.integer("n", n, 0, 2**32)
         given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
-        least = _checks.integer("min_words", min_words, 0)
-        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1))
+        least = _checks.integer("min_words", min_words, 0, MOST_WORDS)
+        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1), MOST_WORDS)
         if most is not None and len(given) > most:
             raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
         longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)

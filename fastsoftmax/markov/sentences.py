@@ -18,6 +18,7 @@ Positions = npt.NDArray[np.int64]
 Check = Callable[[Ids], "Reason | None"]
 
 LONGEST = 10_000  # words of a sentence without another bound: at low temperatures a walk may go round for ever
+MOST_WORDS = 2**20  # that can be asked for
 _USUAL = 64  # words; the few sentences that are longer are drawn one by one
 _TRIES = 100  # for what a walk cannot be conditioned on
 _SPACE = 2**30  # bytes for the chances of all states and lengths

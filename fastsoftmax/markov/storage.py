@@ -39,6 +39,7 @@ _TABLE = ("contexts", "offsets", "tokens", "counts", "targets")
 _WORDS = ("vocabulary", "vocabulary_offsets", "vocabulary_order")
 _DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64, "U8": np.uint8}
 _SMALL = 2**25  # bytes, checked in some hundredths of a second
+_LONGEST_HEADER = 2**16  # bytes: some thirty times as long as one is, so that no header takes much memory
 
 
 def save(
@@ -104,6 +105,14 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
     return Transitions(contexts, offsets, tokens, counts, linked=targets, file=file), vocabulary, about
 
 
+def stated(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a file says of itself, not checked; nothing where it is none of ours."""
+    try:
+        return _read(_path(path), _opened(_path(path), mmap=True))[0]
+    except (SafetensorError, _DamageError):
+        return {}
+
+
 def _path(path: Any) -> Path:
     try:
         return Path(path)
@@ -146,10 +155,12 @@ def _advise(buffer: bytes | memory.mmap, advice: str) -> None:
 
 def _read(path: Path, buffer: bytes | memory.mmap) -> tuple[dict[str, Any], Arrays]:
     """Return what the metadata says, and the arrays of a file, not copied."""
+    size = int.from_bytes(buffer[:8], "little")
+    _require(size <= _LONGEST_HEADER, f"its header is wrong (of {size} bytes, expected at most {_LONGEST_HEADER})")
     with safe_open(path, framework="np"):  # checks the header: names, types, shapes, places, the size of the file
         pass
     try:
-        start = 8 + int.from_bytes(buffer[:8], "little")
+        start = 8 + size
         header = json.loads(buffer[8:start])
         about = dict(json.loads(header.pop("__metadata__", {}).get("fastsoftmax", "{}")))
         arrays = {name: _array(buffer, start, **entry) for name, entry in header.items()}
@@ -167,9 +178,9 @@ def _array(buffer: Any, start: int, dtype: str, shape: list[int], data_offsets: 
 
 def _check_header(kind: str, about: dict[str, Any], arrays: Arrays) -> None:
     """Check what can be known of a file without its contents."""
-    _require(about.get("format") == FORMAT, f"its format is {about.get('format')!r}, expected {FORMAT!r}")
-    _require(about.get("kind") == kind, f"it holds a {about.get('kind')}")
+    _require(about.get("format") == FORMAT, f"its format is {described(about.get('format'))}, expected {FORMAT!r}")
     _require(all(isinstance(value, (str, int)) for value in about.values()), "its metadata is wrong")
+    _require(about.get("kind") == kind, f"it holds a {about.get('kind')}")
     stated = {name: value for name, value in about.items() if name != "header"}
     _require(about.get("header") == _header_digest(stated, arrays), "its header does not match its checksum")
     _require(set(arrays) in ({*_TABLE}, {*_TABLE, *_WORDS}), f"its arrays are {sorted(arrays)}")

@@ -35,7 +35,7 @@ class MarkovText(TextScoring, Generating):
     Parameters
     ----------
     order : int
-        How many tokens make a state, at least 1. Larger orders repeat the text more literally.
+        How many tokens make a state, in [1, 1024]. Larger orders repeat the text more literally.
     tokens : {"words", "characters"} or function
         What the chain is over. Words are what white space separates, with the punctuation that is attached to them;
         characters are what readers see as one (grapheme clusters; needs regex); a function takes a sentence and returns

@@ -35,9 +35,10 @@ class WordTable:
 
     def words(self, first: int = 0) -> list[str]:
         """Return the words from that one on."""
-        starts = self._words.starts[first : len(self) + 1].tolist()
-        pool = self._words.pool[: starts[-1]].tobytes()
-        return [pool[start:stop].decode("utf-8", "surrogatepass") for start, stop in pairwise(starts)]
+        starts = self._words.starts[first : len(self) + 1]
+        pool = self._words.pool[starts[0] : starts[-1]].tobytes()
+        bounds = (starts - starts[0]).tolist()
+        return [pool[start:stop].decode("utf-8", "surrogatepass") for start, stop in pairwise(bounds)]
 
     def ids(self, piece: bytes, breaks: int) -> Iterator[Ids]:
         """Yield the ids of the words of a piece, with the boundary where at least `breaks` line feeds are between."""
@@ -77,21 +78,30 @@ class Sentences:
 
     def __init__(self, table: WordTable) -> None:
         self._table = table
-        self._ends = np.zeros(1, np.bool_)  # the last one is for the boundary
+        self._known = 0
+        self._ends = np.zeros(1, np.bool_)  # with room for more words; the last one is for the boundary
         self._goes_on = np.ones(1, np.bool_)
 
     def cut(self, ids: Ids) -> Ids:
         """Return the stream with the boundary after each sentence."""
-        new = self._table.words(self._ends.size - 1)
-        ends = [bool(_END.search(word)) and not _ABBREVIATION.fullmatch(word) for word in new]
-        self._ends = np.concatenate([self._ends[:-1], np.array(ends, np.bool_), [False]])
-        self._goes_on = np.concatenate([self._goes_on[:-1], np.array([w[0].islower() for w in new], np.bool_), [True]])
+        self._ask_about_new_words()
         places = np.flatnonzero(self._ends[ids[:-1]] & ~self._goes_on[ids[1:]])
         cut = np.empty(ids.size + places.size, np.int32)
         is_word = np.ones(cut.size, np.bool_)
         is_word[places + np.arange(1, places.size + 1)] = False
         cut[is_word], cut[~is_word] = ids, BOUNDARY
         return cut
+
+    def _ask_about_new_words(self) -> None:
+        new, first = self._table.words(self._known), self._known
+        self._known += len(new)
+        if self._known >= self._ends.size:  # twice the room, so that all copies together are one more copy
+            room = self._known + 1
+            self._ends = np.concatenate([self._ends[:first], np.zeros(2 * room - first, np.bool_)])
+            self._goes_on = np.concatenate([self._goes_on[:first], np.ones(2 * room - first, np.bool_)])
+        ends = [bool(_END.search(word)) and not _ABBREVIATION.fullmatch(word) for word in new]
+        self._ends[first : self._known] = ends
+        self._goes_on[first : self._known] = [word[0].islower() for word in new]
 
 
 class Reader:
@@ -102,6 +112,7 @@ class Reader:
         self._sentences = None if by_lines else Sentences(self._table)
         self._breaks = _LINE if by_lines else _PARAGRAPH
         self._tokenizer = tokenizer
+        self._read: list[str] = []  # the words that were made tokens of
         self._tokens = Interning()
 
     def words(self) -> list[str]:
@@ -139,8 +150,8 @@ class Reader:
                 yield ids[:stop]
 
     def _retokenized(self, stream: Ids, tokenizer: Tokenizer) -> Ids:
-        words = self._table.words()
-        block = array("i")
+        self._read += self._table.words(len(self._read))
+        words, block = self._read, array("i")
         start = 0
         for stop in np.flatnonzero(stream == BOUNDARY).tolist():
             tokens = list(tokenizer(" ".join([words[i] for i in stream[start:stop].tolist()])))
@@ -162,11 +173,13 @@ def characters(text: str) -> list[str]:
         import regex
     except ImportError:
         raise ImportError("tokens='characters' needs regex: pip install 'fastsoftmax[text]'") from None
-    found: list[str] = regex.findall(r"\X", text)
-    return found
+    cuts = [0, *(match.end() for match in _FLAGS.finditer(text)), len(text)]
+    return [found for start, stop in pairwise(cuts) for found in regex.findall(r"\X", text[start:stop])]
 
 
-_OPENING = re.compile(r"[(\[{«“‘¿¡「『（【《〈]$")  # noqa: RUF001
+# Letters of flags pair up from the first one on, and regex counts from there at each of them: cut after some pairs.
+_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]{64}(?=[\U0001f1e6-\U0001f1ff])")
+_OPENING = re.compile(r"[(\[{«“‘¿¡「『（【《〈]")  # noqa: RUF001
 _ATTACHED = re.compile(r"[.,;:!?…%)\]}»”’、。，！？：；」』）】》〉]|n't$|['’](?:s|m|d|re|ve|ll|t)$")  # noqa: RUF001
 _APOSTROPHE = re.compile(r"(?<=\w) ?(['’]) (?=(?:s|m|d|re|ve|ll|t)\b)")  # noqa: RUF001
 _UNSPACED = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # Chinese and Japanese script
@@ -174,12 +187,13 @@ _UNSPACED = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
 
 def rejoined(tokens: Iterable[str]) -> str:
     """Return tokens as text: no space before closing marks and endings such as 's, after opening ones, nor in CJK."""
-    text = ""
-    for token in tokens:
-        touches = _OPENING.search(text) or _ATTACHED.match(token)
-        in_script = text and _UNSPACED.match(text[-1]) and _UNSPACED.match(token)
-        text += token if not text or touches or in_script else " " + token
-    return _APOSTROPHE.sub(r"\1", text)
+    parts, last = [], ""
+    for token in filter(None, tokens):
+        touches = _OPENING.match(last) or _ATTACHED.match(token)
+        in_script = _UNSPACED.match(last) and _UNSPACED.match(token)
+        parts.append(token if not last or touches or in_script else " " + token)
+        last = token[-1]
+    return _APOSTROPHE.sub(r"\1", "".join(parts))
 
 
 OWN, SENTENCES, LINES = "own", "sentences", "lines"  # own: the tokens of a user's function

@@ -18,6 +18,7 @@ from fastsoftmax.kernels.table import Rows, row_is_sound
 BOUNDARY = -1
 MAX_ID = 2**31 - 2
 MAX_TOTAL = 2**53
+MAX_ORDER = 2**10  # a state takes 4 bytes a token
 
 _checking = _threads.lock()  # held while a file is read from end to end
 

@@ -27,6 +27,7 @@ _SCATTERED = 2**13  # states for each step: of fewer, most huge pages are needed
 _SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
 _LONGEST = 2**12
 _ITERATED = 1024
+_MOST_KEPT = 2**31  # a top_k that is off for any row, and can be added to the number of an edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def checked_cut(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Cut:
     """Check the four parameters of a draw."""
     return Cut(
         float(_checks.temperature_per_row(temperature)[0]),
-        int(_checks.top_k_per_row(top_k)[0]),
+        min(int(_checks.top_k_per_row(top_k)[0]), _MOST_KEPT),
         float(_checks.fraction_per_row("top_p", top_p)[0]),
         float(_checks.fraction_per_row("min_p", min_p)[0]),
     )
@@ -236,7 +237,7 @@ def checked_wish(model: Model, n: Any, length: Any, start: Any, rng: Any, seed: 
     """Check the arguments of `MarkovChain.walk` but for those of a draw."""
     wish = Wish(
         _checks.integer("n", n, 0, 2**32),
-        _checks.integer("length", length, 0),
+        _checks.integer("length", length, 0, 2**40),
         ids_of("start", start, model.vocabulary),
         key_of(rng, seed),
         _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise")),
