@@ -69,12 +69,15 @@ def test_conditioned_walks_have_the_law_of_those_that_fit(order, arguments):
         assert stats.chisquare(counts, wanted * sum(counts) / wanted.sum()).pvalue > 1e-4
 
 
-def test_a_sentence_depends_on_its_number_alone():
+def test_a_sentence_depends_on_its_number_alone(monkeypatch):
     text = MarkovText(1, sequences="lines", keep_text=True).fit("\n".join(LINES))
     for wish in ({}, {"max_words": 4, "min_words": 3}, {"max_chars": 8}, {"novelty": 0.3}, {"min_words": 70}):
         many = text.generate(60, seed=5, **wish)
         assert text.generate(7, seed=5, **wish) == many[:7]
         assert many == text.generate(60, seed=5, **wish)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastsoftmax.markov.sentences._AT_ONCE", 1)  # one at a time
+            assert text.generate(60, seed=5, **wish) == many
 
 
 def test_bounds_hold():
