@@ -9,7 +9,7 @@ import reference
 from fastsoftmax import MarkovChain
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes import first_lane, splat
-from fastsoftmax.kernels.table import Cut, Rows, build_rows, empty, room
+from fastsoftmax.kernels.table import Cut, Rows, build_rows, empty, room, row_is_sound
 from fastsoftmax.kernels.walk import _locate
 from fastsoftmax.markov import counting, vocabulary
 from fastsoftmax.markov.counting import Sum, count, merged, ordered
@@ -247,3 +247,33 @@ def test_u_at_the_very_end_of_a_row():
 def test_cut_offs_of_a_row(cut, kept):
     counts = [8, 4, 4, 1, 1] if cut.top_k == 5 else [8, 4, 4]
     assert [_edge_at(row_table(counts, cut), u) for u in (2.0**-54, 1 - 2.0**-53)] == [0, kept - 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "sound"),
+    [
+        ({}, True),
+        ({"targets": [-1, 1, 0]}, True),
+        ({"targets": [2, -1, 0]}, False),
+        ({"targets": [-2, -1, 0]}, False),
+        ({"tokens": [0, 2**31 - 2, 0]}, True),
+        ({"tokens": [0, 2**31 - 1, 0]}, False),
+        ({"tokens": [-2, 0, 0]}, False),
+        ({"counts": [2.0, 2.0, 1.0]}, True),
+        ({"counts": [1.0, 2.0, 1.0]}, False),
+        ({"counts": [2.0, 0.0, 1.0]}, False),
+        ({"counts": [np.inf, 1.0, 1.0]}, False),
+        ({"counts": [np.nan, 1.0, 1.0]}, False),
+        ({"counts": [8e307, 8e307, 1.0]}, True),
+        ({"counts": [1e308, 1e308, 1.0]}, False),
+        ({"offsets": [0, 3, 3]}, True),
+        ({"offsets": [0, 4, 3]}, False),
+        ({"offsets": [0, 0, 3]}, False),
+        ({"offsets": [-1, 2, 3]}, False),
+    ],
+)
+def test_a_row_that_a_file_may_hold(change, sound):
+    row = {"offsets": [0, 2, 3], "tokens": [0, -1, 5], "counts": [2.0, 1.0, 1.0], "targets": [1, -1, 0], **change}
+    types = {"offsets": np.int64, "tokens": np.int32, "counts": np.float64, "targets": np.int32}
+    arrays = {name: np.array(row[name], kind) for name, kind in types.items()}
+    assert row_is_sound(0, Rows(**arrays, lasts=np.zeros(2, np.int32))) == sound
