@@ -9,7 +9,7 @@ import reference
 from fastsoftmax import MarkovChain
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes import first_lane, splat
-from fastsoftmax.kernels.table import Cut, Rows, build_rows, empty, room, row_is_sound
+from fastsoftmax.kernels.table import Cut, Rows, build_rows, empty, grown, room, row_is_sound
 from fastsoftmax.kernels.walk import _locate
 from fastsoftmax.markov import counting, vocabulary
 from fastsoftmax.markov.counting import Sum, count, merged, ordered
@@ -277,3 +277,12 @@ def test_a_row_that_a_file_may_hold(change, sound):
     types = {"offsets": np.int64, "tokens": np.int32, "counts": np.float64, "targets": np.int32}
     arrays = {name: np.array(row[name], kind) for name, kind in types.items()}
     assert row_is_sound(0, Rows(**arrays, lasts=np.zeros(2, np.int32))) == sound
+
+
+def test_tables_that_cannot_be_numbered():
+    full = empty(1, 1, 1)
+    full.filled[:] = 2**32 - 2, 2**27 - 2, 0
+    with pytest.raises(ValueError, match=r"takes more than 2\*\*32 slots or 2\*\*27 lines"):
+        grown(full, 2, 1)
+    with pytest.raises(ValueError, match="expected a smaller chain"):
+        grown(full, 1, 2)

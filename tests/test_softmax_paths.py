@@ -11,6 +11,7 @@ import pytest
 import fastsoftmax
 from fastsoftmax import _threads
 from fastsoftmax.kernels.columns import SHORT
+from fastsoftmax.kernels.exp import expm1
 from fastsoftmax.kernels.group import MIDDLE
 from fastsoftmax.kernels.weights import BLOCK
 from tests.cases import DTYPES
@@ -95,6 +96,11 @@ def test_other_axes_are_not_copied_whole(function: Any) -> None:
 
 def test_log_softmax_of_huge_differences() -> None:
     assert fastsoftmax.log_softmax(np.array([0.0, -3.86e294]), temperature=1.39e-46).tolist() == [0.0, -INF]
+
+
+def test_what_only_kernels_can_call() -> None:
+    with pytest.raises(NotImplementedError, match="kernels call this; Python cannot"):
+        expm1(0.5)
 
 
 def test_masked_arrays_are_refused() -> None:

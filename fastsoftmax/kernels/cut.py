@@ -171,7 +171,7 @@ def find_cut(
         elif above + inside < target and found < count:
             low, high = like(top, -math.inf), low
         else:
-            break
+            break  # pragma: no cover (numba tells no line of this jump)
     if found == 0:  # rounding: the list's mass is a little below the target
         return bisect(values, weights, count, top, target, 0.0)
     pad(spare_values, found, top)
