@@ -506,6 +506,7 @@ def random_chain(scale: float, order: int = 2, kinds: int = 2**20) -> MarkovChai
     warm = MarkovChain(order).fit(np.arange(100).reshape(10, 10))
     warm.walk(2, 5)
     warm.walk(500, 100, temperature=0.7)
+    warm.merge(warm).partial_fit([[1, 2]]).prune(2)
     return MarkovChain(order).fit(random_tokens(scale, kinds))
 
 
@@ -682,6 +683,7 @@ def peak_prune(scale: float, _: Path) -> Takes:
 def peak_from_transitions(scale: float, _: Path) -> Takes:
     chain = {token: {token + step: 1 for step in range(5)} for token in range(int(4e5 * scale))}
     edges = 5 * len(chain) + len(chain)
+    MarkovChain.from_transitions({0: {0: 1}})
     return Takes(lambda: MarkovChain.from_transitions(chain), 150 * edges)
 
 
@@ -826,6 +828,7 @@ def peak_import_markovify(scale: float, _: Path) -> Takes:
     source = json.dumps(chain)
     edges = 5 * len(chain)
     del chain
+    MarkovText.import_markovify(MARKOVIFY)
     return Takes(lambda: MarkovText.import_markovify(source), 500 * edges)
 
 
