@@ -158,7 +158,7 @@ def bias_values(values: Any, tokens: npt.NDArray[np.int64]) -> FloatArray:
 
 def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     """Check one integer argument."""
-    expected = f"an integer >= {least}" if most == math.inf else f"an integer in [{least}, {most}]"
+    expected = f"an integer >= {least}" if most == math.inf else f"an integer in [{least}, {_short(int(most))}]"
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}, expected {expected}")
     try:
@@ -168,6 +168,12 @@ def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     if not least <= number <= most:
         raise ValueError(f"{name} is {number}, expected {expected}")
     return number
+
+
+def _short(bound: int) -> str:
+    """Return a bound as a message shows it: as a power of two where that is easier to read."""
+    is_power = bound & (bound - 1) == 0
+    return f"2**{bound.bit_length() - 1}" if is_power and bound > 2**16 else str(bound)
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:

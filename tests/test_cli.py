@@ -80,7 +80,7 @@ def test_help_is_plain_in_a_pipe(arguments):
         (["sample", "cut.npy"], "cut.npy cannot be read as .npy"),
         (["sample", "none.npy"], "logits has shape (0,), expected (..., V) with V >= 1"),
         (["sample", "nan.npy"], "logits is NaN at index 1, expected no NaN"),
-        (["sample", "row.npy", "-n", "-1"], "n is -1, expected an integer >= 0"),
+        (["sample", "row.npy", "-n", "-1"], "n is -1, expected an integer in [0, 2**40]"),
         (["sample", "row.npy", "--seed", "-1"], "seed is -1, expected an integer in [0, 2**64)"),
         (["sample", "row.npy", "--rng", "-1"], "rng is -1, expected an integer >= 0"),
         (["sample", "row.npy", "--rng", "1", "--seed", "1"], "rng and seed are both given"),

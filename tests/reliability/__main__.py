@@ -1,0 +1,112 @@
+"""The command: `python -m tests.reliability [NAME ...]`. Results go into docs/reliability.md."""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tests import statistics
+from tests.reliability import Check, SkipError, faults, fuzzing, installs, kernels, memory, mutants, processes, threads
+
+CHECKS = {
+    module.CHECK.name: module.CHECK
+    for module in (threads, processes, installs, fuzzing, faults, memory, statistics, kernels, mutants)
+}
+ROOT = Path(__file__).parent.parent.parent
+RESULTS = Path(__file__).parent / "results.json"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+
+Result = dict[str, str]
+
+
+def main() -> int:
+    """Make the checks, show how far they are, keep and print what came out."""
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CHECKS)}; all of them by default")
+    parser.add_argument("--page", action="store_true", help="only write the page, from what is known")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(CHECKS):
+        parser.error(f"no check is called {', '.join(sorted(unknown))}: choose from {', '.join(CHECKS)}")
+    results: dict[str, Result] = json.loads(RESULTS.read_text())
+    chosen = [] if options.page else [CHECKS[name] for name in options.names or CHECKS]
+    made = {check.name: result for check, result in zip(chosen, _run(chosen), strict=True)}
+    known = results | {name: result for name, result in made.items() if result["outcome"] != "skipped"}
+    RESULTS.write_text(json.dumps({name: known[name] for name in CHECKS if name in known}, indent=1) + "\n")
+    PAGE.write_text(with_table(PAGE.read_text(), table(known)))
+    if made:
+        Console().print(_summary(made))
+    return int(any(result["outcome"] == "failed" for result in made.values()))
+
+
+def _run(checks: list[Check]) -> list[Result]:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    results = []
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        for check in checks:
+            bar = bars.add_task(check.name, total=1.0)
+            results.append(_outcome(check, lambda done, bar=bar: bars.update(bar, completed=done)))
+            bars.update(bar, completed=1.0, description=f"{check.name}: {results[-1]['outcome']}")
+    return results
+
+
+def _outcome(check: Check, progress: object) -> Result:
+    begun = time.monotonic()
+    try:
+        outcome, seen = "passed", check.run(progress)  # type: ignore[arg-type]
+    except SkipError as error:
+        outcome, seen = "skipped", str(error)
+    except Exception as error:  # whatever it is, the checks after it are made
+        outcome, seen = "failed", f"{type(error).__name__}: {error}"
+    return {
+        "outcome": outcome,
+        "seen": " ".join(seen.split()),
+        "minutes": f"{(time.monotonic() - begun) / 60:.1f}",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": _commit(),
+        "python": platform.python_version(),
+    }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty=+", "--abbrev=8"]
+    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout.strip()
+
+
+def table(results: dict[str, Result]) -> str:
+    """Return the table of the page: promise, tests, last result."""
+    lines = ["| promise | every run | `python -m tests.reliability` | last result |", "| --- | --- | --- | --- |"]
+    for name, check in CHECKS.items():
+        result = results.get(name)
+        last = "not run yet"
+        if result is not None:
+            place = f"{result['date']}, {result['commit']}, Python {result['python']}, {result['minutes']} min"
+            last = f"{result['outcome']}: {result['seen']} ({place})"
+        lines.append(f"| {check.promise} | {check.quick} | `{name}` | {last.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def with_table(page: str, content: str) -> str:
+    """Put `content` between the markers of a page."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def _summary(results: dict[str, Result]) -> Table:
+    summary = Table("check", "outcome", "minutes", "seen")
+    for name, result in results.items():
+        summary.add_row(name, result["outcome"], result["minutes"], result["seen"])
+    return summary
+
+
+if __name__ == "__main__":
+    sys.exit(main())
