@@ -170,6 +170,13 @@ def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     return number
 
 
+def at_most(name: str, number: int, most: int) -> int:
+    """Check that an integer that may be as large as one likes is not larger than anyone needs."""
+    if number > most:
+        raise ValueError(f"{name} is {number}, expected at most {most}")
+    return number
+
+
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Check an argument that takes one of a few words."""
     if not isinstance(value, str) or value not in allowed:

@@ -45,7 +45,7 @@ class MarkovChain(Scoring, Analysis):
     """
 
     def __init__(self, order: int = 1) -> None:
-        self._order = _checks.integer("order", order, 1, MAX_ORDER)
+        self._order = _checks.at_most("order", _checks.integer("order", order, 1), MAX_ORDER)
         self._model: Model | None = None
         self._tables, self._smoothers = TableCache(), Smoothers()
 

@@ -260,8 +260,9 @@ class MarkovText(TextScoring):
         model, cut = self._chain._fitted(), checked_cut(temperature, top_k, top_p, min_p)
         n = _checks.integer("n", n, 0, 2**32)
         given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
-        least = _checks.integer("min_words", min_words, 0, MOST_WORDS)
-        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1), MOST_WORDS)
+        least = _checks.at_most("min_words", _checks.integer("min_words", min_words, 0), MOST_WORDS)
+        most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1))
+        _checks.at_most("max_words", most or 0, MOST_WORDS)
         if most is not None and len(given) > most:
             raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
         longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)

@@ -237,7 +237,7 @@ def checked_wish(model: Model, n: Any, length: Any, start: Any, rng: Any, seed: 
     """Check the arguments of `MarkovChain.walk` but for those of a draw."""
     wish = Wish(
         _checks.integer("n", n, 0, 2**32),
-        _checks.integer("length", length, 0, 2**40),
+        _checks.integer("length", length, 0),
         ids_of("start", start, model.vocabulary),
         key_of(rng, seed),
         _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise")),

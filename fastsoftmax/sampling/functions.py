@@ -199,8 +199,8 @@ def draw(
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
     parameters = parameters_of(*params, batch)
     words = words_of(seed if key is None else key, step, batch)
-    draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
-    top = _checks.integer("top_logprobs", wanted.top_logprobs, 0, 2**40)
+    draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0)
+    top = _checks.integer("top_logprobs", wanted.top_logprobs, 0)
     result_shape = batch if wanted.n is None else (*batch, draws)
     out = wanted.out
     if out is not None:
