@@ -5,6 +5,8 @@ import functools
 import gc
 import io
 import json
+import os
+import re
 import struct
 import sys
 import tracemalloc
@@ -22,6 +24,7 @@ import fastsoftmax
 from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplingParams
 from fastsoftmax.cli import inputs
 from fastsoftmax.cli.inputs import InputError
+from fastsoftmax.kernels import count
 from fastsoftmax.markov import reading, tokens
 from tests.commands import refused
 from tests.reliability import fuzzing_targets as fuzzed
@@ -261,8 +264,6 @@ def test_the_byte_that_is_not_utf_8_is_named_behind_a_mark(tmp_path):
 @settings(deadline=None)
 def test_lines_of_a_token_and_a_logit(text):
     """As the expression that says what they are, which takes cubic time."""
-    import re
-
     line = text.strip()
     found = re.fullmatch(r"(.+?)\s*[,;\s]\s*([^\s,;]+)", line)
     assert inputs._fields(line) == (list(found.groups()) if found else [line])
@@ -297,6 +298,39 @@ def test_long_texts_of_one_unit(unit, monkeypatch):
         [*inputs._lines(text, "x.txt")]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode() * 3)))
     assert "".join(inputs.stdin_parts(False)) == text * 3
+
+
+def test_an_unknown_token_that_is_long():
+    long = "".join(map(chr, range(0x4E00, 0x4E96))) * 2000
+    with pytest.raises(KeyError, match="was never seen, and nothing like it"):
+        MarkovChain(1).fit([[long[::-1], "b"]]).walk(start=long)
+
+
+def test_hashes_differ_from_table_to_table():
+    """Else one could write a text whose words or states all collide."""
+    assert count.hash_slots(1).salt != count.hash_slots(1).salt
+    assert tokens.WordTable()._words.salt != tokens.WordTable()._words.salt
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_save_replaces_files_alone(tmp_path):
+    pipe = tmp_path / "pipe.safetensors"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(FileExistsError, match="is not a file"):
+            CHAIN.save(place)
+    assert pipe.is_fifo()
+
+
+def test_bounds_of_what_is_asked_for():
+    for order in (1025, 10**9, 10**30):
+        with pytest.raises(ValueError, match=rf"order is {order}, expected an integer in \[1, 1024\]"):
+            MarkovChain(order)
+    with pytest.raises(ValueError, match=r"order is 1025, expected an integer in \[1, 1024\]"):
+        MarkovChain.from_transitions({tuple(range(1025)): {1: 1}})
+    for name in ("min_words", "max_words"):
+        with pytest.raises(ValueError, match=rf"{name} is {10**9}, expected an integer in \[\d, 2\*\*20\]"):
+            TEXT.generate(**{name: 10**9})
 
 
 def test_many_short_documents():

@@ -162,7 +162,7 @@ def _array(content: bytes, name: str) -> Array:
                 raise ValueError(f"{there} bytes, expected {needed} for shape {str(shape)[:60]} of {dtype}")
             array: Array = np.load(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # the header is Python to NumPy, which raises whatever evaluating that can raise
-        raise InputError(f"{_place(name)} cannot be read as .npy: {error}") from None
+        raise InputError(f"{_place(name)} cannot be read as .npy: {str(error) or type(error).__name__}") from None
     if array.dtype.kind not in "biuf":
         raise InputError(f"{_place(name)} has dtype {array.dtype}, expected floats or integers")
     return array

@@ -13,7 +13,8 @@ does not fit into 64 bits is replaced by its rank among all (`look_up`), which k
 and Myers, "Suffix arrays", SIAM Journal on Computing 22, 1993).
 """
 
-from typing import Any
+import secrets
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +33,17 @@ _32 = np.uint64(32)
 _BATCH = 32  # questions to a hash table, whose cache misses overlap
 
 
-def hash_slots(entries: int) -> Ids:
-    """Return the space of a hash table of so many entries, at most two thirds full: see `look_up`."""
-    return np.full(1 << (3 * entries // 2).bit_length(), -1, np.int32)
+class Slots(NamedTuple):
+    """The space of an open-addressing hash table."""
+
+    places: Ids  # as many as a power of two above that of the entries, filled with -1
+    salt: np.uint64  # what hashes begin with: random, so that nobody can write a text whose states all want one slot
+
+
+def hash_slots(entries: int) -> Slots:
+    """Return the space of a hash table of so many entries, at most two thirds full."""
+    places = np.full(1 << (3 * entries // 2).bit_length(), -1, np.int32)
+    return Slots(places, np.uint64(secrets.randbits(64)))
 
 
 @jit
@@ -194,25 +203,22 @@ def _hashed(key: np.uint64) -> np.uint64:
 
 
 @jit
-def look_up(keys: Keys, distinct: Keys, slots: Ids, ranks: Ids) -> None:
-    """Write the place of every key among the different ones; all are there.
-
-    `slots` is the space of an open-addressing table, a power of two above their number, filled with -1.
-    """
-    table, known = borrowed(slots), borrowed(distinct)
-    last_slot = np.uint64(slots.size - 1)
+def look_up(keys: Keys, distinct: Keys, slots: Slots, ranks: Ids) -> None:
+    """Write the place of every key among the different ones; all are there."""
+    table, known = borrowed(slots.places), borrowed(distinct)
+    last_slot = np.uint64(table.size - 1)
     places = np.empty(_BATCH, np.uint64)
     for first in range(0, known.size, _BATCH):
         count = min(_BATCH, known.size - first)
         for i in range(count):
-            places[i] = _hashed(known[first + i]) & last_slot
+            places[i] = _hashed(known[first + i] ^ slots.salt) & last_slot
             prefetch(table, np.int64(places[i]))
         for i in range(count):
             _insert(first + i, places[i], table)
     for first in range(0, keys.size, _BATCH):
         count = min(_BATCH, keys.size - first)
         for i in range(count):
-            places[i] = _hashed(keys[first + i]) & last_slot
+            places[i] = _hashed(keys[first + i] ^ slots.salt) & last_slot
             prefetch(table, np.int64(places[i]))
         for i in range(count):
             prefetch(known, np.int64(table[places[i]]))
@@ -230,34 +236,31 @@ def _hash_step(state: np.uint64, token: int) -> np.uint64:
 
 
 @jit
-def link(contexts: Ids, offsets: Positions, tokens: Ids, slots: Ids, targets: Ids) -> None:
-    """Write for every edge the row of the state it leads to, (context[1:], token), or -1 where there is none.
-
-    `slots` is as in `look_up`.
-    """
+def link(contexts: Ids, offsets: Positions, tokens: Ids, slots: Slots, targets: Ids) -> None:
+    """Write for every edge the row of the state it leads to, (context[1:], token), or -1 where there is none."""
     columns, starts, ids = borrowed(contexts), borrowed(offsets), borrowed(tokens)
-    table, out = borrowed(slots), borrowed(targets)
+    table, out = borrowed(slots.places), borrowed(targets)
     rows, order = contexts.shape
-    last_slot = np.uint64(slots.size - 1)
+    last_slot = np.uint64(table.size - 1)
     places, sources = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
     for first in range(0, rows, _BATCH):
         count = min(_BATCH, rows - first)
         for i in range(count):
-            state = np.uint64(0)
+            state = slots.salt
             for column in range(order):
                 state = _hash_step(state, columns[first + i, column])
             places[i] = state & last_slot
             prefetch(table, np.int64(places[i]))
         for i in range(count):
             _insert(first + i, places[i], table)
-    row, prefix, prefixed = 0, np.uint64(0), -1
+    row, prefix, prefixed = 0, slots.salt, -1
     for first in range(0, ids.size, _BATCH):
         count = min(_BATCH, ids.size - first)
         for i in range(count):
             while starts[row + 1] <= first + i:
                 row += 1
             if prefixed < row:
-                prefix, prefixed = np.uint64(0), row
+                prefix, prefixed = slots.salt, row
                 for column in range(1, order):
                     prefix = _hash_step(prefix, columns[row, column])
             sources[i] = row

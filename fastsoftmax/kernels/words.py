@@ -4,7 +4,8 @@
                   them up in a table: 20 ns a word, limited by branches that depend on the text
     rehash        a larger table of the same words
 
-A table is open addressing over the bytes of the known words, which stand one after the other in a pool.
+A table is open addressing over the bytes of the known words, which stand one after the other in a pool. It begins its
+hashes with a random number: nobody can write a text whose words all want the same slot, which takes quadratic time.
 """
 
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ class Words(NamedTuple):
     starts: Positions
     slots: Ids
     known: Positions  # (1,): how many
+    salt: np.uint64  # what hashes begin with
 
 
 @intrinsic
@@ -78,8 +80,8 @@ def _word_end(text: Bytes, start: int, stop: int) -> int:
 
 
 @inline
-def _hashed(text: Bytes, start: int, stop: int) -> np.uint64:
-    state = np.uint64(stop - start)
+def _hashed(text: Bytes, start: int, stop: int, salt: np.uint64) -> np.uint64:
+    state = salt ^ np.uint64(stop - start)
     while start < stop:
         eight = _eight(text, start)
         if stop - start < 8:
@@ -111,7 +113,7 @@ def rehash(words: Words) -> None:
     slots = words.slots
     last = np.uint64(slots.size - 1)
     for word in range(words.known[0]):
-        place = _hashed(words.pool, words.starts[word], words.starts[word + 1]) & last
+        place = _hashed(words.pool, words.starts[word], words.starts[word + 1], words.salt) & last
         while slots[place] >= 0:
             place = (place + np.uint64(1)) & last
         slots[place] = word
@@ -143,7 +145,7 @@ def split_words(
         if start >= stop or count + 2 > ids.size:
             return start, count, newlines
         end = _word_end(data, start, stop)
-        place = _hashed(data, start, end) & last
+        place = _hashed(data, start, end, words.salt) & last
         word = np.int64(slots[place])
         while word >= 0 and not _is_word(data, start, end, pool, starts[word], starts[word + 1]):
             place = (place + np.uint64(1)) & last

@@ -330,6 +330,7 @@ class MarkovChain(Scoring, Analysis):
             Map the file into memory instead of reading it: processes share it, and it must not be cut short or
             written over while they use it (`save` never does that: it renames a new file into its place). Of more than
             32 MiB only the header is read at first: a few steps, and `next_tokens`, read the rows that they come to.
+            Whatever a file holds, to load it takes at most 16 times its size in memory.
 
         Returns
         -------

@@ -10,6 +10,7 @@ from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Transitions
 from fastsoftmax.markov.vocabulary import UNKNOWN, Vocabulary, is_integer
 
 _SUGGESTIONS = 3
+_LONGEST = 100  # characters of a token that near matches are sought for, which takes quadratic time
 
 
 def ids_of(name: str, value: Any, vocabulary: Vocabulary | None) -> list[int]:
@@ -42,8 +43,10 @@ def ids_of(name: str, value: Any, vocabulary: Vocabulary | None) -> list[int]:
     ids = [vocabulary[token] for token in tokens]
     if UNKNOWN in ids:
         token = tokens[ids.index(UNKNOWN)]
-        close = [word for word in vocabulary.tokens if abs(len(word) - len(token)) <= 2]
-        matches = get_close_matches(token, close, _SUGGESTIONS)
+        matches: list[str] = []
+        if len(token) <= _LONGEST:
+            close = [word for word in vocabulary.tokens if abs(len(word) - len(token)) <= 2]
+            matches = get_close_matches(token, close, _SUGGESTIONS)
         raise KeyError(f"{name}: token {token!r} was never seen, {_near(matches)}")
     return ids
 

@@ -9,6 +9,7 @@ arrays whatever the file holds: at once if they are small or not mapped, else be
 a few steps in a large model touch a few pages.
 """
 
+import errno
 import hashlib
 import json
 import mmap as memory
@@ -51,6 +52,8 @@ def save(
 ) -> None:
     """Write a model to a file, in one step: it is there whole, or what was there before still is."""
     target = _path(path)
+    if target.exists() and not target.is_file():  # a folder; or a device, which a privileged user would replace
+        raise FileExistsError(errno.EEXIST, "This is there already and is not a file", str(target))
     transitions.check()
     arrays: Arrays = {name: getattr(transitions, name) for name in _TABLE}
     if vocabulary is not None:

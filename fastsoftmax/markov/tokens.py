@@ -1,6 +1,7 @@
 """From text to streams of ids: words, characters or a user's own tokens, in sentences or lines."""
 
 import re
+import secrets
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
@@ -27,7 +28,7 @@ class WordTable:
     """Words by order of first appearance, found in clean text by a kernel."""
 
     def __init__(self) -> None:
-        self._words = _space(2**16, 2**12)
+        self._words = _space(2**16, 2**12, np.uint64(secrets.randbits(64)))
         self._newlines = -1
 
     def __len__(self) -> int:
@@ -61,16 +62,16 @@ class WordTable:
         """Double the table, and make room for a word as long as all that is left."""
         old, known = self._words, len(self)
         used = int(old.starts[known])
-        self._words = _space(2 * old.pool.size + wanted, 2 * old.starts.size)
+        self._words = _space(2 * old.pool.size + wanted, 2 * old.starts.size, old.salt)
         self._words.pool[:used] = old.pool[:used]
         self._words.starts[: known + 1] = old.starts[: known + 1]
         self._words.known[0] = known
         kernels.rehash(self._words)
 
 
-def _space(size: int, words: int) -> kernels.Words:
+def _space(size: int, words: int, salt: np.uint64) -> kernels.Words:
     slots = np.full(4 * words, -1, np.int32)
-    return kernels.Words(np.zeros(size, np.uint8), np.zeros(words, np.int64), slots, np.zeros(1, np.int64))
+    return kernels.Words(np.zeros(size, np.uint8), np.zeros(words, np.int64), slots, np.zeros(1, np.int64), salt)
 
 
 class Sentences:
