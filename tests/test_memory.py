@@ -22,7 +22,7 @@ def test_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "rtsys", none)  # whose statistics have to be asked for before Python starts
     kept: list[object] = []
     found = list(memory.grown(memory.Grows("leak", lambda number: kept.append(bytearray(100_000 + number))), 100))
-    with pytest.raises(AssertionError, match=r"leak: .* rss more after 100 calls, expected at most 1,048,576"):
+    with pytest.raises(AssertionError, match=r"leak: .* more after \d+ calls, expected at most"):
         memory.checked(found)
 
 
