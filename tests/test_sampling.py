@@ -96,7 +96,8 @@ CUT_ROWS: list[dict[str, Any]] = [  # no lists of what is kept, on rows of 3000
 @pytest.mark.parametrize("words", CUT_ROWS)
 def test_probabilities_of_a_cut_row(words: dict[str, Any]) -> None:
     """With many ties, which stay or go by their index."""
-    for row in (np.round(BATCH[1]), np.zeros(3000, np.float32), np.sort(np.round(BATCH[2] * 2))):
+    fine = np.round(BATCH[4] * 64) / 64  # many levels of few
+    for row in (np.round(BATCH[1]), np.zeros(3000, np.float32), np.sort(np.round(BATCH[2] * 2)), fine):
         expected = np.array(reference.probabilities(row.tolist(), **words))
         assert kept(row, **words) == np.flatnonzero(expected).tolist()
         np.testing.assert_allclose(probabilities(row, **words), expected, rtol=1e-6)

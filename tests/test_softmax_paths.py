@@ -98,6 +98,30 @@ def test_log_softmax_of_huge_differences() -> None:
     assert fastsoftmax.log_softmax(np.array([0.0, -3.86e294]), temperature=1.39e-46).tolist() == [0.0, -INF]
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("size", [300, 600, 3 * BLOCK + 77])
+def test_limits_at_every_length(size: int, dtype: np.dtype) -> None:
+    row = np.linspace(-1, 1, size).astype(dtype)
+    last = size - 1
+    for values, temperature, expected in [
+        ({0: NAN}, 1.0, [NAN] * size),
+        ({last: NAN}, 1.0, [NAN] * size),
+        ({0: INF, last: INF}, 1.0, [0.5, *[0.0] * (size - 2), 0.5]),
+        ({0: INF}, INF, [1.0, *[0.0] * (size - 1)]),
+        ({0: 5.0, last: 5.0}, 0.0, [0.5, *[0.0] * (size - 2), 0.5]),
+        ({last: 5.0}, 0.0, [*[0.0] * (size - 1), 1.0]),
+        (dict.fromkeys(range(size), -INF), 1.0, [NAN] * size),
+        (dict.fromkeys(range(1, size), -INF), INF, [1.0, *[0.0] * (size - 1)]),
+    ]:
+        logits = row.copy()
+        logits[list(values)] = list(values.values())
+        result = fastsoftmax.softmax(logits, temperature=temperature).astype(np.float64)
+        np.testing.assert_array_equal(result, expected)
+        with np.errstate(divide="ignore"):
+            logs = fastsoftmax.log_softmax(logits, temperature=temperature).astype(np.float64)
+            np.testing.assert_allclose(logs, np.log(expected), rtol=0.01)
+
+
 def test_what_only_kernels_can_call() -> None:
     with pytest.raises(NotImplementedError, match="kernels call this; Python cannot"):
         expm1(0.5)
