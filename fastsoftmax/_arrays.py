@@ -61,7 +61,7 @@ def result_dtype(dtype: Any) -> np.dtype[Any]:
     try:
         wanted: Any = np.dtype(dtype)
         known = _known_float(wanted)
-    except (TypeError, ValueError):
+    except Exception:  # NumPy parses strings as Python and raises whatever that raises, a warning made an error too
         wanted, known = _checks.described(dtype), None
     if known is None:
         raise TypeError(f"dtype is {wanted}, expected {_FLOATS}")

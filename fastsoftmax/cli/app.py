@@ -26,14 +26,15 @@ class _Group(TyperGroup):
             status = super().main(args, prog_name="fastsoftmax", standalone_mode=False)
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except BrokenPipeError:  # whoever read our output has enough: nothing more is to be flushed at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # whoever read our output has enough
+            _drop_output()
             sys.exit(1)
         except (KeyboardInterrupt, typer.Abort):
             sys.exit(130)
         except _UsageError as error:
             _fail(error.format_message())  # type: ignore[attr-defined]
         except OSError as error:
+            _drop_output()
             _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
         except KeyError as error:
             _fail(str(error.args[0]))
@@ -42,6 +43,15 @@ class _Group(TyperGroup):
         except MemoryError:
             _fail("not enough memory")
         sys.exit(status or 0)
+
+
+def _drop_output() -> None:
+    """Let Python flush into nothing at exit what stdout did not take."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> NoReturn:

@@ -21,7 +21,9 @@ import fastsoftmax
 from tests.reliability import Check, Progress, SkipError
 
 ROOT = Path(__file__).parent.parent.parent
-COMMAND = [sys.executable, "-c", "from fastsoftmax.cli import main; main()"]
+# What is started in the background may ignore Ctrl-C, and so do its children unless they say otherwise.
+HEEDING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+COMMAND = [sys.executable, "-c", HEEDING + "from fastsoftmax.cli import main; main()"]
 PATIENCE = 300  # seconds
 
 # A process that saves two models in turn, for ever.
@@ -134,7 +136,12 @@ def interrupt_the_compiler(folder: Path) -> int:
     """Interrupt the first calls of a process on an empty cache, and return how many interrupts it noticed."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
     done = subprocess.run(
-        [sys.executable, "-c", COMPILING], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=PATIENCE
+        [sys.executable, "-c", HEEDING + COMPILING],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-3000:]}"
     return int(done.stdout)
