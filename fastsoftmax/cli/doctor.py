@@ -95,7 +95,7 @@ def _versions() -> None:
 
 def _release(text: str) -> tuple[int, ...]:
     """Return the numbers that a version begins with, no zeros at their end."""
-    numbers = [int(number) for number in re.findall(r"\d+", re.match(r"[\d.]*", text)[0])]  # type: ignore[index]
+    numbers = [int(number) for number in re.sub(r"[^\d.].*", "", text).split(".") if number]
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)

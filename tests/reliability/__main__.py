@@ -10,11 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from tests import statistics
-from tests.reliability import Check, SkipError, faults, fuzzing, installs, kernels, memory, mutants, processes, threads
+from tests.reliability import (
+    Check,
+    Progress,
+    SkipError,
+    faults,
+    fuzzing,
+    installs,
+    kernels,
+    memory,
+    mutants,
+    processes,
+    threads,
+)
 
 CHECKS = {
     module.CHECK.name: module.CHECK
@@ -50,7 +63,7 @@ def main() -> int:
 def _run(checks: list[Check]) -> list[Result]:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     results = []
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=Console(stderr=True)) as bars:
         for check in checks:
             bar = bars.add_task(check.name, total=1.0)
             results.append(_outcome(check, lambda done, bar=bar: bars.update(bar, completed=done)))
@@ -58,10 +71,10 @@ def _run(checks: list[Check]) -> list[Result]:
     return results
 
 
-def _outcome(check: Check, progress: object) -> Result:
+def _outcome(check: Check, progress: Progress) -> Result:
     begun = time.monotonic()
     try:
-        outcome, seen = "passed", check.run(progress)  # type: ignore[arg-type]
+        outcome, seen = "passed", check.run(progress)
     except SkipError as error:
         outcome, seen = "skipped", str(error)
     except Exception as error:  # whatever it is, the checks after it are made

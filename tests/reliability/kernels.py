@@ -18,6 +18,7 @@ from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from llvmlite.binding import get_host_cpu_features
 
@@ -104,8 +105,8 @@ def measure(arguments: list[str]) -> Lines:
     measured.start()
     from fastsoftmax._jit import _DiskCache
 
-    _DiskCache.load_overload = lambda *_: None  # type: ignore[method-assign]
-    code = pytest.main(["-q", "-p", "no:cacheprovider", *arguments])
+    with mock.patch.object(_DiskCache, "load_overload", return_value=None):
+        code = pytest.main(["-q", "-p", "no:cacheprovider", *arguments])
     measured.stop()
     assert code == 0, code
     measured.get_data().add_lines({name: found for name, found in seen.items() if Path(name).parent == KERNELS})

@@ -331,7 +331,10 @@ def chains(_: Path) -> list[Grows]:
             Grows(f"log_likelihood, {name}", lambda i, rule=rule: chain.log_likelihood(lists[0], **rule), 0.3),
             Grows(f"perplexity, {name}", lambda i, rule=rule: chain.perplexity(lists, **rule), 0.3),
         ]
-    other_rule = lambda i: chain.perplexity(lists, smoothing="stupid-backoff", alpha=1 / (1 + i))  # noqa: E731
+
+    def other_rule(i: Any) -> object:
+        return chain.perplexity(lists, smoothing="stupid-backoff", alpha=1 / (1 + i))
+
     return [*cases, Grows("perplexity with another rule each time", other_rule, 0.05)]
 
 
@@ -526,7 +529,10 @@ def peak_softmax_one_row(scale: float, _: Path) -> Takes:
 
 def peak_softmax_columns(scale: float, _: Path) -> Takes:
     x = floats(50_000, int(1000 * scale))
-    call = lambda x: fastsoftmax.softmax(x, axis=0)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.softmax(x, axis=0)
+
     return warmed(call, x, x.nbytes + threads() * 17 * 4 * x.shape[0])
 
 
@@ -544,7 +550,10 @@ def peak_softmax_integers(scale: float, _: Path) -> Takes:
 def peak_softmax_temperatures(scale: float, _: Path) -> Takes:
     x = floats(int(1e7 * scale), 4)
     temperatures = np.ones(len(x), np.float32)
-    call = lambda x: fastsoftmax.softmax(x, temperature=temperatures[: len(x)])  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.softmax(x, temperature=temperatures[: len(x)])
+
     return warmed(call, x, x.nbytes + 17 * len(x))
 
 
@@ -560,7 +569,10 @@ def peak_log_softmax(scale: float, _: Path) -> Takes:
 
 def peak_log_softmax_copies(scale: float, _: Path) -> Takes:
     x = floats(2 * 50, int(1e6 * scale), np.float64).reshape(2, 50, -1)
-    call = lambda x: fastsoftmax.log_softmax(x, axis=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.log_softmax(x, axis=1)
+
     return warmed(call, x, x.nbytes + threads() * 2**22 * (8 + 8))
 
 
@@ -571,27 +583,39 @@ def peak_logsumexp(scale: float, _: Path) -> Takes:
 
 def peak_sample(scale: float, _: Path) -> Takes:
     x = floats(1, int(2e7 * scale))
-    call = lambda x: fastsoftmax.sample(x, temperature=40.0, top_p=0.9, seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, temperature=40.0, top_p=0.9, seed=1)
+
     return warmed(call, x, 21 * x.size)
 
 
 def peak_sample_float64(scale: float, _: Path) -> Takes:
     x = floats(1, int(1e7 * scale), np.float64)
-    call = lambda x: fastsoftmax.sample(x, temperature=40.0, top_p=0.9, details=True, seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, temperature=40.0, top_p=0.9, details=True, seed=1)
+
     return warmed(call, x, 37 * x.size)
 
 
 def peak_sample_bias(scale: float, _: Path) -> Takes:
     x = floats(int(1000 * scale), 20_000, np.float64)
     bias = {token: 1.0 for token in range(20_000)}
-    call = lambda x: fastsoftmax.sample(x, bias=bias, seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, bias=bias, seed=1)
+
     return warmed(call, x, 32 * 20_000 + threads() * (48 * 2**22 + 37 * 20_000))
 
 
 def peak_sample_sparse_bias(scale: float, _: Path) -> Takes:
     x = floats(int(1000 * scale), 20_000)
     bias = scipy.sparse.csr_array(np.ones((len(x), 20_000), np.float32))
-    call = lambda x: fastsoftmax.sample(x, bias=bias[: len(x)], seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, bias=bias[: len(x)], seed=1)
+
     call(x[:2])
     return Takes(
         lambda: fastsoftmax.sample(x, bias=bias, seed=1), 32 * bias.nnz + threads() * (48 * 2**22 + 21 * 20_000)
@@ -618,25 +642,37 @@ def peak_sample_parameters(scale: float, _: Path) -> Takes:
 def peak_sample_allowed(scale: float, _: Path) -> Takes:
     x = np.zeros((int(4000 * scale), 50_000), np.float16)
     allowed = np.ones(x.shape, np.bool_)
-    call = lambda x: fastsoftmax.sample(x, allowed=allowed[: len(x)], seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, allowed=allowed[: len(x)], seed=1)
+
     return warmed(call, x, 3 / 8 * x.size + threads() * 21 * 50_000)
 
 
 def peak_sample_kept_set(scale: float, _: Path) -> Takes:
     x = floats(int(100 * scale), 50_000)
-    call = lambda x: fastsoftmax.sample(x, kept_set=True, seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, kept_set=True, seed=1)
+
     return warmed(call, x, 16 * x.size + threads() * 21 * 50_000)
 
 
 def peak_sample_top_logprobs(scale: float, _: Path) -> Takes:
     x = floats(int(1e5 * scale), 100)
-    call = lambda x: fastsoftmax.sample(x, top_logprobs=50, seed=1)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.sample(x, top_logprobs=50, seed=1)
+
     return warmed(call, x, len(x) * (2 * 16 * 50 + 56 + 32))
 
 
 def peak_probabilities_out(scale: float, _: Path) -> Takes:
     x = floats(int(1000 * scale), 50_000)
-    call = lambda x: fastsoftmax.probabilities(x, out=x)  # noqa: E731
+
+    def call(x: Any) -> object:
+        return fastsoftmax.probabilities(x, out=x)
+
     return warmed(call, x, x.nbytes + threads() * 21 * 50_000)
 
 
