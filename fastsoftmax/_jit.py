@@ -100,11 +100,14 @@ def _aside(compile: Callable[[Any], Any], signature: Any) -> Any:
     on_main_thread = threading.current_thread() is threading.main_thread()
     if not on_main_thread or global_compiler_lock.is_locked():  # by this thread: another would wait for it
         return compile(signature)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="fastsoftmax compiles")
     try:
-        compiled = ThreadPoolExecutor(1, thread_name_prefix="fastsoftmax compiles").submit(compile, signature)
+        submitted = pool.submit(compile, signature)
     except RuntimeError:  # no more threads can be had, or Python is shutting down
         return compile(signature)
-    return compiled.result()
+    compiled = submitted.result()
+    pool.shutdown()  # waits for the thread's end: Python warns of a fork while another thread lives
+    return compiled
 
 
 def cache_directories() -> list[Path]:

@@ -49,26 +49,35 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.names) - set(CHECKS):
         parser.error(f"no check is called {', '.join(sorted(unknown))}: choose from {', '.join(CHECKS)}")
-    results: dict[str, Result] = json.loads(RESULTS.read_text())
-    chosen = [] if options.page else [CHECKS[name] for name in options.names or CHECKS]
-    made = {check.name: result for check, result in zip(chosen, _run(chosen), strict=True)}
-    known = results | {name: result for name, result in made.items() if result["outcome"] != "skipped"}
-    RESULTS.write_text(json.dumps({name: known[name] for name in CHECKS if name in known}, indent=1) + "\n")
-    PAGE.write_text(with_table(PAGE.read_text(), table(known)))
-    if made:
-        Console().print(_summary(made))
+    if options.page:
+        _keep({})
+        return 0
+    made = _run([CHECKS[name] for name in options.names or CHECKS])
+    Console().print(_summary(made))
     return int(any(result["outcome"] == "failed" for result in made.values()))
 
 
-def _run(checks: list[Check]) -> list[Result]:
+def _run(checks: list[Check]) -> dict[str, Result]:
+    """Make the checks; each result is kept at once, so that a later check cannot take it along."""
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    results = []
+    results = dict[str, Result]()
+    commit = _commit()  # before the first result is written, which makes a difference to it
     with Bars(*columns, console=Console(stderr=True)) as bars:
         for check in checks:
             bar = bars.add_task(check.name, total=1.0)
-            results.append(_outcome(check, lambda done, bar=bar: bars.update(bar, completed=done)))
-            bars.update(bar, completed=1.0, description=f"{check.name}: {results[-1]['outcome']}")
+            result = _outcome(check, lambda done, bar=bar: bars.update(bar, completed=done))
+            bars.update(bar, completed=1.0, description=f"{check.name}: {result['outcome']}")
+            results[check.name] = result | {"commit": commit}
+            _keep(results)
     return results
+
+
+def _keep(made: dict[str, Result]) -> None:
+    """Add results to those that are known, and write the page; a check that was skipped keeps its last result."""
+    known = json.loads(RESULTS.read_text())
+    known |= {name: result for name, result in made.items() if result["outcome"] != "skipped"}
+    RESULTS.write_text(json.dumps({name: known[name] for name in CHECKS if name in known}, indent=1) + "\n")
+    PAGE.write_text(with_table(PAGE.read_text(), table(known)))
 
 
 def _outcome(check: Check, progress: Progress) -> Result:
@@ -84,7 +93,6 @@ def _outcome(check: Check, progress: Progress) -> Result:
         "seen": " ".join(seen.split()),
         "minutes": f"{(time.monotonic() - begun) / 60:.1f}",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "commit": _commit(),
         "python": platform.python_version(),
     }
 
