@@ -3,7 +3,8 @@
 One wheel is built. Every Python of this machine gets an environment of its own, in a folder with a space and an é in
 its name, with the wheel, its extra `test` and the newest of all that they need; the lowest Python admitted gets a
 second one, with the oldest that pyproject.toml admits. In each the whole test suite runs against what is installed;
-then the library is called where neither its folder nor the home can be written, and with its cache on a full disk.
+then the library is called where neither its folder nor the home can be written, and with its cache on a full disk;
+without a GIL, where a Python has none, by many threads.
 What this machine cannot do is said in the result.
 """
 
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.reliability import Check, Progress, SkipError
+from tests.reliability import Check, Progress, SkipError, threads
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -179,6 +180,12 @@ def _check_uncached(ran: "subprocess.CompletedProcess[str]") -> None:
     assert ran.stderr.count(WARNING) == 1, ran.stderr[-4000:]
 
 
+def by_threads(environment: Environment, folder: Path) -> str:
+    """Call everything from many threads at once, without the GIL that an extension module of another may ask for."""
+    command = [environment.python, "-W", "error", "-m", threads.__name__, str(threads.SECONDS)]
+    return f"{threads.THREADS} threads: {finished(command, variables(PYTHON_GIL='0'), folder).strip()}"
+
+
 def tried(built: Path, interpreter: Path, pins: list[str], folder: Path) -> str:
     """Install, try, and say what was seen."""
     for name in ("home", "disk", "tests"):
@@ -191,6 +198,8 @@ def tried(built: Path, interpreter: Path, pins: list[str], folder: Path) -> str:
             seen.append(f"{what} ok")
         except SkipError as reason:
             seen.append(f"{what} not tried ({reason})")
+    if interpreter.name.endswith("t"):
+        seen.append(by_threads(environment, folder / "tests"))
     return f"({environment.versions}): {', '.join(seen)}"
 
 

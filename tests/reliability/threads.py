@@ -44,7 +44,8 @@ def run(progress: Progress) -> str:
 
 def in_a_process(layer: str, seconds: float) -> str:
     """Hammer in a process of its own, and return what it says."""
-    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer}
+    libraries = f"{sys.prefix}/lib"  # where pip puts those of tbb, and no loader looks
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer, "LD_LIBRARY_PATH": libraries}
     command = [sys.executable, "-W", "error", "-m", __name__, str(seconds)]
     done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
     assert done.returncode == 0, f"under {layer}: status {done.returncode}: {done.stderr[-3000:]}"
