@@ -145,10 +145,10 @@ def word_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()
 
 
 def bias_values(values: Any, tokens: npt.NDArray[np.int64]) -> FloatArray:
-    """Check the values of a bias: numbers below inf."""
+    """Check the values of a bias: numbers below inf, one for each token."""
     array = _numbers(as_array("bias", values), values, np.float64)
-    if array is None:
-        raise TypeError(f"bias has values {described(values)}, expected numbers")
+    if array is None or array.shape != tokens.shape:
+        raise TypeError(f"bias has values {described(values)}, expected one number for each token")
     wrong = np.flatnonzero(~(array < math.inf))
     if wrong.size:
         place = wrong[0]
@@ -168,6 +168,15 @@ def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     if not least <= number <= most:
         raise ValueError(f"{name} is {number}, expected {expected}")
     return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """Check an argument that is true or false."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_) or (type(value) is int and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{name} is {described(value)}, expected True or False")
 
 
 def _short(bound: int) -> str:

@@ -162,6 +162,7 @@ def logsumexp(
     """
     (carrier, result_dtype), axes, temperatures = _arguments(logits, axis, temperature, where)
     kept = _arrays.batch_shape(carrier.shape, axes)
+    shape = [1 if i in axes else n for i, n in enumerate(carrier.shape)] if _checks.flag("keepdims", keepdims) else kept
     sums = np.full(math.prod(kept), -math.inf)
     number = _arrays.number_for(carrier)
     span = _arrays.span_of(carrier, axes)
@@ -171,7 +172,7 @@ def logsumexp(
         _over_copies(kernels.logsumexp, _arrays.moved(carrier, axes), len(axes) or 1, temperatures, number, sums)
     with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
         result = sums.astype(result_dtype, copy=False)
-    return result.reshape([1 if i in axes else n for i, n in enumerate(carrier.shape)] if keepdims else kept)[()]
+    return result.reshape(shape)[()]
 
 
 def _elementwise(

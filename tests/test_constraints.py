@@ -140,7 +140,8 @@ def test_a_bias_with_a_mask() -> None:
         ({"bias": {1.5: 1.0}}, TypeError, "a token of bias is 1.5, expected an integer"),
         ({"bias": {3: np.nan}}, ValueError, r"bias\[3\] is nan, expected a number below inf"),
         ({"bias": {3: math.inf}}, ValueError, r"bias\[3\] is inf, expected a number below inf"),
-        ({"bias": {3: "a"}}, TypeError, r"bias has values \['a'\], expected numbers"),
+        ({"bias": {3: "a"}}, TypeError, r"bias has values \['a'\], expected one number for each token"),
+        ({"bias": {1: []}}, TypeError, r"bias has values \[\[\]\], expected one number for each token"),
         ({"bias": [1.0]}, TypeError, r"bias is \[1.0\], expected a mapping from tokens to numbers, or a sparse array"),
         (
             {"bias": scipy.sparse.csr_array((2, SIZE))},

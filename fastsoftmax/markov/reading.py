@@ -85,9 +85,13 @@ def _parts(source: Any) -> Iterator[tuple[Any, str]]:
     if isinstance(source, (str, os.PathLike)):
         yield source, "source"
         return
-    if isinstance(source, bytes) or not isinstance(source, Iterable):
+    try:
+        parts = None if isinstance(source, bytes) else iter(source)
+    except TypeError:
+        parts = None
+    if parts is None:
         raise TypeError(f"source is {type(source).__name__}, expected text, a pathlib.Path, or an iterable of them")
-    for index, part in enumerate(source):
+    for index, part in enumerate(parts):
         if not isinstance(part, (str, os.PathLike)):
             raise TypeError(f"source[{index}] is {part!r}, expected a str or a pathlib.Path")
         yield part, f"source[{index}]"

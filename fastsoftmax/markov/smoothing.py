@@ -76,7 +76,8 @@ def checked_rule(smoothing: Any, k: Any = 1.0, alpha: Any = 0.4, discount: Any =
     TypeError, ValueError
         If one of them is not that, also of a rule that does not use it.
     """
-    if smoothing == "none" and discount is None and type(k) is type(alpha) is float and (k, alpha) == (1.0, 0.4):
+    usual = type(smoothing) is str and smoothing == "none"
+    if usual and discount is None and type(k) is type(alpha) is float and (k, alpha) == (1.0, 0.4):
         return None  # the defaults: no checks in the way of a call of microseconds
     name = _checks.choice("smoothing", smoothing, RULES)
     added = _number("k", k, lambda x: (x > 0) & (x <= MAX_TOTAL), "a number > 0, at most 2**53")
@@ -96,12 +97,13 @@ def _number(name: str, value: Any, accepted: _checks.Check, expected: str) -> fl
 
 
 def _checked_discounts(value: Any) -> Discounts:
-    if np.ndim(value) == 0:
+    shape = _checks.as_array("discount", value).shape
+    if shape == ():
         taken = _number("discount", value, lambda d: (d >= 0) & (d <= 1), "a number in [0, 1]")
         return taken, taken, taken
     expected = "None, a number, or three numbers in [0, 1], [0, 2] and [0, 3]"
-    if np.shape(value) != (3,):
-        raise ValueError(f"discount has shape {np.shape(value)}, expected {expected}")
+    if shape != (3,):
+        raise ValueError(f"discount has shape {shape}, expected {expected}")
     one, two, more = _checks.per_row(
         "discount", value, None, np.float64, lambda d: (d >= 0) & (d <= [1, 2, 3]), expected
     ).tolist()

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from fastsoftmax._checks import described
+from fastsoftmax._checks import described, flag
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MappedFile, Transitions, check_total
 from fastsoftmax.markov.vocabulary import StoredTokens, StoredVocabulary, Vocabulary
 
@@ -84,9 +84,9 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
         If it is not a whole and unchanged file of this kind, naming the path and what is wrong. What is wrong in the
         contents of a large file that is mapped is found later: see `Transitions.check`.
     """
-    target = _path(path)
+    target, mapped = _path(path), flag("mmap", mmap)
     with _refusing(target, kind):
-        buffer = _opened(target, mmap)
+        buffer = _opened(target, mapped)
         about, arrays = _read(target, buffer)
         _check_header(kind, about, arrays)
 
@@ -96,7 +96,7 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
 
     file: MappedFile | None = None
     vocabulary: Vocabulary | None = None
-    if mmap and sum(array.nbytes for array in arrays.values()) > _SMALL:
+    if mapped and sum(array.nbytes for array in arrays.values()) > _SMALL:
         _advise(buffer, "MADV_RANDOM")  # else a look at one row may read megabytes around it
         file = MappedFile(checked_words, lambda: _advise(buffer, "MADV_NORMAL"))
         if "vocabulary" in arrays:

@@ -69,8 +69,10 @@ class MarkovText(TextScoring, Generating):
         self._named = OWN if named is None else named
         self._tokenizer: Tokenizer | None = tokens if callable(tokens) else TOKENIZERS[str(named)]
         self._by_lines = _checks.choice("sequences", sequences, (SENTENCES, LINES)) == LINES
+        if join is not None and not callable(join):
+            raise TypeError(f"join is {_checks.described(join)}, expected a function")
         self._join = join or JOINS.get(str(named), rejoined)
-        self._keeps = keep_text
+        self._keeps = _checks.flag("keep_text", keep_text)
         self._text = KeptText()
         self._speakers = Speakers()
 
@@ -272,8 +274,8 @@ class MarkovText(TextScoring, Generating):
             expected = (
                 "the function that the model was made with" if tokens is None else "none: its file says what they are"
             )
-            raise ValueError(f"tokens is {tokens!r}, expected {expected}")
-        text = cls(transitions.order, tokens=tokens or named, sequences=sequences, join=join)
+            raise ValueError(f"tokens is {_checks.described(tokens)}, expected {expected}")
+        text = cls(transitions.order, tokens=named if tokens is None else tokens, sequences=sequences, join=join)
         text._chain._put(Model(transitions, vocabulary))
         return text
 

@@ -298,7 +298,7 @@ def walk_from(
 @contextmanager
 def progress_bar(shown: bool, description: str, total: int | None) -> Iterator[Progress | None]:
     """Show a progress bar on stderr, if wanted, and give the function that moves it."""
-    if not shown:
+    if not _checks.flag("progress", shown):
         yield None
         return
     try:

@@ -205,6 +205,7 @@ def draw(
     words = words_of(seed if key is None else key, step, batch)
     draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
     top = _checks.integer("top_logprobs", wanted.top_logprobs, 0, 2**40)
+    details, kept_set = _checks.flag("details", wanted.details), _checks.flag("kept_set", wanted.kept_set)
     result_shape = batch if wanted.n is None else (*batch, draws)
     out = wanted.out
     if out is not None:
@@ -213,7 +214,7 @@ def draw(
         _arrays.check_out(out, result_shape)
     tokens = np.empty((count, draws), np.int64)
     recorder = None
-    if wanted.details or wanted.kept_set or top > 0:
+    if details or kept_set or top > 0:
         raw = rows if bias is None and allowed is None else Rows(logits)
         recorder = Recorder(raw, draws)
     stride = 0 if key is None else 1
@@ -244,9 +245,9 @@ def draw(
         result = out
     if recorder is None:
         return result
-    kept_set = kept_set_of(rows, parameters, recorder.kept, memory) if wanted.kept_set else None
+    kept = kept_set_of(rows, parameters, recorder.kept, memory) if kept_set else None
     top_logprobs = top_logprobs_of(raw, top, memory) if top > 0 else None
-    return recorder.details(result, batch, kept_set, top_logprobs)
+    return recorder.details(result, batch, kept, top_logprobs)
 
 
 def _draw_many(piece: Callable[[int, int, int], None], count: int, draws: int, span: int, size: int) -> None:

@@ -109,7 +109,8 @@ class Sampler:
             step = self.step
             self.step = step + 1
         try:
-            if n is None is out is allowed is bias and not (details or kept_set or top_logprobs):
+            usual = n is None is out is allowed is bias and details is False is kept_set
+            if usual and type(top_logprobs) is int and top_logprobs == 0:
                 token = self._draw_one(logits, step)
                 if token is not None:
                     return token

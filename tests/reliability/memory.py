@@ -178,8 +178,8 @@ def run(progress: Progress) -> str:
     fewer = [seen.calls for seen in grew if seen.calls < CALLS]
     most, nearest = max(seen.figure for seen in grew), max(taken, key=lambda seen: seen.figure / seen.bound)
     return (
-        f"{len(grew)} calls, {CALLS:,} times each ({len(fewer)} with large arrays and files {min(fewer):,} to {max(fewer):,} times): "
-        f"at most {most / 1024:.0f} KiB more; {len(taken)} peaks, the nearest to its bound at "
+        f"{len(grew)} calls, {CALLS:,} times each ({len(fewer)} with large arrays and files {min(fewer):,} to "
+        f"{max(fewer):,} times): at most {most / 1024:.0f} KiB more; {len(taken)} peaks, the nearest to its bound at "
         f"{nearest.figure / nearest.bound:.2f} ({nearest.name})"
     )
 
