@@ -301,6 +301,7 @@ def test_sample_is_the_draw_of_its_uniform():
     tokens = sample(logits, **words, n=50, seed=2**63 + 5, step=9, stream=3)
     assert tokens == [draw(masses, uniform(2**63 + 5, 9, j, 3)) for j in range(50)]
     assert sample(logits, **words, seed=2**63 + 5, step=9, stream=3) == tokens[0]
+    assert sample(logits, n=50, seed=1) == sample(logits, n=50, seed=1, step=0, stream=0)
     assert sample(logits, n=0, seed=1) == []
     assert len(set(tokens)) > 1
 
