@@ -71,7 +71,7 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _watched(compile: Callable[[Any], Any], cache: "_DiskCache") -> Callable[[Any], Any]:
-    """Warn the caller of a dispatcher's `compile` of what cannot be kept on disk."""
+    """Return a dispatcher's `compile` that no interrupt reaches; it warns its caller of what is not kept on disk."""
 
     def compile_watched(signature: Any) -> Any:
         _refuse_old_numba()

