@@ -21,7 +21,7 @@ _CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROC
 def as_array(name: str, value: Any) -> Array:
     """Return any array-like on the CPU as a NumPy array, without a copy where memory can be shared."""
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, expected a plain one: softmax and its kin take where=~mask")
+        raise TypeError(f"{name} is a masked array, expected a plain one: softmax takes where=, sample allowed=")
     if isinstance(value, np.ndarray):
         return value
     torch = sys.modules.get("torch")
@@ -35,9 +35,9 @@ def as_array(name: str, value: Any) -> Array:
             return np.from_dlpack(value)
     try:
         return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} is ragged, expected rows of one length") from None
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, ValueError) and not hasattr(value, "__array__"):
+            raise ValueError(f"{name} is ragged, expected rows of one length") from None
         raise TypeError(f"{name} is {described(value)}, expected an array of numbers: {error}") from None
 
 

@@ -574,6 +574,13 @@ def test_likelihood_by_hand():
 # --- what is refused ------------------------------------------------------------------------------
 
 
+class Unreadable:
+    """An array of a library that does not hand out its values, as one on another device."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise ValueError("not to be read")
+
+
 @pytest.mark.parametrize(
     ("sequences", "error", "message"),
     [
@@ -590,6 +597,9 @@ def test_likelihood_by_hand():
         (np.empty((2, 0), int), ValueError, r"sequences has shape \(2, 0\)"),
         (np.zeros((2, 2, 2), int), ValueError, r"sequences has shape \(2, 2, 2\)"),
         ([np.zeros((2, 2), int)], ValueError, r"sequences\[0\] has shape \(2, 2\)"),
+        (np.ma.masked_array([1, 2]), TypeError, "sequences is a masked array, expected a plain one"),
+        ([np.ma.masked_array([1, 2])], TypeError, r"sequences\[0\] is a masked array, expected a plain one"),
+        ([Unreadable()], TypeError, r"sequences\[0\] is .*, expected an array of numbers: not to be read"),
         (3, TypeError, "sequences is 3, expected an iterable"),
         ([1, 2], TypeError, r"sequences\[0\] is 1, expected a sequence"),
         ([["a", 1]], TypeError, r"sequences\[0\]\[1\] is 1, expected str"),

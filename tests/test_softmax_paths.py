@@ -128,7 +128,7 @@ def test_what_only_kernels_can_call() -> None:
 
 
 def test_masked_arrays_are_refused() -> None:
-    with pytest.raises(TypeError, match="logits is a masked array, expected a plain one: softmax and its kin take"):
+    with pytest.raises(TypeError, match="logits is a masked array, expected a plain one: softmax takes where="):
         fastsoftmax.softmax(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 

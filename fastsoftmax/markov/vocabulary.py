@@ -15,6 +15,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax import _checks
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID
 
 Ids = npt.NDArray[np.int32]
@@ -192,7 +193,7 @@ class Encoder:
         if isinstance(sequences, (str, bytes)):
             kind_given = type(sequences).__name__
             raise TypeError(f"sequences is a {kind_given}, expected an iterable of sequences of tokens: {_HINT}")
-        sequences = _as_array(sequences)
+        sequences = _as_array("sequences", sequences)
         if isinstance(sequences, np.ndarray) and sequences.dtype.kind in "iu":
             if sequences.ndim not in (1, 2):
                 raise ValueError(f"sequences has shape {sequences.shape}, expected one or two dimensions")
@@ -266,7 +267,7 @@ def _append(stream: "array[int]", sequence: Any, ids: dict[str, int], kind: Kind
     if isinstance(sequence, (list, tuple)):
         tokens = sequence
     else:
-        sequence = _as_array(sequence)
+        sequence = _as_array(_place(index), sequence)
         if isinstance(sequence, np.ndarray):
             if sequence.ndim != 1:
                 raise ValueError(f"{_place(index)} has shape {sequence.shape}, expected one dimension")
@@ -328,6 +329,7 @@ def _array_stream(rows: npt.NDArray[Any], kind: Kind | None, place: str) -> Ids:
     return stream.reshape(-1)
 
 
-def _as_array(value: Any) -> Any:
+def _as_array(name: str, value: Any) -> Any:
     """Return anything array-like as a NumPy array, and all else as it is."""
-    return np.asarray(value) if hasattr(value, "__array__") and not isinstance(value, np.generic) else value
+    is_array = hasattr(value, "__array__") and not isinstance(value, np.generic)
+    return _checks.as_array(name, value) if is_array else value
