@@ -78,7 +78,7 @@ def per_row(
         ) from None
     if array.dtype in (np.object_, np.uint64):
         array = np.minimum(array, np.iinfo(dtype).max)
-    rows: Array = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
+    rows: Array = array.astype(dtype).reshape(-1) + dtype(0)  # -0.0 is 0.0
     rows.setflags(write=False)  # as `_vector` is: a kernel compiles once for both
     return rows
 
@@ -116,7 +116,7 @@ def _vector(value: Any, dtype: type) -> Array:
 def temperature_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
     """Check temperatures: numbers >= 0, inf allowed."""
     if (type(value) is float and value >= 0.0) or (type(value) is int and 0 <= value < 2**53):
-        return _vector(float(value), np.float64)
+        return _vector(float(value) + 0.0, np.float64)  # -0.0 is 0.0
     return per_row("temperature", value, batch_shape, np.float64, lambda t: t >= 0, "a number >= 0")
 
 

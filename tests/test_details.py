@@ -59,6 +59,16 @@ def test_details(words: dict[str, Any], dtype: np.dtype, constrained: bool) -> N
         np.testing.assert_allclose(found.top_logprobs.logprobs[i], untouched[best], atol=close, rtol=close)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_top_logprobs_of_tokens_whose_probability_rounds_to_zero(dtype: np.dtype) -> None:
+    found = sample(np.array([0, -800, -750, -1000, -np.inf], dtype), seed=1, top_logprobs=6).top_logprobs
+    assert found.tokens.tolist() == [0, 2, 1, 3, -1, -1]
+    assert found.logprobs[:4].tolist() == np.array([0, -750, -800, -1000], dtype).tolist()
+    infinite = sample(np.array([0, np.inf, -800, np.inf], dtype), seed=1, top_logprobs=4).top_logprobs
+    assert infinite.tokens.tolist() == [1, 3, 0, 2]
+    np.testing.assert_allclose(infinite.logprobs, [-np.log(2), -np.log(2), -np.inf, -np.inf])
+
+
 def test_shapes() -> None:
     cube = BATCH[:4].reshape(2, 2, 3001)
     found = sample(cube, seed=1, details=True)

@@ -101,6 +101,14 @@ def test_empty_batches_and_rows(shape: tuple[int, ...]) -> None:
     assert fastsoftmax.logsumexp(zeros).shape == shape[:-1]
 
 
+@pytest.mark.parametrize("zero", [-0.0, np.float32(-0.0), [-0.0]])
+def test_a_temperature_of_minus_zero(zero: Any) -> None:
+    logits = [[1.0, 3.0, 2.0]]
+    assert fastsoftmax.logsumexp(logits, temperature=zero).tolist() == [INF]
+    assert fastsoftmax.logsumexp(logits, temperature=0.0).tolist() == [INF]
+    assert fastsoftmax.softmax(logits, temperature=zero).tolist() == [[0.0, 1.0, 0.0]]
+
+
 def test_zero_dimensions() -> None:
     assert fastsoftmax.softmax(3.0, axis=None) == 1.0
     assert fastsoftmax.logsumexp(3.0, axis=None) == 3.0

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax import _threads
+from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels import details as kernels
 from fastsoftmax.kernels import sampling
@@ -161,8 +161,12 @@ def top_logprobs_of(raw: Rows, n: int, memory: Memory) -> TopLogprobs:
             logprobs[row] = np.nan
             continue
         part = slice(kept.offsets[row], kept.offsets[row + 1])
-        masses = kept.probabilities[part]
-        order = np.argsort(-masses, kind="stable")[:n]  # lower indices first among equals
+        logits = _arrays.widened(raw.part(row, row + 1)[0][0, kept.tokens[part]]).astype(np.float64)
+        order = np.argsort(-logits, kind="stable")[:n]  # lower indices first among equals
         tokens[row, : order.size] = kept.tokens[part][order]
-        logprobs[row, : order.size] = np.log(masses[order]) + np.log(recorder.shares[row])
+        first, largest = order[0], logits[order[0]]
+        with np.errstate(invalid="ignore"):  # inf - inf
+            distances = np.where(logits[order] < largest, logits[order] - largest, 0.0)  # where a mass may be 0
+        log_first = np.log(kept.probabilities[part][first]) + np.log(recorder.shares[row])
+        logprobs[row, : order.size] = log_first + distances
     return TopLogprobs(tokens.reshape(*raw.batch, n), logprobs.reshape(*raw.batch, n))
