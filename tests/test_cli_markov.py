@@ -5,6 +5,7 @@ import json
 import math
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,7 @@ def test_parts_of_standard_input_are_the_text(sequences, words, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inputs, "_BLOCK", block)
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-        parts = list(inputs.stdin_parts(sequences == "lines"))
+        parts = list(inputs.pipe_parts("-", sequences == "lines"))
     assert "".join(parts) == text
     whole = MarkovText(2, sequences=sequences).fit(text).chain
     found = MarkovText(2, sequences=sequences).fit(parts).chain
@@ -165,10 +166,10 @@ def test_parts_of_standard_input_are_the_text(sequences, words, block):
 def test_standard_input_is_cut_where_it_can_be(monkeypatch):
     monkeypatch.setattr(inputs, "_BLOCK", 40)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A line without a blank one, but wonderful.\n" * 9)))
-    assert len(list(inputs.stdin_parts(False))) > 4
+    assert len(list(inputs.pipe_parts("-", False))) > 4
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A line.\n" * 20 + b"caf\xe9")))
     with pytest.raises(inputs.InputError, match="standard input is not UTF-8 text: byte 163 is 0xe9"):
-        list(inputs.stdin_parts(True))
+        list(inputs.pipe_parts("-", True))
 
 
 def test_fit_of_a_large_text_shows_progress_on_a_terminal():
@@ -311,6 +312,16 @@ def test_score_is_that_of_python():
     assert text["perplexity"] == pytest.approx(model.perplexity(TEXT))
     assert text["bits"] == pytest.approx(math.log2(model.perplexity(TEXT)))
     assert (other["log_likelihood"], other["bits"], other["perplexity"]) == ("-inf", "inf", "inf")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+def test_a_pipe_is_read_once():
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: Path("pipe").write_text(TEXT))
+    writer.start()
+    found = json.loads(run("score", "model.safetensors", "pipe", "--json"))
+    writer.join()
+    assert found["texts"][0]["log_likelihood"] == MarkovText().fit(TEXT).log_likelihood(TEXT)
 
 
 @pytest.mark.parametrize("smoothing", ["add-k", "stupid-backoff", "kneser-ney"])
@@ -462,3 +473,9 @@ def test_progress_leaves_standard_output_alone(monkeypatch, capsys):
         print("a result")
     assert capsys.readouterr().out == "a result\n"
     assert "a result" not in terminal.getvalue()
+
+
+def test_info_of_a_model_without_transitions():
+    MarkovText().fit(TEXT).prune(1000).save("empty.safetensors")
+    assert "transitions   0" in run("info", "empty.safetensors")
+    assert json.loads(run("info", "empty.safetensors", "--json"))["widest_states"] == []

@@ -291,7 +291,7 @@ def test_models_with_a_long_or_deep_header(tmp_path):
 
 def test_standard_input_that_is_closed(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    for read in (inputs.read_logits, inputs.read_array, lambda name: list(inputs.stdin_parts(True))):
+    for read in (inputs.read_logits, inputs.read_array, lambda name: list(inputs.pipe_parts("-", True))):
         with pytest.raises(InputError, match="standard input is closed"):
             read("-")
 
@@ -340,7 +340,7 @@ def test_long_texts_of_one_unit(unit, monkeypatch):
     with contextlib.suppress(InputError):
         [*inputs._lines(text, "x.txt")]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode() * 3)))
-    assert "".join(inputs.stdin_parts(False)) == text * 3
+    assert "".join(inputs.pipe_parts("-", False)) == text * 3
 
 
 def test_an_unknown_token_that_is_long():

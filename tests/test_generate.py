@@ -161,7 +161,65 @@ def test_novelty():
         assert more._text.overlap().longest_run(np.array(ids, np.int32)) == longest
 
 
+def test_novelty_of_texts_that_repeat_themselves():
+    long = [" ".join([*(f"w{i}" for i in range(80)), *(f"t{j}_{i}" for i in range(20))]) for j in range(8)]
+    begun = " ".join(f"t{j}_0" for j in (5, 2, 7, 0, 6, 3, 1, 4))
+    text = MarkovText(2, sequences="lines", keep_text=True).fit("\n".join([begun, *long]))
+    assert text.generate(20, start="w0", novelty=0.1, seed=1) == [Reason.COPIED] * 20
+
+
+def test_novelty_of_merged_texts():
+    one = MarkovText(1, keep_text=True).fit("The cat sat.")
+    two = MarkovText(1, keep_text=True).fit("A dog ran over the hill.")
+    assert one.merge(two).merge(MarkovText(1, keep_text=True)).generate(start="A", novelty=0.5) == [Reason.COPIED]
+    with pytest.raises(ValueError, match="other keeps no text, expected keep_text=True as here: novelty needs all"):
+        one.merge(MarkovText(1).fit("A dog."))
+    assert MarkovText(1).fit("A cat.").merge(two).generate(start="over") == ["over the hill."]
+    with pytest.raises(ValueError, match="other has tokens 'own', expected 'words'"):
+        one.merge(MarkovText(1, tokens=str.split).fit("A dog."))
+
+
+def test_lengths_that_are_next_to_impossible():
+    text = MarkovText(1).fit("a b a b a.")
+    for words in (5, 2301):
+        (sentence,) = text.generate(min_words=words, max_words=words, seed=1)
+        assert sentence.split() == [*(["a", "b"] * words)[: words - 1], "a."]
+    assert len(text.generate(min_words=3001, seed=1)[0].split()) >= 3001
+    assert text.generate(min_words=2301, max_words=2301, start="b", seed=1) == [Reason.LENGTH]
+
+
+def test_sentences_longer_than_the_usual_bound():
+    text = MarkovText(1).fit("a b a b a.")
+    begun = "a b " * 6000
+    (sentence,) = text.generate(start=begun, min_words=2, seed=1)
+    assert sentence.startswith(begun)
+    (sentence,) = MarkovText(1).fit("a " * 20_000 + "b.").generate(min_words=12_000, seed=1)
+    assert len(sentence.split()) >= 12_000
+
+
 # --- tokens --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made", [[1, 2], None, 3, "ab", [b"a"]])
+def test_functions_that_make_no_tokens(made):
+    text = MarkovText(tokens=lambda sentence: made)
+    message = re.escape(f"tokens made {made!r} of 'a b.', expected a list of str")
+    with pytest.raises(TypeError, match=message):
+        text.fit("a b.")
+    with pytest.raises(ValueError, match="source has no words, expected text"):
+        MarkovText(tokens=lambda sentence: []).fit("a b.")
+    odd = MarkovText(tokens=lambda sentence: sentence.split() if sentence.isascii() else made).fit("a b.")
+    with pytest.raises(TypeError, match="expected a list of str"):
+        odd.generate(start="é")
+
+
+def test_a_model_of_text_holds_str(tmp_path):
+    text = MarkovText(1).fit("a b.")
+    text.chain.fit([[1, 2]])
+    for call in (lambda: text.save(tmp_path / "m"), text.generate, lambda: text.perplexity("a b.")):
+        with pytest.raises(ValueError, match="the tokens of the chain are integers, expected str, which text is made"):
+            call()
+    assert not list(tmp_path.iterdir())
 
 
 def test_characters():

@@ -1,6 +1,7 @@
 """MarkovChain: counts against a dictionary, walks against their law and the reference, and what is refused."""
 
 import copy
+import enum
 import math
 import pickle
 import sys
@@ -139,6 +140,38 @@ def test_prune(sequences, order, least):
     assert chain.vocabulary == vocabulary
 
 
+class Color(str, enum.Enum):  # noqa: UP042  # str() of a StrEnum is its value, of this one not
+    RED = "red"
+    BLUE = "blue"
+
+
+class Folded(str):
+    """A str that is equal to others, and has another hash than they."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return self.lower() == other.lower()
+
+    def __hash__(self):
+        return 5
+
+
+@pytest.mark.parametrize("kind", [Color, Folded, np.str_])
+def test_tokens_of_other_kinds_of_str(kind, tmp_path):
+    red, blue = kind("red"), kind("blue")
+    chain = MarkovChain().fit([[red, blue], [red, "red", blue], ["blue", red]])
+    assert_same(chain, MarkovChain().fit([["red", "blue"], ["red", "red", "blue"], ["blue", "red"]]))
+    assert [type(token) for token in chain.vocabulary] == [str, str]
+    chain.save(tmp_path / "m")
+    for one in (chain, MarkovChain.load(tmp_path / "m")):
+        assert one.next_tokens(red)[0] == one.next_tokens("red")[0]
+        assert one.log_likelihood([red, blue]) == one.log_likelihood(["red", "blue"]) > -INF
+    made = MarkovChain.from_transitions({red: {blue: 1, red: 1}, blue: {red: 1}})
+    assert made.vocabulary == ["red", "blue"]
+    assert {type(token) for token in made.walk(length=9, seed=1)[0]} == {str}
+
+
 def test_prune_everything():
     chain = MarkovChain(2).fit(CATS).prune(100)
     assert chain.walk(3, 5, seed=0).lengths.tolist() == [0, 0, 0]
@@ -148,6 +181,9 @@ def test_prune_everything():
     with pytest.raises(ValueError, match="walk 0 came to a dead end at position 0"):
         chain.walk(on_dead_end="raise")
     assert_same(chain.partial_fit(CATS), MarkovChain(2).fit(CATS))
+    more = MarkovChain(2).fit(CATS).merge(MarkovChain(2).fit([["a", "z"]]).prune(9))
+    assert more.vocabulary == [*MarkovChain(2).fit(CATS).vocabulary, "z"]
+    assert more.transitions.tokens.size == MarkovChain(2).fit(CATS).transitions.tokens.size
 
 
 def test_ways_to_give_sequences():
@@ -750,6 +786,11 @@ def test_merge_of_an_empty_chain_adds_nothing():
     [
         (lambda chain: MarkovChain(0), ValueError, r"order is 0, expected an integer in \[1, 1024\]"),
         (lambda chain: MarkovChain(1.0), TypeError, "order is 1.0"),
+        (
+            lambda chain: MarkovChain.from_transitions({tuple(range(1025)): {1: 1}}),
+            ValueError,
+            r"transitions key \(0, 1, 2, .* has 1025 tokens, expected at most 1024",
+        ),
         (lambda chain: chain.partial_fit(CATS, 0), ValueError, "weight is 0, expected an integer"),
         (lambda chain: chain.partial_fit(CATS, 0.5), TypeError, "weight is 0.5"),
         (lambda chain: chain.partial_fit(CATS, 2**53), ValueError, r"weight is \d+, expected counts that add up to at"),

@@ -375,3 +375,16 @@ def test_an_emptied_chain(words):
     chain = MarkovChain().fit(WORDS).prune(100)
     with pytest.raises(ValueError, match=f"smoothing is '{words['smoothing']}', expected a chain that has transitions"):
         smoothed(chain, **words)
+
+
+@pytest.mark.parametrize(
+    ("chain", "words"),
+    [
+        (MarkovChain().fit([[f"w{i}"] for i in range(50)]), {"smoothing": "kneser-ney", "temperature": 0}),
+        (MarkovChain().fit([[f"w{i}"] for i in range(50)]), {"smoothing": "stupid-backoff", "top_k": 1}),
+        (MarkovChain().fit([[f"w{i}", "x"] for i in range(5)]).prune(2), {"smoothing": "stupid-backoff"}),
+    ],
+)
+def test_a_walk_that_could_only_restart(chain, words):
+    with pytest.raises(ValueError, match=r'on_dead_end is "restart", expected a start that goes on: it ends at once'):
+        chain.walk(2, 5, on_dead_end="restart", **words)

@@ -5,7 +5,9 @@ import errno
 import json
 import os
 import pickle
+import stat
 import struct
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -601,3 +603,21 @@ def test_a_header_that_nests_too_deep(path):
 def test_a_path_is_a_path():
     with pytest.raises(TypeError, match="path is None, expected a str or a path"):
         MarkovChain.load(None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no permissions or links of Unix")
+def test_permissions_and_links(tmp_path):
+    chain, path, link = MarkovChain().fit([["a", "b"]]), tmp_path / "m", tmp_path / "link"
+    before = os.umask(0o027)
+    try:
+        chain.save(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o444)
+    link.symlink_to(path)
+    chain.partial_fit([["c"]]).save(link)
+    assert link.is_symlink()
+    assert MarkovChain.load(path).vocabulary == ["a", "b", "c"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert {entry.name for entry in tmp_path.iterdir()} == {"m", "link"}

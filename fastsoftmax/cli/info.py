@@ -43,7 +43,8 @@ def info(name: str, as_json: bool) -> None:
         "transitions": [_readable(state["transitions"]) for state in states],
         "observations": [_readable(state["observations"]) for state in states],
     }
-    output.write_table(columns)
+    if states:
+        output.write_table(columns)
 
 
 def _kind(model: MarkovChain | MarkovText) -> dict[str, str]:

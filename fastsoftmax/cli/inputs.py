@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -45,17 +46,23 @@ def read_bytes(name: str) -> bytes:
     return _stdin().read() if name == STDIN else Path(name).read_bytes()
 
 
-def stdin_parts(by_lines: bool) -> Iterator[str]:
-    """Yield standard input in parts that no line crosses, or no sentence."""
+def is_pipe(name: str) -> bool:
+    """Whether a name is of what can be read once only: standard input, a pipe, a terminal."""
+    return name == STDIN or Path(name).is_fifo() or Path(name).is_char_device()
+
+
+def pipe_parts(name: str, by_lines: bool) -> Iterator[str]:
+    """Yield what comes through a pipe in parts that no line crosses, or no sentence."""
     cut, waiting, offset = _LINE_END if by_lines else _SENTENCE_END, bytearray(), 0
-    while block := _stdin().read(_BLOCK):
-        waiting += block
-        ends = [match.end() for match in cut.finditer(waiting, max(len(waiting) - _TAIL, 0))]
-        if ends:
-            yield _decoded(bytes(waiting[: ends[-1]]), STDIN, offset)
-            del waiting[: ends[-1]]
-            offset += ends[-1]
-    yield _decoded(bytes(waiting), STDIN, offset)
+    with nullcontext(_stdin()) if name == STDIN else open(name, "rb") as file:
+        while block := file.read(_BLOCK):
+            waiting += block
+            ends = [match.end() for match in cut.finditer(waiting, max(len(waiting) - _TAIL, 0))]
+            if ends:
+                yield _decoded(bytes(waiting[: ends[-1]]), name, offset)
+                del waiting[: ends[-1]]
+                offset += ends[-1]
+    yield _decoded(bytes(waiting), name, offset)
 
 
 def _stdin() -> BinaryIO:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.cli import output
 from fastsoftmax.cli.corpus import sentences
-from fastsoftmax.cli.inputs import STDIN, InputError, stdin_parts
+from fastsoftmax.cli.inputs import STDIN, InputError, is_pipe, pipe_parts
 from fastsoftmax.markov.storage import stated
 
 SUFFIX = ".safetensors"
@@ -72,10 +72,10 @@ def learn(text: MarkovText, names: list[str], source: Iterable[Path | str], prog
 
 
 def source_of(names: list[str], sequences: str) -> list[Path] | Iterator[Path | str]:
-    """Return what `fit` reads: files, a part at a time, and standard input, which can be read once only."""
-    if STDIN not in names:
+    """Return what `fit` reads: files, a part at a time, and pipes, which can be read once only."""
+    if not any(map(is_pipe, names)):
         return [Path(name) for name in names]
-    parts = ([Path(name)] if name != STDIN else stdin_parts(sequences == "lines") for name in names)
+    parts = (pipe_parts(name, sequences == "lines") if is_pipe(name) else [Path(name)] for name in names)
     return chain.from_iterable(parts)
 
 

@@ -21,6 +21,7 @@ Ids = npt.NDArray[np.int32]
 Positions = npt.NDArray[np.int64]
 
 ENDLESS = -1  # the length of a walk that did not end in time
+_TINY = 2.0**-512  # chances of hundreds of tokens are below the least float64
 
 
 @jit
@@ -47,18 +48,21 @@ def edge_masses(rows: Rows, cut: Cut, masses: Floats) -> None:
 
 
 @jit
-def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: npt.NDArray[np.float64]) -> None:
+def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, scales: Floats) -> None:
     """Write the probability that a walk which has t tokens, in state s, ends as wanted: out[t, s].
 
     That is with `least` to len(out) - 1 tokens, or, if not bounded, with `least` = len(out) - 1 or more. A token that
-    leads to no state with a row is an end too.
+    leads to no state with a row is an end too. Where probabilities are tiny they are multiplied by a power of two:
+    out[t] * scales[t] is what out[t + 1] gives.
     """
     offsets, tokens, targets = rows.offsets, rows.tokens, rows.targets
     last = out.shape[0] - 1
+    scales[:] = 1.0
     if not bounded:
         out[last] = 1.0
         last -= 1
     for taken in range(last, -1, -1):
+        largest = 0.0
         for row in range(offsets.size - 1):
             chance = 0.0
             for edge in range(offsets[row], offsets[row + 1]):
@@ -70,6 +74,10 @@ def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: npt.NDAr
                     if length >= least and (not bounded or length < out.shape[0]):
                         chance += masses[edge]
             out[taken, row] = chance
+            largest = max(largest, chance)
+        if 0.0 < largest < _TINY and taken + 1 < least:  # no walk ends here, with a mass that has no scale
+            scales[taken] = _TINY
+            out[taken] /= _TINY
 
 
 @jit
@@ -77,6 +85,7 @@ def speak(
     rows: Rows,
     masses: Floats,
     chance: npt.NDArray[np.float64],
+    scales: Floats,
     least: int,
     state: int,
     taken: int,
@@ -98,7 +107,7 @@ def speak(
     for i in range(walks.size):
         row, length = state, taken
         while True:
-            total = 1.0 if free else chance[min(length, last), row]
+            total = 1.0 if free else chance[min(length, last), row] * scales[min(length, last)]
             goal = uniform(seed, np.uint64(length), np.uint64(attempt), np.uint64(walks[i])) * total
             chosen, before = -1, 0.0
             for edge in range(offsets[row], offsets[row + 1]):

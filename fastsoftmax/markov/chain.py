@@ -218,7 +218,7 @@ class MarkovChain(Scoring, Analysis):
 
         Notes
         -----
-        Memory: 150 bytes a transition, and as many a token of a state.
+        Memory: 150 bytes a transition; 150 bytes, and 20 times the order, for each token of a state.
 
         Examples
         --------
@@ -305,7 +305,7 @@ class MarkovChain(Scoring, Analysis):
         Parameters
         ----------
         path : str or path
-            A file that is there already is replaced.
+            A file that is there already is replaced; the new one has its permissions.
 
         Raises
         ------

@@ -53,6 +53,8 @@ def merged(one: Edges, two: Edges) -> Edges:
 
 def ordered(edges: Edges) -> Edges:
     """Return any edges sorted, equal ones added up: O(E log E)."""
+    if edges.tokens.size == 0:
+        return edges
     order = np.lexsort(edges.contexts.T[::-1])
     contexts = edges.contexts[order]
     new = np.append(True, (contexts[1:] != contexts[:-1]).any(axis=1))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastsoftmax import _checks
 from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.novelty import KeptText
 from fastsoftmax.markov.sentences import MOST_WORDS, Bounds, Reason, Speakers, sentences
 from fastsoftmax.markov.states import ids_of, state_of
@@ -21,6 +22,8 @@ class _Text(Protocol):
     _join: Callable[[list[str]], str]
     _text: KeptText
     _speakers: Speakers
+
+    def _fitted(self) -> Model: ...
 
     def _tokens(self, text: str | None, name: str) -> list[str]: ...
 
@@ -88,7 +91,7 @@ class Generating:
         others, 8 bytes a transition and 8 a state and word. The first call with `novelty` takes 50 bytes a word of the
         text, of which it keeps 8.
         """
-        model, cut = self._chain._fitted(), checked_cut(temperature, top_k, top_p, min_p)
+        model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
         n = _checks.integer("n", n, 0, 2**32)
         given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
         least = _checks.integer("min_words", min_words, 0, MOST_WORDS)

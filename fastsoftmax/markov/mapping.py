@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MAX_TOTAL, Edges
+from fastsoftmax._checks import described
+from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MAX_ORDER, MAX_TOTAL, Edges
 from fastsoftmax.markov.vocabulary import Interning, Kind, Vocabulary, is_integer
 
 
@@ -26,6 +27,8 @@ def edges_of(transitions: Any) -> tuple[Edges, Vocabulary | None]:
     first = next(iter(transitions))
     tokens = _Tokens("int" if is_integer(first[0] if isinstance(first, tuple) and first else first) else "str")
     order = len(_state(first))
+    if order > MAX_ORDER:
+        raise ValueError(f"transitions key {described(first)} has {order} tokens, expected at most {MAX_ORDER}")
     contexts: list[tuple[int, ...]] = []
     offsets, nexts, weights = [0], [], []
     for key, row in transitions.items():

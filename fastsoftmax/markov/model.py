@@ -92,9 +92,20 @@ def restart_state(transitions: Transitions, cut: Cut) -> int:
     if start < 0:
         raise ValueError('on_dead_end is "restart", expected a chain with a start: no transition leaves the beginning')
     ids, probabilities = next_of(transitions, start, cut)
+    check_start(ids, probabilities, _LEAST_START)
+    return start
+
+
+def check_start(ids: Iterable[int], probabilities: Iterable[float], least: float) -> None:
+    """Check that walks that restart begin again, from the distribution of their first token.
+
+    Raises
+    ------
+    ValueError
+        If the mass of all but the end is below `least`.
+    """
     begins = math.fsum(probability for token, probability in zip(ids, probabilities, strict=True) if token >= 0)
-    if begins < _LEAST_START:
+    if begins < least:
         raise ValueError(
             f'on_dead_end is "restart", expected a start that goes on: it ends at once but for a mass of {begins:.3g}'
         )
-    return start

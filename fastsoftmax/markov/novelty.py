@@ -8,7 +8,6 @@ from fastsoftmax.markov.counting import ranked
 
 Ids = npt.NDArray[np.int32]
 
-_DEEPEST = 64  # tokens by which the index is sorted at least; no longer run is of interest
 _KEY = 64  # bits
 
 
@@ -35,7 +34,9 @@ def _sorted_places(stream: Ids) -> Ids:
     keys = np.empty(stream.size, np.uint64)
     suffix.push_following(stream, np.uint64(bits), np.uint64(depth), keys)
     different, ranks = ranked(keys)
-    while depth < _DEEPEST and different.size < stream.size:
+    before = 0
+    while before < different.size:  # twice as deep, until that tells no more apart: they are equal to their ends
+        before = different.size
         suffix.push_later(stream, ranks, depth, keys)
         different, ranks = ranked(keys)
         depth *= 2
@@ -49,6 +50,11 @@ class KeptText:
     def __init__(self) -> None:
         self._streams: list[Ids] = []
         self._overlap: Overlap | None = None
+
+    @property
+    def streams(self) -> list[Ids]:
+        """What is kept."""
+        return self._streams
 
     def put(self, streams: list[Ids]) -> None:
         """Replace the text."""

@@ -17,7 +17,7 @@ Ids = npt.NDArray[np.int32]
 Positions = npt.NDArray[np.int64]
 Check = Callable[[Ids], "Reason | None"]
 
-LONGEST = 10_000  # words of a sentence without another bound: at low temperatures a walk may go round for ever
+LONGEST = 10_000  # words beyond the least without another bound: at low temperatures a walk may go round for ever
 MOST_WORDS = 2**20  # that can be asked for
 _USUAL = 64  # words; the few sentences that are longer are drawn one by one
 _TRIES = 100  # for what a walk cannot be conditioned on
@@ -29,7 +29,7 @@ class Reason(enum.Enum):
     """Why there is no sentence."""
 
     LENGTH = "no sentence that starts so has so many words"
-    ENDLESS = f"it does not end within {LONGEST:,} words"
+    ENDLESS = f"it goes on for {LONGEST:,} words more than it must"
     CHARACTERS = f"none of {_TRIES} sentences has so few characters"
     COPIED = f"each of {_TRIES} sentences copies too much of the text"
 
@@ -49,15 +49,15 @@ class Speaker:
 
     def __init__(self, transitions: Transitions, cut: Cut, bounds: Bounds) -> None:
         self.transitions, self.cut, self.bounds = transitions, cut, bounds
-        self._most = LONGEST if bounds.most is None else bounds.most
         self._masses = np.empty(transitions.tokens.size)
-        self._chances = np.empty((0, 0))  # where nothing is conditioned
+        self._chances, self._scales = np.empty((0, 0)), np.empty(0)  # where nothing is conditioned
         kernels.edge_masses(transitions.rows, cut, self._masses)
         states = len(transitions.contexts)
         rows = 1 + (bounds.least if bounds.most is None else bounds.most)
         if bounds != FREE and rows * states * 8 <= _SPACE:
-            self._chances = np.empty((rows, states))
-            kernels.chances(transitions.rows, self._masses, bounds.least, bounds.most is not None, self._chances)
+            self._chances, self._scales = np.empty((rows, states)), np.empty(rows)
+            bounded = bounds.most is not None
+            kernels.chances(transitions.rows, self._masses, bounds.least, bounded, self._chances, self._scales)
 
     def can(self, state: int, taken: int) -> bool:
         """Whether any sentence may fit, with `taken` tokens so far, in that state."""
@@ -65,15 +65,17 @@ class Speaker:
 
     def draw(self, walks: Positions, given: list[int], state: int, seed: int, attempt: int) -> Iterator[Ids | Reason]:
         """Yield one attempt at a sentence for each of the walks."""
-        piece = max(1, _AT_ONCE // self._most)
+        most = LONGEST + max(self.bounds.least, len(given)) if self.bounds.most is None else self.bounds.most
+        piece = max(1, _AT_ONCE // most)
         for first in range(0, len(walks), piece):
             part = walks[first : first + piece]
-            ids, lengths = np.empty((len(part), self._most), np.int32), np.empty(len(part), np.int64)
+            ids, lengths = np.empty((len(part), most), np.int32), np.empty(len(part), np.int64)
             ids[:, : len(given)] = given
             kernels.speak(
                 self.transitions.rows,
                 self._masses,
                 self._chances,
+                self._scales,
                 self.bounds.least,
                 state,
                 len(given),

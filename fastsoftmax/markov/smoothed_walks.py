@@ -4,13 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.kernels.table import Cut
-from fastsoftmax.markov.model import Model
+from fastsoftmax.markov.model import Model, check_start
 from fastsoftmax.markov.smoothing import Smoothed
 from fastsoftmax.markov.transitions import BOUNDARY
 from fastsoftmax.markov.walks import Progress, Walks, Wish, progress_bar
-from fastsoftmax.sampling import sample
+from fastsoftmax.sampling import probabilities, sample
 
 _AT_ONCE = 2**22  # logits
+_LEAST_START = 2.0**-10  # of the mass beside the end: a try takes as long as a thousand of a walk without smoothing
 
 
 def draw(smoothed: Smoothed, model: Model, wish: Wish, cut: Cut, progress: bool) -> Walks:
@@ -28,6 +29,9 @@ def _walked(
     smoothed: Smoothed, wish: Wish, cut: Cut, report: Progress
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     n, length, given, key, at_dead_end = wish
+    if at_dead_end == "restart":
+        first, likely = smoothed.probabilities([])
+        check_start(first.tolist(), probabilities(_logarithms(likely), **cut._asdict()).tolist(), _LEAST_START)
     ids = np.full((n, length), BOUNDARY, np.int32)
     ids[:, : len(given)] = given
     lengths = np.full(n, length)
@@ -66,8 +70,12 @@ def _drawn(
         for context in contexts[first : first + piece]:
             known, likely = smoothed.probabilities(context)
             rows.append(likely)
-        with np.errstate(divide="ignore"):
-            logits = np.log(rows)
+        logits = _logarithms(rows)
         chosen = sample(logits, **cut._asdict(), seed=seeds[first : first + piece], step=step)
         tokens[first : first + piece] = known[chosen]
     return tokens
+
+
+def _logarithms(weights: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(weights))

@@ -15,6 +15,7 @@ import json
 import mmap as memory
 import operator
 import os
+import stat
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,9 +52,10 @@ def save(
     settings: dict[str, str] | None = None,
 ) -> None:
     """Write a model to a file, in one step: it is there whole, or what was there before still is."""
-    target = _path(path)
+    asked = _path(path)
+    target = Path(os.path.realpath(asked))  # through links, as `open` writes
     if target.exists() and not target.is_file():  # a folder; or a device, which a privileged user would replace
-        raise FileExistsError(errno.EEXIST, "This is there already and is not a file", str(target))
+        raise FileExistsError(errno.EEXIST, "This is there already and is not a file", str(asked))
     transitions.check()
     arrays: Arrays = {name: getattr(transitions, name) for name in _TABLE}
     if vocabulary is not None:
@@ -62,14 +64,16 @@ def save(
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         temporary.touch()  # safetensors' own errors do not say which system error it was
+        mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
         save_file(arrays, temporary, sealed(about, arrays))
         with open(temporary, "rb+") as file:
+            temporary.chmod(mode)  # that of the file it replaces, or what the umask leaves; safetensors takes 0600
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from None
+        raise OSError(error.errno, error.strerror, str(asked)) from None
     except SafetensorError as error:
-        raise OSError(f"{target} cannot be written: {error}") from None
+        raise OSError(f"{asked} cannot be written: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ from fastsoftmax.markov.novelty import KeptText
 from fastsoftmax.markov.reading import Report, Source, cleaned, size_of
 from fastsoftmax.markov.sentences import Speakers
 from fastsoftmax.markov.text_scoring import TextScoring
-from fastsoftmax.markov.tokens import JOINS, LINES, OWN, SENTENCES, TOKENIZERS, Reader, Tokenizer, rejoined
+from fastsoftmax.markov.tokens import JOINS, LINES, OWN, SENTENCES, TOKENIZERS, Reader, Tokenizer, rejoined, tokens_of
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL
 from fastsoftmax.markov.vocabulary import Vocabulary
 from fastsoftmax.markov.walks import progress_bar
@@ -162,12 +162,12 @@ class MarkovText(TextScoring, Generating):
         return self
 
     def merge(self, other: "MarkovText", weight: int = 1) -> Self:
-        """Add the counts of another model of the same order, `weight` times.
+        """Add the counts of another model of the same order, over the same tokens, `weight` times.
 
         Parameters
         ----------
         other : MarkovText
-            The other model.
+            The other model. Where this one keeps its text, that of the other is added to it.
         weight : int
             At least 1.
 
@@ -178,15 +178,23 @@ class MarkovText(TextScoring, Generating):
         Raises
         ------
         TypeError, ValueError
-            As in `MarkovChain.merge`.
+            As in `MarkovChain.merge`, and if its tokens are of another kind, or this one alone keeps its text, which
+            `novelty` needs all of.
 
         Notes
         -----
-        Memory: as `MarkovChain.merge`.
+        Memory: as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
         """
         if not isinstance(other, MarkovText):
             raise TypeError(f"other is {other!r}, expected a MarkovText")
+        if other._named != self._named:
+            raise ValueError(f"other has tokens {other._named!r}, expected {self._named!r}")
+        if self._keeps and not other._keeps:
+            raise ValueError("other keeps no text, expected keep_text=True as here: novelty needs all of it")
+        model, texts = other._chain._model, other._text.streams
         self._chain.merge(other._chain, weight)
+        if self._keeps and model is not None:
+            self._text.add(self._renumbered(model, texts))
         return self
 
     def prune(self, min_count: float) -> Self:
@@ -219,7 +227,7 @@ class MarkovText(TextScoring, Generating):
         Parameters
         ----------
         path : str or path
-            A file that is there already is replaced.
+            A file that is there already is replaced; the new one has its permissions.
 
         Raises
         ------
@@ -231,7 +239,7 @@ class MarkovText(TextScoring, Generating):
         Memory: as `MarkovChain.save`.
         """
         settings = {"tokens": self._named, "sequences": self.sequences}
-        storage.save(path, "text", *self._chain._fitted(), settings)
+        storage.save(path, "text", *self._fitted(), settings)
 
     @classmethod
     def load(
@@ -308,6 +316,13 @@ class MarkovText(TextScoring, Generating):
         text._chain._put(model)
         return text
 
+    def _fitted(self) -> Model:
+        """Return what the chain knows, which must be of a text; `chain` may have been given other tokens."""
+        model = self._chain._fitted()
+        if model.vocabulary is None:
+            raise ValueError("the tokens of the chain are integers, expected str, which text is made of")
+        return model
+
     def _reader(self) -> Reader:
         return Reader(self._tokenizer, self._by_lines)
 
@@ -327,7 +342,7 @@ class MarkovText(TextScoring, Generating):
 
     def _renumbered(self, part: Model, texts: list[Ids]) -> list[Ids]:
         """Return texts of a part that was added, in the numbers of the chain."""
-        vocabulary = self._chain._fitted().vocabulary
+        vocabulary = self._fitted().vocabulary
         if not texts or vocabulary is None or part.vocabulary is None:
             return texts
         ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)
@@ -339,4 +354,4 @@ class MarkovText(TextScoring, Generating):
         if not isinstance(text, str):
             raise TypeError(f"{name} is {text!r}, expected a str of one or more words")
         words = cleaned(text).split()
-        return words if self._tokenizer is None else list(self._tokenizer(" ".join(words)))
+        return words if self._tokenizer is None else tokens_of(self._tokenizer, " ".join(words))

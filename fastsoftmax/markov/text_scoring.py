@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.reading import Source
 from fastsoftmax.markov.scoring import likelihood, perplexity
 from fastsoftmax.markov.smoothing import checked_rule
@@ -16,6 +17,8 @@ from fastsoftmax.markov.vocabulary import Vocabulary
 
 class _Text(Protocol):
     _chain: MarkovChain
+
+    def _fitted(self) -> Model: ...
 
     def _reader(self) -> Reader: ...
 
@@ -150,7 +153,7 @@ def _likelihood(
     text: _Text, source: Source, smoothing: str, k: float, alpha: float, discount: Any
 ) -> tuple[float, int]:
     """Return the natural logarithm of the probability, and of how many tokens it is."""
-    model, rule = text._chain._fitted(), checked_rule(smoothing, k, alpha, discount)
+    model, rule = text._fitted(), checked_rule(smoothing, k, alpha, discount)
     reader = text._reader()
     streams = list(reader.streams(source))
     vocabulary = Vocabulary(()) if model.vocabulary is None else model.vocabulary

@@ -5,10 +5,12 @@ import secrets
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._checks import described
 from fastsoftmax.kernels import words as kernels
 from fastsoftmax.markov.reading import CLOSING, Report, Source, pieces
 from fastsoftmax.markov.transitions import BOUNDARY
@@ -129,9 +131,11 @@ class Reader:
             If it is no text, has no words, or a file is not UTF-8.
         """
         empty = True
-        for stream in self._streams_of_words(source, report):
-            empty = False
-            yield stream if self._tokenizer is None else self._retokenized(stream, self._tokenizer)
+        for words in self._streams_of_words(source, report):
+            stream = words if self._tokenizer is None else self._retokenized(words, self._tokenizer)
+            if stream.size:
+                empty = False
+                yield stream
         if empty:
             raise ValueError("source has no words, expected text")
 
@@ -155,11 +159,26 @@ class Reader:
         words, block = self._read, array("i")
         start = 0
         for stop in np.flatnonzero(stream == BOUNDARY).tolist():
-            tokens = list(tokenizer(" ".join([words[i] for i in stream[start:stop].tolist()])))
+            tokens = tokens_of(tokenizer, " ".join([words[i] for i in stream[start:stop].tolist()]))
             if tokens:
                 block.fromlist([*map(self._tokens.__getitem__, tokens), BOUNDARY])
             start = stop + 1
-        return np.frombuffer(block, np.int32)
+        return np.array(block, np.int32)
+
+
+def tokens_of(tokenizer: Tokenizer, sentence: str) -> list[str]:
+    """Return the tokens that a function makes of a sentence.
+
+    Raises
+    ------
+    TypeError
+        If that is no list of str, naming the sentence.
+    """
+    found = tokenizer(sentence)
+    tokens: list[Any] = list(found) if isinstance(found, Iterable) and not isinstance(found, str) else [None]
+    if not all(isinstance(token, str) for token in tokens):
+        raise TypeError(f"tokens made {described(found)} of {described(sentence)}, expected a list of str")
+    return tokens
 
 
 def characters(text: str) -> list[str]:

@@ -30,13 +30,12 @@ _HINT = "list(text) for characters, [text.split()] for words, MarkovText for tex
 
 
 class Interning(dict[str, int]):
-    """Token to id; an unknown token gets the next id."""
+    """Token to id; an unknown token gets the next id. Of an enum or another kind of str, its characters count."""
 
     def __missing__(self, token: str) -> int:
         if not isinstance(token, str):
             raise TypeError
-        self[str(token)] = identifier = len(self)
-        return identifier
+        return self.setdefault(str.__str__(token), len(self))
 
 
 class Vocabulary(dict[str, int]):
@@ -51,7 +50,7 @@ class Vocabulary(dict[str, int]):
     def __missing__(self, token: str) -> int:
         if not isinstance(token, str):
             raise TypeError
-        return UNKNOWN
+        return self.get(str.__str__(token), UNKNOWN)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Vocabulary, (tuple(self.tokens),)
@@ -126,6 +125,7 @@ class StoredVocabulary(Vocabulary):
     def __missing__(self, token: str) -> int:
         if not isinstance(token, str):
             raise TypeError
+        token = str.__str__(token)
         self._sought += 1
         if self._sought <= len(self) // _SOUGHT:
             identifier = self._find(token)
@@ -134,7 +134,7 @@ class StoredVocabulary(Vocabulary):
                 self.update(zip(self.tokens, range(len(self)), strict=True))
             identifier = self.get(token, UNKNOWN)
         if identifier != UNKNOWN:
-            self[str(token)] = identifier
+            self[token] = identifier
         return identifier
 
     def __contains__(self, token: object) -> bool:
