@@ -78,7 +78,7 @@ def per_row(
         ) from None
     if array.dtype in (np.object_, np.uint64):
         array = np.minimum(array, np.iinfo(dtype).max)
-    rows: Array = array.astype(dtype).reshape(-1) + dtype(0)  # -0.0 is 0.0
+    rows: Array = np.asarray(array, dtype).reshape(-1) + dtype(0)  # -0.0 is 0.0
     rows.setflags(write=False)  # as `_vector` is: a kernel compiles once for both
     return rows
 

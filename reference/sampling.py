@@ -127,7 +127,10 @@ def sample(
 
 @dataclass(frozen=True)
 class Details:
-    """What there is to know of a token: natural logarithms, entropy in nats; rank 0 is the most likely."""
+    """What there is to know of a token: natural logarithms, entropy in nats; rank 0 is the most likely.
+
+    `kept` is how many tokens can be drawn: not those whose probability rounds to 0, which the library counts.
+    """
 
     logprob: float
     raw_logprob: float

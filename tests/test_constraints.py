@@ -176,6 +176,11 @@ def test_layouts(dtype: np.dtype) -> None:
     assert sample(wide[5, ::2], seed=3) == sample(base[5], seed=3) == Sampler(seed=3)(wide[5, ::2])
 
 
+def test_a_bias_that_is_too_large_for_float32() -> None:
+    logits = np.zeros((1, 4), np.float32)
+    assert sample(logits, bias={2: 1e300}, seed=1).tolist() == [2]
+
+
 def test_a_strided_batch_is_not_copied_whole() -> None:
     tracemalloc = pytest.importorskip("tracemalloc")
     wide = np.zeros((400, 2 * 20_000), np.float32)

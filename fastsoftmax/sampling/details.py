@@ -63,7 +63,7 @@ class Details:
     ranks : int64 or ndarray of int64, shape of `tokens`
         How many tokens come before, by logit (with the bias, among the allowed): 0 for the most likely.
     kept : int64 or ndarray of int64, shape (...)
-        How many tokens the filters leave.
+        How many tokens the filters leave; those whose probability rounds to 0 are never drawn, but count.
     kept_mass : float64 or ndarray of float64, shape (...)
         Their share of the softmax at the temperature, before any filter.
     entropy : float64 or ndarray of float64, shape (...)

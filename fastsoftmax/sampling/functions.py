@@ -209,7 +209,7 @@ def draw(
     result_shape = batch if wanted.n is None else (*batch, draws)
     out = wanted.out
     if out is not None:
-        if not isinstance(out, np.ndarray) or out.dtype != np.int64:
+        if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray) or out.dtype != np.int64:
             raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
         _arrays.check_out(out, result_shape)
     tokens = np.empty((count, draws), np.int64)

@@ -57,7 +57,8 @@ class Rows:
         else:
             rows = np.ascontiguousarray(self._carrier)[np.newaxis]
         if self._bias is not None:
-            rows = _biased(_arrays.widened(rows).astype(self._wide), self._bias, first)
+            with np.errstate(over="ignore"):  # a sum too large for float32 is inf, as a logit may be
+                rows = _biased(_arrays.widened(rows).astype(self._wide), self._bias, first)
         rows.setflags(write=False)
         return rows, allowed
 
