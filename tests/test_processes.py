@@ -1,6 +1,7 @@
 """Processes: forked while threads work or compile, ahead of requests, spawned, and many on one empty cache."""
 
 import os
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from tests.reliability import processes
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="without a GIL a child may find Python's own objects locked",
+)
 def test_forks_while_threads_work() -> None:
     assert processes.fork_while_threads_work(20, lambda done: None) == 20
 

@@ -104,7 +104,7 @@ def _seconds(call: Callable[[], object]) -> float:
 def interrupted(call: Callable[[], object], after: float) -> bool:
     """Send Ctrl-C to this process while it is in a call, and return whether that ended it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    alarm_before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         signal.setitimer(signal.ITIMER_REAL, max(after, 1e-6))
         call()
@@ -114,6 +114,7 @@ def interrupted(call: Callable[[], object], after: float) -> bool:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGALRM, alarm_before)
     return False
 
 

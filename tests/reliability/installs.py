@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -204,24 +205,27 @@ def tried(built: Path, interpreter: Path, pins: list[str], folder: Path) -> str:
 
 
 def run(progress: Progress, names: Iterable[str] = COMBINATIONS) -> str:
-    """Try the combinations, or the named ones of them."""
-    found, names = interpreters(), list(names)
-    seen, failed = list[str](), list[str]()
-    with tempfile.TemporaryDirectory(prefix="ein Ort é ") as folder:
+    """Try the combinations, or the named ones of them, as many at once as there are cores."""
+    found, names, failed = interpreters(), list(names), list[str]()
+
+    def outcome(name: str) -> str:
+        interpreter, pins = found.get(name.split()[0]), oldest() if name == OLDEST else []
+        if interpreter is None:
+            return f"{name}: not tried (no such Python here)"
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            try:
+                return f"{name} {tried(built, interpreter, pins, Path(place))}"
+            except AssertionError as error:  # the others are tried all the same
+                failed.append(name)
+                return f"{name}: {error}"
+
+    seen = list[str]()
+    with tempfile.TemporaryDirectory(prefix="ein Ort é ") as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         built = wheel(Path(folder))
-        for done, name in enumerate(names):
-            progress(done / len(names))
-            interpreter, pins = found.get(name.split()[0]), oldest() if name == OLDEST else []
-            if interpreter is None:
-                seen.append(f"{name}: not tried (no such Python here)")
-                continue
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                try:
-                    seen.append(f"{name} {tried(built, interpreter, pins, Path(place))}")
-                except AssertionError as error:  # the others are tried all the same
-                    failed.append(f"{name}: {error}")
-    progress(1)
-    assert not failed, "\n".join([*failed, *seen])
+        for said in pool.map(outcome, names):
+            seen.append(said)
+            progress(len(seen) / len(names))
+    assert not failed, "\n".join(seen)
     if not any("passed" in one for one in seen):
         raise SkipError("; ".join(seen))
     return "; ".join(seen)

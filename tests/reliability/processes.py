@@ -73,6 +73,7 @@ def in_child(work: Callable[[], object]) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks in processes with threads
         child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler in Python would wait as well
         faulthandler.register(signal.SIGALRM, chain=True)  # says where it is stuck
         signal.alarm(PATIENCE)
         try:
