@@ -140,9 +140,7 @@ def test_prune(sequences, order, least):
     assert chain.vocabulary == vocabulary
 
 
-class Color(str, enum.Enum):  # noqa: UP042  # str() of a StrEnum is its value, of this one not
-    RED = "red"
-    BLUE = "blue"
+Color = enum.Enum("Color", {"RED": "red", "BLUE": "blue"}, type=str)  # str() of these is not their value
 
 
 class Folded(str):
@@ -786,11 +784,6 @@ def test_merge_of_an_empty_chain_adds_nothing():
     [
         (lambda chain: MarkovChain(0), ValueError, r"order is 0, expected an integer in \[1, 1024\]"),
         (lambda chain: MarkovChain(1.0), TypeError, "order is 1.0"),
-        (
-            lambda chain: MarkovChain.from_transitions({tuple(range(1025)): {1: 1}}),
-            ValueError,
-            r"transitions key \(0, 1, 2, .* has 1025 tokens, expected at most 1024",
-        ),
         (lambda chain: chain.partial_fit(CATS, 0), ValueError, "weight is 0, expected an integer"),
         (lambda chain: chain.partial_fit(CATS, 0.5), TypeError, "weight is 0.5"),
         (lambda chain: chain.partial_fit(CATS, 2**53), ValueError, r"weight is \d+, expected counts that add up to at"),

@@ -84,7 +84,7 @@ def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, 
 def speak(
     rows: Rows,
     masses: Floats,
-    chance: npt.NDArray[np.float64],
+    chance: Floats,
     scales: Floats,
     least: int,
     state: int,

@@ -12,7 +12,6 @@ from fastsoftmax.markov.scoring import likelihood, perplexity
 from fastsoftmax.markov.smoothing import checked_rule
 from fastsoftmax.markov.tokens import Reader
 from fastsoftmax.markov.transitions import BOUNDARY
-from fastsoftmax.markov.vocabulary import Vocabulary
 
 
 class _Text(Protocol):
@@ -156,7 +155,7 @@ def _likelihood(
     model, rule = text._fitted(), checked_rule(smoothing, k, alpha, discount)
     reader = text._reader()
     streams = list(reader.streams(source))
-    vocabulary = Vocabulary(()) if model.vocabulary is None else model.vocabulary
-    ids = np.array([*map(vocabulary.__getitem__, reader.words()), BOUNDARY], np.int32)
+    assert model.vocabulary is not None  # `_fitted` sees to it
+    ids = np.array([*map(model.vocabulary.__getitem__, reader.words()), BOUNDARY], np.int32)
     stream = ids[np.concatenate(streams)]
     return likelihood(model, stream, rule, text._chain._smoothers), stream.size
