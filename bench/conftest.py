@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--alone", action="store_true", help="fastsoftmax without peers and limits")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Let nothing else run while something is timed."""
+    return 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tell the marker; the warnings of peers are no errors here."""
     config.addinivalue_line("markers", "full: a case of the full run, left out without --full")

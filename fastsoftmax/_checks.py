@@ -216,6 +216,6 @@ def key_of(rng: Any, seed: Any) -> int | None:
 
 
 def described(value: Any) -> str:
-    """Return a value as a message shows it."""
-    text = repr(value)
+    """Return a value as a message shows it, in one line."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,6 +5,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -45,6 +46,11 @@ TEMPERATURES = st.one_of(
 TOP_KS = st.one_of(st.just(0), st.integers(1, 60), st.integers(1, 5000))
 FRACTIONS = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.9, 0.05, 1e-12, 1 - 1e-12, 0.999]), st.floats(0.0, 1.0))
 SIZES = st.one_of(st.integers(1, 80), st.sampled_from([511, 512, 513, 2047, 2048, 2049, 4100]))
+
+
+def examples(usual: int, **options: Any) -> settings:
+    """Return settings for a property that needs so many examples in the usual run, where others have 100."""
+    return settings(max_examples=max(5, usual * settings.default.max_examples // 100), **options)
 
 
 @st.composite

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain
@@ -66,7 +66,6 @@ def shares(chain, found):
 letters = st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=7), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(letters, st.sampled_from(CUTS), st.sampled_from([0, 2]))
 def test_stationary_is_that_of_the_dense_matrix(sequences, cut, least):
     chain = MarkovChain().fit(sequences).prune(least)
@@ -183,7 +182,6 @@ def test_refuses():
         nowhere.stationary()
 
 
-@settings(deadline=None)
 @given(
     letters,
     st.integers(1, 3),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
@@ -23,7 +23,6 @@ def assert_same(one: MarkovChain, two: MarkovChain) -> None:
         np.testing.assert_array_equal(getattr(one.transitions, name), getattr(two.transitions, name), strict=True)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=30), min_size=1, max_size=6),
     st.integers(1, 7),

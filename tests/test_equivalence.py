@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import fastsoftmax
@@ -18,9 +18,9 @@ from fastsoftmax.kernels.sampling import place_at
 from fastsoftmax.kernels.weights import scale_of
 from fastsoftmax.kernels.workspace import workspace_bytes, workspace_of
 from reference.__main__ import PRECISION, Parameters, check_masses, check_tokens, ulps
-from tests.cases import DTYPES, FRACTIONS, TEMPERATURES, TOP_KS, floats, rows
+from tests.cases import DTYPES, FRACTIONS, TEMPERATURES, TOP_KS, examples, floats, rows
 
-relaxed = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+relaxed = examples(150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @relaxed

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny
 from tests.reliability import faults
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix signals")
@@ -22,7 +23,7 @@ def test_interrupted_commands_leave_nothing_over(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_an_interrupt_amid_the_compiler(tmp_path: Path) -> None:
-    assert faults.interrupt_the_compiler(tmp_path) > 0
+    assert faults.interrupt_the_compiler(tmp_path, tiny.__name__) > 0
 
 
 def test_a_kill_while_saving_leaves_a_whole_model(tmp_path: Path) -> None:

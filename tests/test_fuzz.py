@@ -27,10 +27,11 @@ from fastsoftmax.cli import inputs
 from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.kernels import count
 from fastsoftmax.markov import reading, tokens
+from tests.cases import examples
 from tests.commands import refused
 from tests.reliability import fuzzing_targets as fuzzed
 
-anything = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=[*HealthCheck])
+anything = examples(60, derandomize=True, suppress_health_check=[*HealthCheck])
 
 ATOMS = st.one_of(
     st.sampled_from([None, True, 0, 1, -1, 2, 2**31, 2**63 - 1, 2**63, 2**64, -(2**70), 10**400]),
@@ -211,7 +212,7 @@ def test_any_bytes(targets, name, data):
     flags=st.integers(0, 4 * 5 - 1),
     patches=st.lists(st.tuples(st.integers(0, 79), st.integers(0, 99), st.integers(-(2**63), 2**63 - 1)), max_size=3),
 )
-@settings(deadline=None, derandomize=True, max_examples=150, suppress_health_check=[*HealthCheck])
+@examples(150, derandomize=True, suppress_health_check=[*HealthCheck])
 def test_changed_and_sealed_models(targets, flags, patches):
     changes = [struct.pack("<BHq", *patch) for patch in patches]
     targets["model-sealed"].call(bytes([flags]) + b"".join(changes))
@@ -304,7 +305,7 @@ def test_the_byte_that_is_not_utf_8_is_named_behind_a_mark(tmp_path):
 
 
 @given(st.text("a1 ,;\t-=", max_size=12))
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 def test_lines_of_a_token_and_a_logit(text):
     """As the expression that says what they are, which takes cubic time."""
     line = text.strip()
@@ -386,14 +387,14 @@ MARKS = ["\u0301", "\u0323", "\u0f73", "\u0344", "\u0345", "é", "ǘ", "a", " ",
 
 
 @given(st.lists(st.tuples(st.text(MARKS, min_size=1, max_size=3), st.sampled_from([1, 2, 70, 200])), max_size=5))
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 def test_composed_is_nfc(parts):
     text = "".join(unit * times for unit, times in parts)
     assert reading.composed(text) == unicodedata.normalize("NFC", text)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["🇩", "🇪", "a", "\u0301", "\u200d", "👩", "\u0600"]), st.integers(1, 200))))
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 def test_characters_are_grapheme_clusters(parts):
     regex = pytest.importorskip("regex")
     text = "".join(unit * times for unit, times in parts)

@@ -7,7 +7,7 @@ from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -15,6 +15,7 @@ import reference
 from fastsoftmax import MarkovText, Reason
 from fastsoftmax.markov import reading, tokens
 from fastsoftmax.markov.novelty import Overlap
+from tests.cases import examples
 
 LINES = ["a b c d", "a b d", "b c d a", "c d", "a b c", "d d d a b", "b a"]
 
@@ -128,7 +129,6 @@ def runs(corpus, sentence):
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), min_size=1, max_size=8),
     st.lists(st.integers(0, 4), min_size=1, max_size=12),
@@ -305,7 +305,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(TEXTS, st.integers(1, 30), st.booleans())
 def test_pieces_change_nothing(tmp_path_factory, parts, block, by_lines):
     source = " ".join(parts)
@@ -327,7 +327,6 @@ def test_pieces_change_nothing(tmp_path_factory, parts, block, by_lines):
         assert fitted(path) == whole
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_words_are_those_of_split(text):
     table = tokens.WordTable()

@@ -1,92 +1,190 @@
-"""The cache on disk: another process is warm, a damaged or unwritable place is survived, a change of source is seen."""
+"""How kernels are compiled and kept: others' entries are read, damage and unwritable places survived, changes seen."""
 
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
 
 import fastsoftmax
 from fastsoftmax import _jit
+from fastsoftmax._jit import cache, locks
+from tests import tiny
 from tests.reliability import SkipError, installs
+from tests.test_architecture import imported
 
 PACKAGE = Path(fastsoftmax.__file__).parent
-SOFTMAX = "import fastsoftmax; print(fastsoftmax.softmax([1.0, 2.0]).tolist())"
+ROOT = Path(__file__).parent.parent
+TINY = Path(tiny.__file__)
+LIBRARIES = ["tests.tiny", pytest.param("fastsoftmax", marks=pytest.mark.long)]
+SOFTMAX = "import {0}; print({0}.softmax([1.0, 2.0]).tolist())"
 HITS = """
-import fastsoftmax
-from fastsoftmax.kernels import columns
-kernel = columns.softmax_short
-print(fastsoftmax.softmax([1.0, 2.0]).tolist(), len(kernel.signatures), kernel.stats.cache_hits.total())
+import {0}, gc, numba
+print({0}.softmax([1.0, 2.0]).tolist())
+kernels = [one for one in gc.get_objects() if isinstance(one, numba.core.dispatcher.Dispatcher) and one.signatures]
+print(sum(len(one.signatures) for one in kernels), sum(one.stats.cache_hits.total() for one in kernels))
 """
 
+pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 
-def python(code: str, cache: Path, path: Path = PACKAGE.parent) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(path)}
+
+def python(code: str, cache: Path, path: Path = PACKAGE.parent) -> "subprocess.CompletedProcess[str]":
+    """Run some code with the package in `path`, and the tests that are here."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
     command = [sys.executable, "-W", "always::RuntimeWarning", "-c", code]
     return subprocess.run(command, cwd=path, env=environment, text=True, capture_output=True, check=True)
 
 
-def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
-    assert "[0.268941421" in python(SOFTMAX, tmp_path).stdout
-    entries = {entry: entry.read_bytes() for entry in tmp_path.rglob("*.pickle")}
-    assert entries
-    assert python(HITS, tmp_path).stdout.strip().endswith("1 1")
+def copied(folder: Path) -> Path:
+    """Copy the package and return where the copy is."""
+    shutil.copytree(PACKAGE, folder / "fastsoftmax", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_second_process_compiles_nothing(library: str, tmp_path: Path) -> None:
+    assert "[0.268941421" in python(SOFTMAX.format(library), tmp_path).stdout
+    entries = {entry: entry.read_bytes() for entry in tmp_path.rglob("*") if entry.is_file()}
+    assert {entry.suffix for entry in entries} == {".pickle"}
+    assert python(HITS.format(library), tmp_path).stdout.strip().endswith("1 1")
     assert {entry: entry.read_bytes() for entry in tmp_path.rglob("*.pickle")} == entries
 
 
-def test_a_damaged_entry_is_compiled_anew(tmp_path: Path) -> None:
-    python(SOFTMAX, tmp_path)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_damaged_entry_is_compiled_anew(library: str, tmp_path: Path) -> None:
+    python(SOFTMAX.format(library), tmp_path)
     for entry in tmp_path.rglob("*.pickle"):
         entry.write_bytes(entry.read_bytes()[:1000])
-    assert "[0.268941421" in python(SOFTMAX, tmp_path).stdout
-    assert python(HITS, tmp_path).stdout.strip().endswith("1 1")
+    assert "[0.268941421" in python(SOFTMAX.format(library), tmp_path).stdout
+    assert python(HITS.format(library), tmp_path).stdout.strip().endswith("1 1")
 
 
-def test_a_place_that_cannot_be_written_gives_one_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_place_that_cannot_be_written_gives_one_warning(library: str, tmp_path: Path) -> None:
+    """It names the line that called the library."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    result = python(SOFTMAX + "; fastsoftmax.log_softmax([1.0])", blocked)
+    first = "from tests import tiny; print(tiny.log_of(1.0))\n" if library == "tests.tiny" else ""
+    result = python(first + SOFTMAX.format(library), blocked)
     assert "[0.268941421" in result.stdout
     assert result.stderr.count("fastsoftmax cannot write to") == 1
     assert "NUMBA_CACHE_DIR is not writable" in result.stderr
-    assert "<string>:" in result.stderr  # the user's own line
+    assert "<string>:" in result.stderr
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("attempt", [installs.try_read_only, installs.try_full_disk])
-def test_nowhere_to_keep_kernels(attempt: Callable[..., None], tmp_path: Path) -> None:
-    shutil.copytree(PACKAGE, tmp_path / "site" / "fastsoftmax", ignore=shutil.ignore_patterns("__pycache__"))
+def test_nowhere_to_keep_kernels(attempt: Callable[..., None], library: str, tmp_path: Path) -> None:
+    site = copied(tmp_path / "site")
+    shutil.copytree(ROOT / "tests", site / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     place = tmp_path / "home or disk"
     place.mkdir()
     try:
-        attempt(installs.Environment(Path(sys.executable), tmp_path / "site", ""), place, installs.SOFTMAX)
+        attempt(installs.Environment(Path(sys.executable), site, ""), place, SOFTMAX.format(library))
     except SkipError as reason:
         pytest.skip(str(reason))
 
 
-def test_a_changed_helper_is_seen(tmp_path: Path) -> None:
-    """numba alone looks at the file of the kernel, and would serve the old machine code."""
-    copy = tmp_path / "place with spaces é"
-    shutil.copytree(PACKAGE, copy / "fastsoftmax", ignore=shutil.ignore_patterns("__pycache__"))
+def test_a_changed_helper_of_a_helper_is_seen(tmp_path: Path) -> None:
+    """numba alone looks at the file of the kernel, and would serve the old machine code.
+
+    `tiny.weigh` calls `exp.exp`, and so forth to `power.powers`, two files away from it.
+    """
+    copy = copied(tmp_path / "place with spaces é")
     cache = tmp_path / "cache"
-    assert "[0.268941421" in python(SOFTMAX, cache, copy).stdout
-    helper = copy / "fastsoftmax" / "kernels" / "weights.py"
+    assert "[0.268941421" in python(SOFTMAX.format("tests.tiny"), cache, copy).stdout
+    helper = copy / "fastsoftmax" / "kernels" / "power.py"
     source = helper.read_text()
-    assert source.count("r = fma(z, hi, shift)") == 1
-    helper.write_text(source.replace("r = fma(z, hi, shift)", "r = fma(z, hi + hi, shift)"))
-    assert "[0.268941421" not in python(SOFTMAX, cache, copy).stdout
+    assert source.count("builder.add(entry, shifted)") == 1
+    helper.write_text(source.replace("builder.add(entry, shifted)", "builder.sub(entry, shifted)"))
+    assert "[0.268941421" not in python(SOFTMAX.format("tests.tiny"), cache, copy).stdout
+
+
+def test_other_files_and_other_places_change_nothing(tmp_path: Path) -> None:
+    """A clone and an installed package share their entries, and so do versions that differ in other kernels."""
+    copy = copied(tmp_path / "elsewhere")
+    cache = tmp_path / "cache"
+    python(SOFTMAX.format("tests.tiny"), cache)
+    for name in ("suffix", "walk", "columns"):
+        with (copy / "fastsoftmax" / "kernels" / f"{name}.py").open("a") as file:
+            file.write("# changed\n")
+    assert python(HITS.format("tests.tiny"), cache, copy).stdout.strip().endswith("1 1")
+
+
+@pytest.mark.parametrize("kernel", [*sorted((PACKAGE / "kernels").glob("*.py")), TINY], ids=lambda file: file.stem)
+def test_a_kernel_depends_on_all_that_it_imports(kernel: Path) -> None:
+    """The files are found by their text, which is quick; here Python itself reads the imports."""
+    found, coming = {kernel}, [kernel]
+    while coming:
+        for name in imported(coming.pop()):
+            for parts in (name.split("."), name.split(".")[:-1]):
+                place = ROOT.joinpath(*parts)
+                for file in (place.with_suffix(".py"), place / "__init__.py"):
+                    if file.is_file() and file not in (*found, PACKAGE / "__init__.py"):
+                        found.add(file)
+                        coming.append(file)
+    assert cache.reached(kernel) == found
+
+
+def test_processes_wait_for_the_one_that_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    kept = tiny.weigh._cache
+    signature, codegen = (numba.float64,), tiny.weigh.targetctx.codegen()
+    (entry,) = kept._paths(signature, codegen)
+    seen: list[str] = []
+
+    def second() -> None:
+        with kept.alone(signature, codegen):
+            seen.append("second, with the entry" if entry.exists() else "second, without it")
+
+    with kept.alone(signature, codegen):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.2)
+        assert not seen
+        entry.write_bytes(b"machine code")
+    thread.join()
+    assert seen == ["second, with the entry"]
+    assert list(entry.parent.iterdir()) == [entry]
+
+
+def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    kept, codegen = tiny.weigh._cache, tiny.weigh.targetctx.codegen()
+    with kept.alone((), codegen), kept.alone((), codegen):
+        pass
+    assert not list((tmp_path / "fastsoftmax").iterdir())
+
+
+def test_helpers_are_for_kernels_and_kernels_for_python() -> None:
+    tiny.softmax([1.0])
+    with pytest.raises(TypeError, match=r"exp is a helper of kernels: call it in a function that is @jit"):
+        tiny.exp(1.0)
+    with pytest.raises(TypeError, match="weigh is a kernel, and kernels do not call kernels"):
+        calls_a_kernel(np.ones(1))
+
+
+@_jit.jit
+def calls_a_kernel(values: np.ndarray) -> float:
+    return tiny.weigh(values, values)
 
 
 def test_another_build_of_python_has_entries_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A free-threaded Python has other objects, but the cache tag and the platform of any other."""
-    digest = _jit._source_digest.__wrapped__
+    digest, file = cache.sources_digest.__wrapped__, TINY
     monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314-x86_64-linux-gnu.so")
-    usual = digest()
+    usual = digest(file)
     monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314t-x86_64-linux-gnu.so")
-    assert digest() != usual
+    assert digest(file) != usual
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a home is not looked up")
@@ -94,10 +192,9 @@ def test_a_user_without_a_home_gets_no_folder_called_tilde(monkeypatch: pytest.M
     for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody"])
-    assert [place.parent for place in _jit.cache_directories()] == [PACKAGE / "__pycache__" / "kernels"]
+    assert _jit.cache_directories() == [PACKAGE / "__pycache__" / "kernels"]
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_import_compiles_nothing(tmp_path: Path) -> None:
     python("import fastsoftmax", tmp_path)
     assert not list(tmp_path.rglob("*.pickle"))

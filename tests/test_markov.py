@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -20,6 +20,7 @@ from fastsoftmax import _threads
 from fastsoftmax.kernels import table as kernels
 from fastsoftmax.markov import MarkovChain, Walks
 from fastsoftmax.markov import walks as walks_module
+from tests.cases import examples
 
 INF = math.inf
 ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
@@ -64,7 +65,7 @@ def long_chain(order=1, size=300, tokens=40, seed=0):
 
 
 @given(tokens, orders)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_counts_against_dictionaries(sequences, order):
     chain = MarkovChain(order).fit(sequences)
     rows = counted(sequences, order, chain.vocabulary)
@@ -103,7 +104,7 @@ def test_long_rows_are_sorted():
 
 
 @given(tokens, orders, st.lists(st.integers(0, 12), max_size=4))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_merge_of_parts_is_fit_of_the_whole(sequences, order, cuts):
     whole = MarkovChain(order).fit(sequences)
     bounds = [0, *sorted(min(cut, len(sequences)) for cut in cuts), len(sequences)]
@@ -117,7 +118,7 @@ def test_merge_of_parts_is_fit_of_the_whole(sequences, order, cuts):
 
 
 @given(tokens, orders, st.integers(1, 1000))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_weights_are_repetitions(sequences, order, weight):
     once = MarkovChain(order).fit(sequences)
     for chain in (MarkovChain(order).partial_fit(sequences, weight), MarkovChain(order).merge(once, weight)):
@@ -127,7 +128,7 @@ def test_weights_are_repetitions(sequences, order, weight):
 
 
 @given(tokens, orders, st.integers(0, 4))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_prune(sequences, order, least):
     chain = MarkovChain(order).fit(sequences)
     rows = counted(sequences, order, chain.vocabulary)
@@ -303,7 +304,7 @@ temperatures = st.sampled_from([0, 0.05, 0.5, 1, 1.0, 2.5, 1e6, INF])
     st.sampled_from(["stop", "restart", "raise"]),
     st.integers(0, 3),
 )
-@settings(max_examples=250, deadline=None)
+@examples(250)
 def test_walks_are_those_of_the_reference(sequences, order, temperature, top_k, top_p, min_p, seed, end, least):
     chain, plain = MarkovChain(order).fit(sequences).prune(least), reference.MarkovChain(order).fit(sequences)
     plain.prune(least)
@@ -583,7 +584,7 @@ def test_table_is_built_row_by_row_or_whole(monkeypatch):
 
 
 @given(tokens, orders)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_likelihood_is_that_of_the_reference(sequences, order):
     chain, plain = MarkovChain(order).fit(sequences), reference.MarkovChain(order).fit(sequences)
     for sequence in sequences:

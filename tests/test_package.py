@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fastsoftmax
-from fastsoftmax import _jit
+from fastsoftmax._jit import compiling
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -49,7 +49,7 @@ def test_importing_needs_no_extra() -> None:
 
 
 def test_an_old_numba_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert f"numba>={'.'.join(map(str, _jit.OLDEST_NUMBA))}" in PROJECT["project"]["dependencies"]
-    monkeypatch.setattr(_jit.numba, "__version__", "0.9.1")
+    assert f"numba>={'.'.join(map(str, compiling.OLDEST_NUMBA))}" in PROJECT["project"]["dependencies"]
+    monkeypatch.setattr(compiling.numba, "__version__", "0.9.1")
     with pytest.raises(ImportError, match=r"numba is 0\.9\.1, expected .* or later: pip install --upgrade numba"):
-        _jit._refuse_old_numba()
+        compiling._refuse_old_numba()

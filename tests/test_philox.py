@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import reference
@@ -26,7 +26,6 @@ def _uniforms(seed: np.uint64, step: np.uint64, draw: np.uint64, stream: np.uint
     store(out, 0, uniforms(seed, step, draw, stream))
 
 
-@settings(deadline=None)  # compiles at the first example
 @given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
 def test_uniform_is_the_references(seed: int, step: int, draw: int, stream: int) -> None:
     ours = _uniform(np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream))
@@ -34,7 +33,6 @@ def test_uniform_is_the_references(seed: int, step: int, draw: int, stream: int)
     assert 0.0 < ours < 1.0
 
 
-@settings(deadline=None)  # compiles at the first example
 @given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
 @example(1, 2**32 - 5, 2, 3)  # the low word of the step carries
 @example(1, 2**64 - 5, 2, 3)

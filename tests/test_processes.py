@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny
 from tests.reliability import processes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -21,7 +22,7 @@ def test_forks_while_threads_work() -> None:
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_a_fork_waits_for_the_compiler() -> None:
-    processes.fork_while_compiling()
+    processes.fork_while_compiling(tiny.__name__)
 
 
 def test_a_pre_fork_server() -> None:
@@ -35,4 +36,4 @@ def test_pools(method: str) -> None:
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_processes_that_start_at_once(tmp_path: Path) -> None:
-    processes.start_together(tmp_path, 3)
+    processes.start_together(tmp_path, 3, tiny.__name__)

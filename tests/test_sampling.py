@@ -364,8 +364,8 @@ def test_sampling_params_are_checked() -> None:
         ({"step": -3}, ValueError, r"step is -3, expected an integer in"),
         ({"seed": 1, "rng": 2}, ValueError, "rng and seed are both given, expected one"),
         ({"out": np.empty(5, np.int64)}, ValueError, r"out has shape \(5,\), expected \(6,\)"),
-        ({"out": np.empty(6, np.int32)}, TypeError, "out is .*, expected an int64 array"),
-        ({"out": np.ma.masked_array(np.empty(6, np.int64))}, TypeError, "out is .*, expected an int64 array"),
+        ({"out": np.zeros(6, np.int32)}, TypeError, "out is .*, expected an int64 array"),
+        ({"out": np.ma.masked_array(np.zeros(6, np.int64))}, TypeError, "out is .*, expected an int64 array"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
@@ -17,6 +17,7 @@ from fastsoftmax.markov.ngrams import find
 from fastsoftmax.markov.smoothing import FALLBACK, Rule, Smoothed, checked_rule, estimated_discounts
 from fastsoftmax.markov.vocabulary import UNKNOWN, Vocabulary, encode
 from reference import smoothing as definitions
+from tests.cases import examples
 
 INF = math.inf
 MANY = [[0, 1, 2, 1, 0, 1], [1, 1, 2, 0, 1], [2, 1, 0], [0, 1, 2, 3], [3]]
@@ -66,7 +67,7 @@ def states_of(chain):
 
 
 @given(tokens, orders, st.sampled_from(RULES))
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_probabilities_are_those_of_the_reference(sequences, order, rule):
     chain, plain = MarkovChain(order).fit(sequences), reference.MarkovChain(order).fit(sequences)
     model = smoothed(chain, **rule[0])
@@ -81,7 +82,7 @@ def test_probabilities_are_those_of_the_reference(sequences, order, rule):
 
 
 @given(tokens, orders, st.sampled_from(RULES))
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_likelihood_is_that_of_the_reference(sequences, order, rule):
     chain, plain = MarkovChain(order).fit(sequences), reference.MarkovChain(order).fit(sequences)
     model = smoothed(chain, **rule[0])
@@ -92,7 +93,7 @@ def test_likelihood_is_that_of_the_reference(sequences, order, rule):
 
 
 @given(tokens, orders, st.sampled_from(PROPER))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_likelihood_is_the_sum_of_logarithms(sequences, order, words):
     chain = MarkovChain(order).fit(sequences)
     model = smoothed(chain, **words)
@@ -200,7 +201,7 @@ NLTK = [
     st.integers(1, 3),
     st.sampled_from(NLTK),
 )
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_nltk(sequences, order, rule):
     """All contexts, and whole sequences with their beginnings and ends, of the model as it is in nltk.lm."""
     chain = MarkovChain(order).fit(sequences)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from fastsoftmax.markov import MarkovChain, MarkovText, storage, vocabulary
 from fastsoftmax.markov.transitions import MappedFile, Transitions
+from tests.cases import examples
 
 ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
 WORDS = [["naïve", "猫", "", "🙂 word", "\x00", "naïve"], ["猫", "naïve"], ["e\u0301", "\u00e9", "猫"]]
@@ -87,7 +88,7 @@ def test_round_trip(path, name, mmap):
     st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1), min_size=1),
     st.integers(1, 4),
 )
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_any_text_comes_back(tmp_path_factory, sequences, order):
     path = tmp_path_factory.mktemp("any") / "model"
     chain = MarkovChain(order).fit(sequences)

@@ -8,10 +8,11 @@ from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks
+from tests.cases import examples
 
 CATS = "The cat sat on the mat. The cat ran. A dog sat on the cat!"
 
@@ -122,7 +123,7 @@ def test_fit_is_that_of_the_chain():
 
 
 @given(st.lists(st.text("ab cd.!\n é。", min_size=1, max_size=40), min_size=1, max_size=5), st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_merge_of_parts_is_fit_of_the_whole(texts, order):
     texts = [text + " end." for text in texts]
     whole, merged, grown = MarkovText(order).fit(texts), MarkovText(order), MarkovText(order)

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
-from numba.core.extending import models, overload, register_model
+from numba.core.extending import models, overload, register_model, type_callable
+from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import Signature
 
-from fastsoftmax._jit import intrinsic
+from fastsoftmax._jit import helper_options, intrinsic
 from fastsoftmax.kernels import llvm
 from fastsoftmax.kernels.llvm import LANES
 
@@ -78,7 +79,7 @@ def _chosen(choice: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
     def chosen(x: Any, *others: Any) -> Any:
         raise NotImplementedError("kernels call this; Python cannot")
 
-    @overload(chosen, strict=False, jit_options={"forceinline": True})
+    @overload(chosen, strict=False, jit_options=helper_options())
     def choose(x: Any, *others: Any) -> Any:
         return choice(x)
 
@@ -350,20 +351,14 @@ def _register(function: Any, emit: Any, emit_whole: Any, result: types.Type | No
     The result is of their type unless given.
     """
 
-    @intrinsic
-    def operation(typing_context: Any, a: Any, b: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-            number = isinstance(a.element, types.Float)
-            return (emit if number else emit_whole)(builder, *arguments)
+    @type_callable(function)
+    def typer(typing_context: Any) -> Any:
+        return lambda a, b: (result or a) if isinstance(a, Lanes) and a == b else None
 
-        return (result or a)(a, b), codegen
-
-    @overload(function)
-    def typed(a: Any, b: Any) -> Any:
-        def implementation(a: Any, b: Any) -> Any:
-            return operation(a, b)
-
-        return implementation if isinstance(a, Lanes) and a == b else None
+    @lower_builtin(function, Lanes, Lanes)  # type: ignore[untyped-decorator]
+    def lower(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        number = isinstance(signature.args[0].element, types.Float)
+        return (emit if number else emit_whole)(builder, *arguments)
 
 
 def _register_comparison(function: Any, sign: str) -> None:

@@ -125,7 +125,7 @@ def interrupted(call: Callable[[], object], after: float) -> bool:
 # A process whose first calls are interrupted while numba compiles for them; then nobody interrupts them.
 COMPILING = """
 import os, signal, threading, time
-import fastsoftmax
+import {0}
 
 def interrupt():
     for _ in range(10):
@@ -137,7 +137,7 @@ thread.start()
 interrupts = 0
 while True:
     try:
-        found = fastsoftmax.softmax([1.0, 2.0]).tolist(), fastsoftmax.logsumexp([0.0])
+        found = {0}.softmax([1.0, 2.0]).tolist(), {0}.logsumexp([0.0])
         thread.join()
         break
     except KeyboardInterrupt:
@@ -147,11 +147,11 @@ print(interrupts)
 """
 
 
-def interrupt_the_compiler(folder: Path) -> int:
+def interrupt_the_compiler(folder: Path, library: str = "fastsoftmax") -> int:
     """Interrupt the first calls of a process on an empty cache, and return how many interrupts it noticed."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
     done = subprocess.run(
-        [sys.executable, "-c", HEEDING + COMPILING],
+        [sys.executable, "-c", HEEDING + COMPILING.format(library)],
         cwd=ROOT,
         env=environment,
         text=True,

@@ -103,9 +103,9 @@ def measure(arguments: list[str]) -> Lines:
     config.JIT_COVERAGE = 1
     measured = Coverage(data_file=None, include=[f"{KERNELS}/*"])
     measured.start()
-    from fastsoftmax._jit import _DiskCache
+    from fastsoftmax._jit.cache import DiskCache
 
-    with mock.patch.object(_DiskCache, "load_overload", return_value=None):
+    with mock.patch.object(DiskCache, "load_overload", return_value=None):
         code = pytest.main(["-q", "-p", "no:cacheprovider", *arguments])
     measured.stop()
     assert code == 0, code
