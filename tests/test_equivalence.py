@@ -38,6 +38,8 @@ def test_log_softmax(row: np.ndarray, temperature: float) -> None:
     ours = floats(fastsoftmax.log_softmax(row, temperature=temperature))
     unit = 2.0 ** (1 - PRECISION[row.dtype.name].bits)
     smallest = PRECISION[row.dtype.name].smallest * 2 * unit  # subnormals
+    if row.dtype.name in ("float32", "bfloat16"):
+        smallest = PRECISION["float32"].smallest  # whose subnormals come of tails below 1e-34, which lose some
     largest = float(np.finfo(row.dtype).max) if row.dtype.kind == "f" else 3.3e38
     for expected, computed in zip(reference.log_softmax(floats(row), temperature), ours, strict=True):
         if abs(expected) > largest * (1 - unit):

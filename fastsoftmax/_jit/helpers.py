@@ -50,8 +50,6 @@ class HelperLibrary(JITCodeLibrary):  # type: ignore[misc]
             for one in self._final_module.functions:
                 if not one.is_declaration:
                     one.add_function_attribute("noinline")
-        for library in self._linking_libraries:
-            self._reload_init.update(library._reload_init)
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:
