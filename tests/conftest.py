@@ -21,3 +21,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("hypothesis_profile"):
         settings.load_profile("quick" if config.option.markexpr == "quick" else "usual")
     gc.set_threshold(50_000, 20, 20)  # compiling makes millions of objects, of which few are garbage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as quick what does not say that it is slow or long."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("slow", "long")):
+            item.add_marker(pytest.mark.quick)

@@ -13,6 +13,8 @@ import pytest
 import fastsoftmax
 from tests.cases import DTYPES, FILTERS
 
+pytestmark = pytest.mark.slow
+
 
 def digest(dtypes: Iterable[str]) -> str:
     """Return the hexadecimal bits of everything that could depend on the CPU."""

@@ -10,7 +10,7 @@ import pytest
 from tests import tiny
 from tests.reliability import faults
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no Unix signals")]
 
 
 def test_interrupted_calls_change_nothing() -> None:

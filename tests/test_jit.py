@@ -33,7 +33,10 @@ kernels = [one for one in gc.get_objects() if isinstance(one, numba.core.dispatc
 print(sum(len(one.signatures) for one in kernels), sum(one.stats.cache_hits.total() for one in kernels))
 """
 
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled"),
+]
 
 
 def python(code: str, cache: Path, path: Path = PACKAGE.parent) -> "subprocess.CompletedProcess[str]":

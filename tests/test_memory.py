@@ -7,7 +7,10 @@ import pytest
 
 from tests.reliability import memory
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory is in use")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory is in use"),
+]
 
 SAID = ["softmax", "log_softmax_copies", "sample_kept_set", "fit", "merge", "perplexity", "generate_bounds"]
 

@@ -9,7 +9,7 @@ import pytest
 from tests import tiny
 from tests.reliability import processes
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")]
 
 
 @pytest.mark.skipif(

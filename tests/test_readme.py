@@ -21,6 +21,9 @@ EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
 MODULES = ["softmax", "sampling", "markov.analysis", "markov.chain", "markov.text", "markov.walks", "_threads"]
 
 
+pytestmark = pytest.mark.slow
+
+
 def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGES[page], re.DOTALL)
 

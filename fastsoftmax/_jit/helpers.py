@@ -44,12 +44,15 @@ class HelperLibrary(JITCodeLibrary):  # type: ignore[misc]
 
     stays_a_function = False
 
+    def add_ir_module(self, ir_module: Any) -> None:
+        if self.stays_a_function:
+            for one in ir_module.functions:
+                if not one.is_declaration:
+                    one.attributes.add("noinline")
+        super().add_ir_module(ir_module)
+
     def finalize(self) -> None:
         self._raise_if_finalized()
-        if self.stays_a_function:
-            for one in self._final_module.functions:
-                if not one.is_declaration:
-                    one.add_function_attribute("noinline")
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:

@@ -26,12 +26,13 @@ from tests.reliability import (
     memory,
     mutants,
     processes,
+    suite,
     threads,
 )
 
 CHECKS = {
     module.CHECK.name: module.CHECK
-    for module in (threads, processes, installs, fuzzing, faults, memory, statistics, kernels, mutants)
+    for module in (suite, threads, processes, installs, fuzzing, faults, memory, statistics, kernels, mutants)
 }
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results.json"

@@ -106,7 +106,7 @@ def measure(arguments: list[str]) -> Lines:
     from fastsoftmax._jit.cache import DiskCache
 
     with mock.patch.object(DiskCache, "load_overload", return_value=None):
-        code = pytest.main(["-q", "-p", "no:cacheprovider", *arguments])
+        code = pytest.main(["-n", "0", "-q", "-p", "no:cacheprovider", *arguments])
     measured.stop()
     assert code == 0, code
     measured.get_data().add_lines({name: found for name, found in seen.items() if Path(name).parent == KERNELS})

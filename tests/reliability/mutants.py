@@ -1,7 +1,8 @@
 """Faults that are put in on purpose: the tests must notice each.
 
-Those of the kernels are made by hand (`mutants.toml`), since a mutant costs a compilation: 3 to 20 s of a core. Those
-of the reference's sampling, Philox and chains are mutmut's, where that is installed.
+Those of the kernels are made by hand (`mutants.toml`), since a mutant costs a compilation of the kernels that reach it;
+all others come from a cache that the mutants share. Those of the reference's sampling, Philox and chains are mutmut's,
+where that is installed.
 """
 
 import os
@@ -30,7 +31,7 @@ source_paths = ["reference"]
 only_mutate = ["reference/sampling.py", "reference/philox.py", "reference/markov.py"]
 also_copy = ["fastsoftmax", "tests", "bench", "docs"]
 pytest_add_cli_args_test_selection = ["tests/test_reference.py"]
-pytest_add_cli_args = ["-k", "not cross_check and not standard_library"]
+pytest_add_cli_args = ["-n", "0", "-k", "not cross_check and not standard_library"]
 """
 
 
@@ -66,9 +67,9 @@ def copied(folder: Path) -> Path:
 
 
 def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a module on the copy in a folder, which keeps its compiled kernels for itself."""
+    """Run a module on the copy in a folder; compiled kernels are kept beside all these folders."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    environment |= {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "compiled")}
+    environment |= {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder.parent / "compiled")}
     return subprocess.run(
         [sys.executable, "-m", *command], cwd=folder, env=environment, text=True, capture_output=True, timeout=TIMEOUT
     )
@@ -76,12 +77,12 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def tested(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
     """Run some tests on the copy in a folder."""
-    return run_in(folder, "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(tests))
+    return run_in(folder, "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(tests))
 
 
-def outlives(mutant: Mutant) -> bool:
-    """Return whether no test notices a mutant. To hang and to crash are to be noticed."""
-    with tempfile.TemporaryDirectory() as name:
+def outlives(mutant: Mutant, place: str) -> bool:
+    """Return whether no test notices a mutant, made in a folder in `place`. To hang and to crash are to be noticed."""
+    with tempfile.TemporaryDirectory(dir=place) as name:
         folder = copied(Path(name))
         path = folder / "fastsoftmax" / "kernels" / mutant.file
         source = path.read_text(encoding="utf-8")
@@ -99,9 +100,9 @@ def outlives(mutant: Mutant) -> bool:
     return True
 
 
-def unchanged() -> None:
+def unchanged(place: str) -> None:
     """Check that what is to notice a mutant passes without one."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=place) as name:
         folder = copied(Path(name))
         for tests in LIST["first"].values():
             done = tested(folder, tests)
@@ -110,10 +111,10 @@ def unchanged() -> None:
 
 def of_kernels(progress: Progress) -> str:
     """Try every mutant of the kernels, as many at once as there are cores."""
-    unchanged()
     all_of_them, survivors = mutants(), []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        tried = {pool.submit(outlives, mutant): mutant for mutant in all_of_them}
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(os.cpu_count()) as pool:
+        unchanged(place)
+        tried = {pool.submit(outlives, mutant, place): mutant for mutant in all_of_them}
         for done, future in enumerate(as_completed(tried), 1):
             progress(0.9 * done / len(tried))
             if future.result():
