@@ -22,8 +22,8 @@ def run(progress: Progress) -> str:
 
 CHECK = Check(
     name="suite",
-    promise="The same bits under a lesser CPU target, an empty cache, and every property, in their full form: all dtypes, "
-    "the library's own kernels, ten times the examples.",
+    promise="The same bits under a lesser CPU target, an empty cache and every property, in full: all dtypes, the "
+    "library's own kernels, ten times the examples.",
     quick="tests/test_determinism.py, tests/test_jit.py",
     run=run,
 )
