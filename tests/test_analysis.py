@@ -155,6 +155,7 @@ def test_against_quantecon():
                 assert chain.period() == peer.period
 
 
+@pytest.mark.slow
 def test_a_million_transitions():
     tokens = (np.random.default_rng(3).random(2_000_000) ** 3 * 20_000).astype(np.int64)
     chain = MarkovChain().fit(tokens)

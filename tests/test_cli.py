@@ -91,6 +91,7 @@ def test_bad_input_is_one_line_and_status_2(arguments, message):
     assert message in refused(*arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra(missing):
     code = f"import sys; sys.modules[{missing!r}] = None; from fastsoftmax.cli import main; main()"
@@ -100,12 +101,14 @@ def test_without_the_extra(missing):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_start_is_quick():
     slow = ["rich.console", "fastsoftmax.cli.models", "fastsoftmax.cli.corpus", "torch"]
     code = f"import sys, fastsoftmax.cli.app; print([name for name in {slow} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_closed_pipe_is_silent():
     child = process("table", *map(str, range(9000)))
     assert child.stdout.readline().startswith(b"token")
@@ -201,6 +204,7 @@ def test_table_filters_and_order():
     assert top["distributions"][0]["probabilities"] == expected[[1, 2]].tolist()
 
 
+@pytest.mark.slow
 def test_piped_table_is_wide_and_plain():
     temperatures = [argument for t in range(1, 11) for argument in ("-t", str(t))]
     child = process("table", *map(str, range(200)), *temperatures)
@@ -214,6 +218,7 @@ def test_piped_table_is_wide_and_plain():
     assert all(line == line.rstrip() for line in lines)
 
 
+@pytest.mark.slow
 def test_bars_without_unicode():
     child = process("table", "é=1", "b=1", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     output, errors = child.communicate()
@@ -221,6 +226,7 @@ def test_bars_without_unicode():
     assert output.decode("ascii").splitlines()[2].split() == ["b", "1", "1", "0.500000", "##########"]
 
 
+@pytest.mark.slow
 def test_table_on_a_terminal_is_framed_and_limited():
     text = on_terminal("table", *map(str, range(150)), "-t", "1", "-t", "2", "-t", "3")
     assert "┃" in text
@@ -258,6 +264,7 @@ def test_sample_of_one_row():
 # warmup and doctor
 
 
+@pytest.mark.slow
 def test_warmup(monkeypatch):
     monkeypatch.setattr(warmup, "_inputs", lambda: iter([("float64", np.arange(4.0))]))
     lines = run("warmup").splitlines()
@@ -267,6 +274,7 @@ def test_warmup(monkeypatch):
     assert lines[-1].startswith("kernels are kept in ")
 
 
+@pytest.mark.slow
 def test_warmup_leaves_nothing_to_compile():
     """In a process of its own: here other tests may have used the kernels already."""
     code = """if True:
@@ -295,6 +303,7 @@ def test_warmup_covers_every_float():
     assert all(np.shape(logits) == (4,) for logits in inputs.values())
 
 
+@pytest.mark.slow
 def test_doctor():
     text = run("doctor")
     assert ["numpy", version("numpy")] in [line.split() for line in text.splitlines()]
@@ -304,6 +313,7 @@ def test_doctor():
     assert found["checks"] == dict.fromkeys(doctor.CHECKS, "ok")
 
 
+@pytest.mark.slow
 def test_doctor_finds_wrong_results(monkeypatch):
     monkeypatch.setattr(doctor, "DRAWN", [1, 2, 3])
     result = invoke("doctor")
@@ -333,6 +343,7 @@ def test_doctor_finds_an_old_numba(monkeypatch):
     assert re.search(r"numba 0\.9\.10 is too old, [\d.]+ is needed: pip install --upgrade numba", finding("versions"))
 
 
+@pytest.mark.slow
 def test_doctor_finds_a_broken_threading_layer(monkeypatch):
     monkeypatch.setenv("NUMBA_THREADING_LAYER", "nonsense")
     monkeypatch.setattr(doctor, "CHECKS", {"numba's threads": doctor._numba_threads})

@@ -172,6 +172,7 @@ def test_standard_input_is_cut_where_it_can_be(monkeypatch):
         list(inputs.pipe_parts("-", True))
 
 
+@pytest.mark.slow
 def test_fit_of_a_large_text_shows_progress_on_a_terminal():
     Path("large.txt").write_text("A sentence of seven words is here.\n" * (models.MANY_BYTES // 35 + 1))
     assert "reading" in on_terminal("fit", "large.txt", "-o", "large.safetensors")
@@ -201,6 +202,7 @@ def test_generate_within_bounds():
     assert all(7 <= len(line.split()) <= 9 and len(line) <= 60 for line in found)
 
 
+@pytest.mark.slow
 def test_generate_new_sentences():
     found = run("generate", "--novelty", ".6", "--seed", "1").splitlines()
     expected = MarkovText(keep_text=True).fit(corpus.sentences()).generate(5, novelty=0.6, seed=1)
@@ -289,6 +291,7 @@ def test_walk_of_no_token():
     assert json.loads(run("walk", "text.txt", "--tokens", "0", "--json")) == {"tokens": []}
 
 
+@pytest.mark.slow
 def test_walk_into_a_closed_pipe_is_silent():
     child = process("walk", "model.safetensors", "--tokens", "1000000")
     assert child.stdout.read(4) == b"The "
@@ -393,6 +396,7 @@ def test_info_without_scipy(monkeypatch):
 # The language reference
 
 
+@pytest.mark.slow
 def test_generate_from_the_language_reference():
     options = ["generate", "--temperature", ".5", "--seed", "1", "-n", "20"]
     lines = run(*options).splitlines()

@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 
 import fastsoftmax
 import reference
-from fastsoftmax._jit import jit
-from fastsoftmax.kernels.kept import keep
 from fastsoftmax.kernels.masses import GROUP
-from fastsoftmax.kernels.sampling import place_at
-from fastsoftmax.kernels.weights import scale_of
-from fastsoftmax.kernels.workspace import workspace_bytes, workspace_of
+from fastsoftmax.kernels.workspace import workspace_bytes
 from reference.__main__ import PRECISION, Parameters, check_masses, check_tokens, ulps
 from tests.cases import DTYPES, FRACTIONS, TEMPERATURES, TOP_KS, examples, floats, rows
+from tests.kernels import token_at
 
 relaxed = examples(150, suppress_health_check=[HealthCheck.too_slow])
 
@@ -81,6 +78,7 @@ def test_probabilities_and_sample(
     assert not np.isneginf(row[tokens].astype(np.float64)).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 def test_what_falls_inside_the_boundary_is_rare(
     dtype: np.dtype, record_property: Callable[[str, object], None]
@@ -107,6 +105,7 @@ def test_what_falls_inside_the_boundary_is_rare(
     assert counts["inside"] <= 3, counts
 
 
+@pytest.mark.slow
 def test_a_large_batch() -> None:
     """The size of a real vocabulary: rows of a (64, 128256) batch, softmax value by value, sample token by token."""
     rng = np.random.default_rng(11)
@@ -169,16 +168,6 @@ def test_top_p_of_long_flat_rows(size: int, kept: int) -> None:
         assert np.count_nonzero(masses) == expected
 
 
-@jit
-def _token_at(logits: np.ndarray, top_p: float, us: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
-    scale = scale_of(1.0, logits[0])
-    workspace = workspace_of(memory, logits.size, logits[0])
-    row_largest, kept = keep(logits, None, scale, 1.0, 0, top_p, 0.0, logits[0], workspace)
-    for i in range(us.size):
-        place, _ = place_at(us[i], kept, -1, logits, None, row_largest, scale, workspace)
-        out[i] = workspace[2][place] if kept.listed else place
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("top_p", [1.0, 0.9999, 0.7])
 def test_no_masked_token_at_any_u(dtype: type, top_p: float) -> None:
@@ -191,11 +180,12 @@ def test_no_masked_token_at_any_u(dtype: type, top_p: float) -> None:
     us = np.concatenate([1 - np.arange(1, 3000) * 2.0**-53, np.arange(1, 3000) * 2.0**-54])
     tokens = np.empty(us.size, np.int64)
     memory = np.empty(workspace_bytes(logits.size, logits.itemsize), np.uint8)
-    _token_at(logits, top_p, us, memory, tokens)
+    token_at(logits, top_p, us, memory, tokens)
     assert (logits[tokens] > -np.inf).all()
     assert tokens[-1] >= GROUP + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize(
     "words",
@@ -237,7 +227,7 @@ def test_an_event_of_probability_2_to_the_minus_33_is_reached(place: int, dtype:
     us = np.concatenate([inside, outside] if place < heavy else [1 - outside, 1 - 2.0**-34 - inside / 2])
     tokens = np.empty(us.size, np.int64)
     memory = np.empty(workspace_bytes(logits.size, logits.itemsize), np.uint8)
-    _token_at(logits, 1.0, us, memory, tokens)
+    token_at(logits, 1.0, us, memory, tokens)
     assert tokens.tolist() == ([place] * 2 + [heavy] * 2 if place < heavy else [heavy] * 2 + [place] * 2)
 
 

@@ -377,6 +377,7 @@ def test_bounds_of_what_is_asked_for():
             TEXT.generate(**{name: 10**9})
 
 
+@pytest.mark.slow
 def test_many_short_documents():
     documents = [f"w{i} ends." for i in range(5_000)]
     assert len(MarkovText(1).fit(documents).chain.vocabulary) == 5_001
@@ -421,6 +422,7 @@ def peak_of(call) -> int:
 MANY = 88_000  # words: for the dict, and for the set, a few more than half of their room is filled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mmap", [True, False])
 @pytest.mark.parametrize(
     "sequence",
@@ -433,6 +435,7 @@ def test_a_load_takes_no_more_than_16_times_the_file(tmp_path, mmap, sequence):
     assert peak_of(lambda: MarkovChain.load(file, mmap=mmap)) <= 16 * file.stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10**6, 2**40, 2**62])
 def test_a_small_file_that_claims_much_takes_little(tmp_path, size):
     file = tmp_path / "bad.safetensors"

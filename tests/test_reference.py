@@ -661,6 +661,7 @@ def test_cross_check_inside_a_boundary(monkeypatch, capsys, logits_file, dtype, 
     assert cross_check.main([file, "--top-p", str(0.5 * (1 + 10 * moved))]) == 1
 
 
+@pytest.mark.slow
 def test_cross_check_of_the_library(logits_file, logits):
     words = ["--temperature", ".7", "--top-k", "30", "--top-p", ".9", "--min-p", ".02"]
     for dtype in ("float16", "float32", "float64"):

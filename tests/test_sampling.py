@@ -66,6 +66,7 @@ def test_cut_offs(dtype: np.dtype, logits: list[float], words: dict[str, Any], e
     assert set(sample(row, **words, n=200, seed=1).tolist()) <= set(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", FILTERS)
 def test_probabilities_sum_to_one_and_are_what_is_drawn(words: dict[str, Any]) -> None:
     """Chi-square of a million draws against the distribution, rare tokens pooled."""
@@ -118,6 +119,7 @@ def test_tokens_lie_where_their_uniforms_fall(words: dict[str, Any], masked: boo
         assert (sums[tokens + 1] > us - 1e-6).all()
 
 
+@pytest.mark.slow
 def test_tail_mass() -> None:
     """A uniform of 24 bits would never, or far too often, return a token of probability 2**-20 in 20 M draws."""
     logits = np.array([0.0, -20 * math.log(2)])

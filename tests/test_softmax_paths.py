@@ -194,6 +194,7 @@ def test_streamed_results_are_the_same(dtype: np.dtype, monkeypatch: pytest.Monk
     assert batch.tobytes() == expected.tobytes()
 
 
+@pytest.mark.slow
 def test_more_than_two_to_the_31_logits() -> None:
     rows, size = 2**20 + 1, 2**11
     row = np.linspace(-1, 1, size, dtype=np.float32)

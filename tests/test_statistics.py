@@ -6,6 +6,8 @@ from scipy import stats
 
 from tests import statistics
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_gates() -> None:
     found = statistics.tests(300_000, lambda done: None)

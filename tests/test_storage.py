@@ -532,6 +532,7 @@ def use_a_little(chain: MarkovChain) -> None:
             continue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [np.int64, np.float64])
 def test_no_contents_are_a_crash(path, later, kind):
     forged(path, counts=lambda counts: counts.astype(kind))

@@ -172,10 +172,12 @@ def test_one_pool_is_kept() -> None:
     assert _threads._pool(2) is not first
 
 
+@pytest.mark.slow
 def test_many_callers_at_once() -> None:
     assert threads.hammer(0.5, threads=8) > 0
 
 
+@pytest.mark.slow
 def test_many_callers_beside_the_layer_that_aborts_on_them() -> None:
     assert threads.in_a_process("workqueue", 0.5).startswith("workqueue")
 

@@ -1,0 +1,20 @@
+"""Kernels for tests that have to reach inside of one, in a file that is seldom edited: they take a while to compile."""
+
+import numpy as np
+
+from fastsoftmax._jit import jit
+from fastsoftmax.kernels.kept import keep
+from fastsoftmax.kernels.sampling import place_at
+from fastsoftmax.kernels.weights import scale_of
+from fastsoftmax.kernels.workspace import workspace_of
+
+
+@jit
+def token_at(logits: np.ndarray, top_p: float, us: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
+    """Fill in the token at each u."""
+    scale = scale_of(1.0, logits[0])
+    workspace = workspace_of(memory, logits.size, logits[0])
+    row_largest, kept = keep(logits, None, scale, 1.0, 0, top_p, 0.0, logits[0], workspace)
+    for i in range(us.size):
+        place, _ = place_at(us[i], kept, -1, logits, None, row_largest, scale, workspace)
+        out[i] = workspace[2][place] if kept.listed else place
