@@ -138,3 +138,28 @@ def test_details_do_not_depend_on_threads() -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(three, name))
     for a, b in zip((*one.kept_set, *one.top_logprobs), (*three.kept_set, *three.top_logprobs), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_log_probabilities_are_never_above_0_and_keep_the_digits_of_a_tail(dtype: np.dtype) -> None:
+    """One token far above the others, which the sum of masses hides from a logarithm; and one token alone."""
+    for size in (1, 5, 700, 5000):
+        logits = np.zeros(size, dtype)
+        logits[size // 2] = 40.0
+        exact = log_softmax(logits.astype(np.float64))
+        for words in ({}, {"top_k": 600}, {"min_p": 1e-20}, {"temperature": 1.0, "top_p": 1.0}):
+            found = sample(logits, **words, seed=1, details=True, top_logprobs=2)
+            assert found.tokens == size // 2
+            kept = min(size, words.get("top_k", size)) - 1 if found.kept > 1 else 0
+            assert found.logprobs == pytest.approx(-math.log1p(kept * math.exp(-40.0)), rel=1e-6, abs=0)
+            assert found.raw_logprobs == pytest.approx(exact[size // 2], rel=1e-6, abs=0)
+            assert found.top_logprobs.logprobs[0] == found.raw_logprobs
+            assert max(found.logprobs, found.raw_logprobs) <= 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_confident_rows_have_log_probabilities_of_at_most_0(dtype: np.dtype) -> None:
+    batch = (np.random.default_rng(3).standard_normal((200, 300)) * 12).astype(dtype)
+    found = sample(batch, seed=5, details=True, top_logprobs=3, temperature=0.5, top_p=0.9)
+    for logprobs in (found.logprobs, found.raw_logprobs, found.top_logprobs.logprobs):
+        assert (logprobs <= 0).all()

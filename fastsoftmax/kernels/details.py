@@ -1,7 +1,11 @@
 """What there is to know of a draw and of the set it is drawn from, while the set is at hand.
 
-Two more reads of the row with an exponential an element: its mass at the temperature, before any filter, and that of
-the untouched logits at T = 1. A kept set that is not listed takes another one; a rank takes a read of the kept set.
+One more read of the row with an exponential an element, for its mass at the temperature, before any filter. A kept set
+that is not listed takes another one; a rank takes a read of the kept set.
+
+A log-probability is z / T less that of the largest logit, less log(1 + tail), where the tail is the mass of all tokens
+but one of the largest, over the mass of that one: it is never above 0, and a probability near to 1 keeps its digits.
+With weights 1, 1 and 0.5 the tail is 1.5, and the log-probabilities are -log 2.5, -log 2.5 and log 0.5 - log 2.5.
 """
 
 import math
@@ -10,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.exp import log
+from fastsoftmax.kernels.exp import log1p
 from fastsoftmax.kernels.inputs import bits_at, parameters_at
 from fastsoftmax.kernels.kept import Kept, keep
 from fastsoftmax.kernels.lanes import (
@@ -28,6 +32,7 @@ from fastsoftmax.kernels.lanes import (
     select,
     splat,
     sum_lanes,
+    widen,
 )
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.masses import GROUP, group_masses, groups_of, read
@@ -38,39 +43,38 @@ from fastsoftmax.kernels.whole import cut_weights
 from fastsoftmax.kernels.workspace import Workspace, workspace_of
 
 Details = tuple[Any, ...]
-"""The untouched logits; of each row: how many are kept, their share of the mass, the entropy; of each draw: its
-log-probability, that of the untouched softmax, the rank."""
+"""Of each row: how many are kept, their share of the mass, the entropy; of each draw: its log-probability, the rank."""
 
 
 @if_given
 def row_of(details: Details, row: int) -> Any:
     """Return a row's part of the details, the numbers of a row as vectors of one."""
-    raw, kept, masses, entropies, log_masses, raw_log_masses, ranks = details
+    kept, shares, entropies, log_masses, ranks = details
     part = slice(row, row + 1)
-    return raw[row], kept[part], masses[part], entropies[part], log_masses[row], raw_log_masses[row], ranks[row]
+    return kept[part], shares[part], entropies[part], log_masses[row], ranks[row]
 
 
 @inline
 def kept_facts(
     kept: Kept, logits: Row, allowed: Row | None, row_largest: Number, scale: Scale, workspace: Workspace
 ) -> tuple[int, float, float]:
-    """Return (count, mass, energy) of a kept set.
+    """Return (count, tail, energy) of a kept set.
 
-    How many tokens there are, the sum of their weights, and that of the weights times the distance from the largest
-    logit.
+    How many tokens there are; the sum of all their weights but one of the largest; and the sum of the weights times the
+    distance from the largest logit. Both in units of the largest weight.
     """
     _, _, _, values, weights, _, _ = workspace
     zero = like(row_largest, 0.0)
     top, none = splat(row_largest), splat(zero)
     bar = splat(kept.cut)
-    above = equal = 0
-    mass = energy = 0.0
+    above = equal = largest = 0
+    lighter = energy = 0.0
     for group in range(groups_of(kept.size)):
         start = group * GROUP
         size = min(GROUP, kept.size - start)
         if not kept.listed:
             cut_weights(kept.cut, kept.ties, logits, allowed, group, row_largest, scale, workspace)
-        masses, energies = none, none
+        masses, energies = widen(none), widen(none)
         for i in range(0, size, LANES):
             if kept.listed:
                 z = load_part(values, start + i, kept.size, like(row_largest, -math.inf))
@@ -80,11 +84,15 @@ def kept_facts(
                 w = load_part(weights, i, size, zero)
             above += count_lanes(z > bar)
             equal += count_lanes(z == bar)
-            masses = masses + w
-            energies = select((w > none) & (z < top), energies + w * (top - z), energies)
-        mass += sum_lanes(masses)
+            largest += count_lanes((w > none) & (z == top))
+            below = (w > none) & (z < top)
+            masses = select(below, masses + widen(w), masses)
+            energies = select(below, energies + widen(w) * (widen(top) - widen(z)), energies)
+        lighter += sum_lanes(masses)
         energy += sum_lanes(energies)
-    return kept.size if kept.listed else above + min(equal, kept.ties), mass, energy
+    unit = np.float64(weight_of(row_largest, scale)[0])
+    count = kept.size if kept.listed else above + min(equal, kept.ties)
+    return count, lighter / unit + (largest - 1), energy / unit
 
 
 @inline
@@ -116,32 +124,22 @@ def describe(
 
     The workspace is void then.
     """
-    raw, counts, shares, entropies, log_masses, raw_log_masses, ranks = details
-    maxima, sums, tokens, values, _, spare_values, spare_weights = workspace
-    count, mass, energy = kept_facts(kept, logits, allowed, row_largest, scale, workspace)
-    counts[0] = count
-    log_mass = log(mass / weight_of(row_largest, scale)[0])
-    entropies[0] = log_mass + (energy / (mass * temperature) if energy > 0.0 else 0.0)
+    counts, shares, entropies, log_masses, ranks = details
+    maxima, sums, _, values, _, spare_values, spare_weights = workspace
+    counts[0], tail, energy = kept_facts(kept, logits, allowed, row_largest, scale, workspace)
+    log_mass = log1p(tail)
+    entropies[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)
     for j in range(places.size):
         place = places[j]
         if kept.listed:
             z = values[place]
             ranks[j] = rank_of(place, values[: kept.size], None, row_largest)
-            token = np.int64(tokens[place])
         else:
             z = element(logits, place, row_largest)
             ranks[j] = rank_of(place, logits, allowed, row_largest)
-            token = place
         log_masses[j] = log_weight(z, row_largest, temperature) - log_mass
-        raw_log_masses[j] = element(raw, token, row_largest)
-    buffers = spare_values, spare_weights
-    _, total = group_masses(logits, allowed, scale, row_largest, maxima, sums, buffers)
-    shares[0] = min(mass / total, 1.0)
-    raw_scale = scale_of(1.0, row_largest)
-    raw_largest, total = group_masses(raw, None, raw_scale, row_largest, maxima, sums, buffers)
-    log_mass = log(total / weight_of(raw_largest, raw_scale)[0])
-    for j in range(places.size):
-        raw_log_masses[j] = log_weight(like(row_largest, raw_log_masses[j]), raw_largest, 1.0) - log_mass
+    _, total = group_masses(logits, allowed, scale, row_largest, maxima, sums, (spare_values, spare_weights))
+    shares[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
 
 
 @inline

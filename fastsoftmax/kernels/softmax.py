@@ -177,6 +177,20 @@ def logsumexp(logits: Rows, temperature: FloatRow, number: Number, out: FloatRow
 
 
 @jit
+def log_sums(logits: Rows, number: Number, largest: FloatRow, out: FloatRow) -> None:
+    """Write the largest logit of each row and log(sum(exp(logits - largest))), NaN where it has no distribution."""
+    rows, size = logits.shape
+    logits, largest, out = borrowed(logits), borrowed(largest), borrowed(out)
+    maxima, sums = block_buffers(size, number)
+    scale = scale_of(1.0, number)
+    for row in range(rows):
+        row_largest = row_weights(logits[row], scale, number, None, maxima, sums)
+        largest[row], out[row] = row_largest, math.nan
+        if row_largest > -math.inf:
+            out[row] = log1p(row_tail(logits[row], row_largest, scale, maxima, sums))
+
+
+@jit
 def log_softmax(logits: Rows, temperature: FloatRow, number: Number, out: Rows) -> None:
     """Write log(softmax(logits / temperature)) of each row to `out`."""
     rows, size = logits.shape

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels import details as kernels
-from fastsoftmax.kernels import sampling
+from fastsoftmax.kernels import sampling, softmax
 from fastsoftmax.sampling.memory import Memory
 from fastsoftmax.sampling.params import of, parameters_of
 from fastsoftmax.sampling.rows import Rows
@@ -92,13 +92,12 @@ class Recorder:
         rows = raw.count
         self._raw = raw
         self._of_rows = np.zeros(rows, np.int64), np.zeros(rows), np.zeros(rows)
-        self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
+        self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
 
     def part(self, first: int, last: int, draws: slice) -> tuple[Array, ...]:
         """Return what the kernel takes for some rows."""
-        raw, _ = self._raw.part(first, last)
         rows = slice(first, last)
-        return raw, *(facts[rows] for facts in self._of_rows), *(facts[rows, draws] for facts in self._of_draws)
+        return *(facts[rows] for facts in self._of_rows), *(facts[rows, draws] for facts in self._of_draws)
 
     def details(
         self, tokens: Any, batch: tuple[int, ...], kept_set: KeptSet | None, top_logprobs: TopLogprobs | None
@@ -106,7 +105,8 @@ class Recorder:
         """Return all of it in the shapes that a user expects."""
         kept, shares, entropies = (facts.reshape(batch)[()] for facts in self._of_rows)
         shape = np.shape(tokens)
-        logprobs, raw_logprobs, ranks = (facts.reshape(shape)[()] for facts in self._of_draws)
+        logprobs, ranks = (facts.reshape(shape)[()] for facts in self._of_draws)
+        raw_logprobs = logprobs_of(self._raw, np.reshape(tokens, self._of_draws[0].shape)).reshape(shape)[()]
         return Details(tokens, logprobs, raw_logprobs, ranks, kept, shares, entropies, kept_set, top_logprobs)
 
     @property
@@ -114,10 +114,27 @@ class Recorder:
         """How many tokens of each row are kept."""
         return self._of_rows[0]
 
-    @property
-    def shares(self) -> npt.NDArray[np.float64]:
-        """The mass of what is kept in each row."""
-        return self._of_rows[1]
+
+def logprobs_of(raw: Rows, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the log-probabilities of some tokens of each row under softmax; of a token of -1 it is -inf.
+
+    NaN in a row that holds one.
+    """
+    logprobs = np.empty(tokens.shape)
+
+    def piece(start: int, stop: int) -> None:
+        logits, _ = raw.part(start, stop)
+        largest, log_sums = np.empty(stop - start), np.empty(stop - start)
+        softmax.log_sums(logits, raw.number, largest, log_sums)
+        some = tokens[start:stop]
+        chosen = _arrays.widened(np.take_along_axis(logits, np.maximum(some, 0), axis=1)).astype(np.float64)
+        tops, sums = largest[:, np.newaxis], log_sums[:, np.newaxis]
+        with np.errstate(invalid="ignore"):  # inf - inf
+            distances = np.where(chosen == tops, 0.0, chosen - tops)
+        logprobs[start:stop] = np.where((some < 0) & ~np.isnan(sums), -np.inf, distances - sums)
+
+    _threads.run(piece, raw.count, raw.size)
+    return logprobs
 
 
 def kept_set_of(rows: Rows, parameters: Array, kept: npt.NDArray[np.int64], memory: Memory) -> KeptSet:
@@ -155,18 +172,10 @@ def top_logprobs_of(raw: Rows, n: int, memory: Memory) -> TopLogprobs:
 
     _threads.run(piece, raw.count, raw.size)
     kept = kept_set_of(raw, parameters, recorder.kept, memory)
-    tokens, logprobs = np.full((raw.count, n), -1), np.full((raw.count, n), -np.inf)
+    tokens = np.full((raw.count, n), -1)
     for row in range(raw.count):
-        if recorder.kept[row] == 0:  # a NaN, which a mask has hidden from the draw
-            logprobs[row] = np.nan
-            continue
         part = slice(kept.offsets[row], kept.offsets[row + 1])
-        logits = _arrays.widened(raw.part(row, row + 1)[0][0, kept.tokens[part]]).astype(np.float64)
+        logits = _arrays.widened(raw.part(row, row + 1)[0][0, kept.tokens[part]])
         order = np.argsort(-logits, kind="stable")[:n]  # lower indices first among equals
         tokens[row, : order.size] = kept.tokens[part][order]
-        first, largest = order[0], logits[order[0]]
-        with np.errstate(invalid="ignore"):  # inf - inf
-            distances = np.where(logits[order] < largest, logits[order] - largest, 0.0)  # where a mass may be 0
-        log_first = np.log(kept.probabilities[part][first]) + np.log(recorder.shares[row])
-        logprobs[row, : order.size] = log_first + distances
-    return TopLogprobs(tokens.reshape(*raw.batch, n), logprobs.reshape(*raw.batch, n))
+    return TopLogprobs(tokens.reshape(*raw.batch, n), logprobs_of(raw, tokens).reshape(*raw.batch, n))
