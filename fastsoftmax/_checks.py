@@ -3,7 +3,8 @@
 import math
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Real
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._values import equal
+
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 Check = Callable[[Array], Any]
 
+_OFF = {"top_p": 1.0, "min_p": 0.0}
 _CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROCm
 
 
@@ -105,6 +109,20 @@ def _numbers(array: Array, value: Any, dtype: type) -> Array | None:
     return None
 
 
+def plain(value: Any) -> Any:
+    """Return a NumPy number as the Python number of its value, anything else as it is."""
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind in "iuf" else value
+
+
+def kept(name: str, value: Any, rows: Array) -> Any:
+    """Return a parameter that was checked, as `rows`, to be kept: a number, or an array that nobody can change."""
+    value = plain(value)
+    if value is None or type(value) in (int, float):
+        return value
+    shape = as_array(name, value).shape
+    return rows.reshape(shape) if shape else rows[0].item()
+
+
 @lru_cache
 def _vector(value: Any, dtype: type) -> Array:
     """Return a vector of one number, the same for every call, which is why nobody may write to it."""
@@ -114,24 +132,30 @@ def _vector(value: Any, dtype: type) -> Array:
 
 
 def temperature_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
-    """Check temperatures: numbers >= 0, inf allowed."""
+    """Check temperatures: numbers >= 0, inf allowed; None is 1."""
+    value = 1.0 if value is None else value
     if (type(value) is float and value >= 0.0) or (type(value) is int and 0 <= value < 2**53):
         return _vector(float(value) + 0.0, np.float64)  # -0.0 is 0.0
     return per_row("temperature", value, batch_shape, np.float64, lambda t: t >= 0, "a number >= 0")
 
 
 def fraction_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()) -> FloatArray:
-    """Check top_p or min_p: numbers in [0, 1]."""
+    """Check numbers in [0, 1]; None is what turns a filter off."""
+    value = _OFF.get(name) if value is None else value
     if type(value) in (float, int) and 0 <= value <= 1:
         return _vector(float(value), np.float64)
     return per_row(name, value, batch_shape, np.float64, lambda p: (p >= 0) & (p <= 1), "a number in [0, 1]")
 
 
 def top_k_per_row(value: Any, batch_shape: tuple[int, ...] | None = ()) -> npt.NDArray[np.int64]:
-    """Check top_k: integers >= 0, where 0 is off."""
+    """Check top_k: integers >= 0; 0, -1 and None are off."""
     if type(value) is int and 0 <= value < 2**63:
         return _vector(value, np.int64)
-    return per_row("top_k", value, batch_shape, np.int64, lambda k: k >= 0, "an integer >= 0 (0 is off)")
+    value = 0 if value is None else value
+    counts = per_row("top_k", value, batch_shape, np.int64, lambda k: k >= -1, "an integer >= 0 (0, -1, None are off)")
+    counts = np.maximum(counts, 0)
+    counts.setflags(write=False)
+    return counts
 
 
 def word_per_row(name: str, value: Any, batch_shape: tuple[int, ...] | None = ()) -> npt.NDArray[np.uint64]:
@@ -193,8 +217,11 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def key_of(rng: Any, seed: Any) -> int | None:
-    """Return a 64-bit key drawn from `rng` (SPEC 7: None, an int or a Generator), or None where `seed` is given.
+@contextmanager
+def key_of(rng: Any, seed: Any) -> Iterator[int | None]:
+    """Give a 64-bit key drawn from `rng` (SPEC 7: None, an int or a Generator), or None where `seed` is given.
+
+    If what is done with it fails, a user's generator is put back, unless someone else has drawn from it meanwhile.
 
     Raises
     ------
@@ -204,7 +231,8 @@ def key_of(rng: Any, seed: Any) -> int | None:
     if seed is not None:
         if rng is not None:
             raise ValueError("rng and seed are both given, expected one: rng draws a key, seed is one")
-        return None
+        yield None
+        return
     expected = "None, an integer >= 0 or a numpy Generator"
     if isinstance(rng, (bool, np.bool_)):
         raise TypeError(f"rng is {rng}, expected {expected}")
@@ -212,7 +240,16 @@ def key_of(rng: Any, seed: Any) -> int | None:
         generator = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"rng is {described(rng)}, expected {expected}") from None
-    return int(generator.integers(0, 2**64, dtype=np.uint64))
+    bits = generator.bit_generator
+    before = bits.state
+    key = int(generator.integers(0, 2**64, dtype=np.uint64))
+    after = bits.state
+    try:
+        yield key
+    except BaseException:
+        if equal(dict(bits.state), dict(after)):
+            bits.state = before
+        raise
 
 
 def described(value: Any) -> str:

@@ -172,8 +172,8 @@ def details(
 def check_parameters(temperature: float, top_k: int, top_p: float, min_p: float) -> None:
     """Raise ValueError for a parameter outside its range."""
     check_temperature(temperature)
-    if top_k < 0:
-        raise ValueError(f"top_k is {top_k}, expected an integer >= 0")
+    if top_k < -1:
+        raise ValueError(f"top_k is {top_k}, expected an integer >= 0 (0 and -1 are off)")
     for name, p in (("top_p", top_p), ("min_p", min_p)):
         if not 0 <= p <= 1:
             raise ValueError(f"{name} is {p}, expected a number in [0, 1]")

@@ -61,7 +61,7 @@ def test_help_is_plain_in_a_pipe(arguments):
         (["table", "1", "-t", "-1"], "temperature is -1.0, expected a number >= 0"),
         (["table", "1", "-t", "nan"], "temperature is nan, expected a number >= 0"),
         (["table", "1", "--top-p", "1.5"], "top_p is 1.5, expected a number in [0, 1]"),
-        (["table", "1", "--top-k", "-1"], "top_k is -1, expected an integer >= 0"),
+        (["table", "1", "--top-k", "-2"], "top_k is -2, expected an integer >= 0"),
         (["table", "1", "--top", "-1"], "top is -1, expected an integer >= 0"),
         (["table", "nan"], "logits is NaN at index 0, expected no NaN"),
         (["table", "a=-inf"], "logits is all -inf"),

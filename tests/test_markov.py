@@ -720,7 +720,7 @@ def test_interrupted_fit_leaves_the_chain_alone():
         ({"top_p": 1.5}, ValueError, r"top_p is 1.5, expected a number in \[0, 1\]"),
         ({"top_p": math.nan}, ValueError, "top_p is nan"),
         ({"min_p": -0.1}, ValueError, r"min_p is -0.1, expected a number in \[0, 1\]"),
-        ({"top_k": -1}, ValueError, "top_k is -1, expected an integer >= 0"),
+        ({"top_k": -2}, ValueError, "top_k is -2, expected an integer >= 0"),
         ({"top_k": 1.5}, TypeError, "top_k is 1.5"),
         ({"seed": -1}, ValueError, r"seed is -1, expected an integer in \[0, 2\*\*64\)"),
         ({"seed": 2**64}, ValueError, "seed is 18446744073709551616"),

@@ -322,7 +322,7 @@ def test_sample_frequencies():
         ([-INF], {}, "all -inf"),
         ([], {}, "logits is empty"),
         ([1], {"temperature": -1}, "temperature is -1, expected a number >= 0"),
-        ([1], {"top_k": -1}, "top_k is -1, expected an integer >= 0"),
+        ([1], {"top_k": -2}, "top_k is -2, expected an integer >= 0"),
         ([1], {"top_p": 1.5}, r"top_p is 1.5, expected a number in \[0, 1\]"),
         ([1], {"top_p": NAN}, "top_p is nan"),
         ([1], {"min_p": -0.1}, "min_p is -0.1"),

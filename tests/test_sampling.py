@@ -331,9 +331,11 @@ def test_generators_are_what_numpy_takes() -> None:
 def test_sampling_params_are_checked() -> None:
     with pytest.raises(ValueError, match=r"top_p is 1.5, expected a number in \[0, 1\]"):
         SamplingParams(top_p=1.5)
-    with pytest.raises(ValueError, match=r"top_k\[1\] is -1, expected an integer >= 0 \(0 is off\)"):
-        Sampler(top_k=[3, -1], seed=1)
-    with pytest.raises(TypeError, match="top_q"):
+    with pytest.raises(ValueError, match=r"top_k\[1\] is -2, expected an integer >= 0 \(0, -1, None are off\)"):
+        Sampler(top_k=[3, -2], seed=1)
+    with pytest.raises(
+        TypeError, match=r"Sampler takes no top_q, expected .* temperature, .* \(did you mean top_p\?\)"
+    ):
         Sampler(top_q=1)
 
 
@@ -342,7 +344,7 @@ def test_sampling_params_are_checked() -> None:
     [
         ({"temperature": -1.0}, ValueError, "temperature is -1.0, expected a number >= 0"),
         ({"temperature": [1, 1, 1, 1, NAN, 1]}, ValueError, r"temperature\[4\] is nan, expected a number >= 0"),
-        ({"top_k": -1}, ValueError, r"top_k is -1, expected an integer >= 0 \(0 is off\)"),
+        ({"top_k": -2}, ValueError, r"top_k is -2, expected an integer >= 0 \(0, -1, None are off\)"),
         ({"top_k": 2.5}, TypeError, r"top_k is 2.5 \(float64\), expected an integer >= 0"),
         ({"top_k": True}, TypeError, "top_k is True"),
         ({"top_p": 1.0001}, ValueError, r"top_p is 1.0001, expected a number in \[0, 1\]"),
@@ -494,7 +496,8 @@ def test_a_sampler_follows_its_parameters() -> None:
     assert own(BATCH[1:2]).tolist() == sample(BATCH[1:2], seed=9, step=1, temperature=2.0).tolist()
     sampler.params = SamplingParams(temperature=0.0)
     assert sampler(BATCH[0]) == BATCH[0].argmax()
-    sampler.step = 2**64
+    sampler.step = 2**64 - 1
+    assert sampler(BATCH[0]) == BATCH[0].argmax()
     with pytest.raises(ValueError, match=r"step is 18446744073709551616, expected an integer in"):
         sampler(BATCH[0])
     with pytest.raises(ValueError, match=r"expected .* with V >= 1"):
@@ -507,3 +510,92 @@ def test_many_infinite_logits() -> None:
     assert kept(row, top_p=0.0) == [1]
     assert kept(row, top_p=0.5) == np.flatnonzero(np.isinf(row))[: (1637 + 1) // 2].tolist()
     assert kept(row, min_p=0.5) == np.flatnonzero(np.isinf(row)).tolist()
+
+
+INTEGERS = [np.uint8, np.int16, np.int32, np.uint32, np.int64, np.uint64]
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_an_integer_of_any_type_means_its_value(kind: type) -> None:
+    """A step of uint8 went on with 0 after 255, and draws were repeated."""
+    sampler, expected = Sampler(seed=kind(7)), Sampler(seed=7)
+    sampler.step, expected.step = kind(126), 126
+    assert [int(sampler(BATCH[0])) for _ in range(300)] == [int(expected(BATCH[0])) for _ in range(300)]
+    assert sampler.step == 426
+    assert type(sampler.step) is int
+    words = {"seed": kind(7), "step": kind(9), "top_k": kind(5), "n": kind(3)}
+    plain = {name: int(word) for name, word in words.items()}
+    assert sample(BATCH[0], **words).tolist() == sample(BATCH[0], **plain).tolist()
+
+
+def test_a_step_is_checked_where_it_is_set() -> None:
+    sampler = Sampler(seed=1)
+    for step, error in ((-1, ValueError), (2**64, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)):
+        with pytest.raises(error, match=r"step is .*, expected an integer in \[0, "):
+            sampler.step = step
+    assert sampler.step == 0
+
+
+@pytest.mark.parametrize(
+    "off", [{"top_k": None}, {"top_k": -1}, {"top_p": None}, {"min_p": None}, {"temperature": None}]
+)
+def test_none_and_the_words_of_peers_are_off(off: dict[str, Any]) -> None:
+    expected = sample(BATCH, seed=3).tolist()
+    assert sample(BATCH, seed=3, **off).tolist() == expected
+    assert Sampler(seed=3, **off)(BATCH).tolist() == expected
+    assert Sampler(seed=3, **off)(BATCH[0]) == expected[0]
+    assert probabilities(BATCH, **off).tolist() == probabilities(BATCH).tolist()
+    assert sample(BATCH, seed=3, top_k=[-1, 0, 0, -1, 0, 0]).tolist() == expected
+
+
+def test_what_a_caller_changes_later_changes_nothing() -> None:
+    seeds, temperatures = np.array([5], np.uint64), np.array([0.5])
+    sampler = Sampler(temperature=temperatures, seed=seeds)
+    expected = [sampler(BATCH[:1]).tolist() for _ in range(4)]
+    sampler = Sampler(temperature=temperatures, seed=seeds)
+    found = [sampler(BATCH[:1]).tolist() for _ in range(2)]
+    seeds[0], temperatures[0] = 9, 100.0
+    found += [sampler(BATCH[:1], n=1)[:, 0].tolist(), sampler(BATCH[:1]).tolist()]
+    assert found == expected
+    with pytest.raises(ValueError, match="read-only"):
+        sampler.params.temperature[0] = 1.0
+
+
+def test_a_sampler_says_what_it_is() -> None:
+    sampler = Sampler(temperature=0.7, top_p=0.9, seed=7)
+    sampler(BATCH[0])
+    assert repr(sampler) == "Sampler(temperature=0.7, top_k=0, top_p=0.9, min_p=0.0, seed=7, step=1)"
+    assert "rng=<key 0x" in repr(Sampler(rng=1))
+
+
+def test_values_that_hold_arrays_are_compared_and_hashed() -> None:
+    one, same, other = (SamplingParams(temperature=np.array([0.5, t])) for t in (1.0, 1.0, 2.0))
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert one != "something else"
+    assert len({one, same, other}) == 2
+    draws = [sample(BATCH, seed=seed, details=True, kept_set=True, top_logprobs=2, top_k=4) for seed in (1, 1, 2)]
+    assert draws[0] == draws[1]
+    assert draws[0] != draws[2]
+    assert draws[0].kept_set == draws[1].kept_set
+    assert draws[0].top_logprobs == draws[2].top_logprobs
+    assert len({*draws}) == 2
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox])
+def test_a_call_that_is_refused_leaves_the_generator_as_it_was(kind: type) -> None:
+    generator, twin = np.random.Generator(kind(1)), np.random.Generator(kind(1))
+    chain = fastsoftmax.MarkovChain.from_transitions({"a": {"b": 1}})
+    text = fastsoftmax.MarkovText().fit("A b c.")
+    for call in (
+        lambda: sample(BATCH, rng=generator, top_p=2.0),
+        lambda: sample([1.0, NAN], rng=generator),
+        lambda: Sampler(rng=generator, seed=1),
+        lambda: chain.walk(rng=generator, on_dead_end="no such"),
+        lambda: chain.walk(rng=generator, on_dead_end="raise", start=["a"]),
+        lambda: text.generate(rng=generator, start="Z"),
+    ):
+        with pytest.raises((ValueError, KeyError)):
+            call()
+    assert generator.integers(0, 2**64, dtype=np.uint64) == twin.integers(0, 2**64, dtype=np.uint64)

@@ -15,7 +15,7 @@ from fastsoftmax.markov.scoring import Scoring, Smoothers
 from fastsoftmax.markov.smoothing import checked_rule
 from fastsoftmax.markov.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
 from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, kind_of
-from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, checked_wish, draw_walks, progress_bar
+from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, checked_wish, draw_walks, key_of, progress_bar
 
 _swapping = _threads.lock()  # held for a comparison and an assignment, never for work
 
@@ -294,10 +294,11 @@ class MarkovChain(Scoring, Analysis):
         """
         model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
         rule = checked_rule(smoothing, k, alpha, discount)
-        wish = checked_wish(model, n, length, start, rng, seed, on_dead_end)
-        if rule is not None:
-            return smoothed_walks.draw(self._smoothers.get(model, rule), model, wish, cut, progress)
-        return draw_walks(model, self._tables, wish, cut, progress)
+        with key_of(rng, seed) as key:
+            wish = checked_wish(model, n, length, start, key, on_dead_end)
+            if rule is not None:
+                return smoothed_walks.draw(self._smoothers.get(model, rule), model, wish, cut, progress)
+            return draw_walks(model, self._tables, wish, cut, progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the chain to one safetensors file, whole or not at all.

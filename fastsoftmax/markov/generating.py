@@ -101,7 +101,6 @@ class Generating:
         longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)
         share = float(_checks.fraction_per_row("novelty", novelty)[0])
         overlap = self._text.overlap() if share > 0.0 else None
-        key = key_of(rng, seed)
         state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
 
         def text_of(ids: Ids) -> str:
@@ -114,15 +113,16 @@ class Generating:
                 return Reason.COPIED
             return None
 
-        found = sentences(
-            model,
-            (self._chain._tables, self._speakers),
-            n,
-            Start(given, state),
-            Bounds(max(least, 1), most),
-            cut,
-            check,
-            key,
-            progress,
-        )
+        with key_of(rng, seed) as key:
+            found = sentences(
+                model,
+                (self._chain._tables, self._speakers),
+                n,
+                Start(given, state),
+                Bounds(max(least, 1), most),
+                cut,
+                check,
+                key,
+                progress,
+            )
         return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]

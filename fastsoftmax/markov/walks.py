@@ -233,13 +233,13 @@ class Wish(NamedTuple):
     at_dead_end: str
 
 
-def checked_wish(model: Model, n: Any, length: Any, start: Any, rng: Any, seed: Any, on_dead_end: Any) -> Wish:
+def checked_wish(model: Model, n: Any, length: Any, start: Any, key: int, on_dead_end: Any) -> Wish:
     """Check the arguments of `MarkovChain.walk` but for those of a draw."""
     wish = Wish(
         _checks.integer("n", n, 0, 2**32),
         _checks.integer("length", length, 0, 2**40),
         ids_of("start", start, model.vocabulary),
-        key_of(rng, seed),
+        key,
         _checks.choice("on_dead_end", on_dead_end, ("stop", "restart", "raise")),
     )
     if len(wish.given) > wish.length:
@@ -261,10 +261,11 @@ def draw_walks(model: Model, cache: TableCache, wish: Wish, cut: Cut, progress: 
     return walks
 
 
-def key_of(rng: Any, seed: Any) -> int:
-    """Return the key that `rng` and `seed` stand for."""
-    key = _checks.key_of(rng, seed)
-    return int(_checks.word_per_row("seed", seed)[0]) if key is None else key
+@contextmanager
+def key_of(rng: Any, seed: Any) -> Iterator[int]:
+    """Give the key that `rng` and `seed` stand for; a generator is put back if what is done with it fails."""
+    with _checks.key_of(rng, seed) as key:
+        yield int(_checks.word_per_row("seed", seed)[0]) if key is None else key
 
 
 class Start(NamedTuple):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
+from fastsoftmax._values import Valued, equal, hashed
 from fastsoftmax.kernels import details as kernels
 from fastsoftmax.kernels import sampling, softmax
 from fastsoftmax.sampling.memory import Memory
@@ -32,6 +33,12 @@ class KeptSet(NamedTuple):
     tokens: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and equal(tuple(self), tuple(other))
+
+    def __hash__(self) -> int:
+        return hashed(tuple(self))
+
 
 class TopLogprobs(NamedTuple):
     """The most likely tokens under the untouched softmax of each row.
@@ -47,9 +54,15 @@ class TopLogprobs(NamedTuple):
     tokens: npt.NDArray[np.int64]
     logprobs: npt.NDArray[np.float64]
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and equal(tuple(self), tuple(other))
 
-@dataclass(frozen=True)
-class Details:
+    def __hash__(self) -> int:
+        return hashed(tuple(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Details(Valued):
     """Draws, and what there is to know of them. Shapes as that of `tokens`, or as the batch, (...).
 
     Attributes

@@ -105,7 +105,10 @@ def sample(
     """
     params = (temperature, top_k, top_p, min_p)
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
-    return draw(logits, allowed, bias, params, _checks.key_of(rng, seed), seed, step, wanted, _memory)
+    if rng is None and seed is not None:  # the usual case, without the two microseconds of a context
+        return draw(logits, allowed, bias, params, None, seed, step, wanted, _memory)
+    with _checks.key_of(rng, seed) as key:
+        return draw(logits, allowed, bias, params, key, seed, step, wanted, _memory)
 
 
 def probabilities(

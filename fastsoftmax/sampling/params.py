@@ -1,20 +1,22 @@
 """The parameters of sampling: what a user gives, and the matrices that kernels read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax._arrays import Array
+from fastsoftmax._values import Valued
 
 _MOST = 2**31  # a top_k that is off for any vocabulary
 
 
-@dataclass(frozen=True)
-class SamplingParams:
-    """How logits become a distribution. Each field is a scalar, or has one value a row of the batch.
+@dataclass(frozen=True, eq=False)
+class SamplingParams(Valued):
+    """How logits become a distribution. Each field is a scalar, or has one value a row of the batch; None is off.
 
     Applied in this order; each filter works on the renormalised survivors of the one before (as in Hugging Face
     transformers and vLLM). Larger logits come first, lower indices first among equals.
@@ -24,7 +26,7 @@ class SamplingParams:
     temperature : float, default 1.0
         T >= 0 divides the logits. 0 is greedy: the first maximum. inf is uniform over what is not -inf.
     top_k : int, default 0
-        Keep the first k tokens. 0 is off, and so is k at or above the vocabulary size.
+        Keep the first k tokens. 0 is off, and so are -1 and k at or above the vocabulary size.
     top_p : float, default 1.0
         Nucleus: keep a token while the mass strictly before it is below p, so the one that crosses p stays. 1 is off.
     min_p : float, default 0.0
@@ -42,7 +44,9 @@ class SamplingParams:
     min_p: Any = 0.0
 
     def __post_init__(self) -> None:
-        _vectors(*self.values(), None)
+        rows = _vectors(*self.values(), None)
+        for field, value, checked in zip(fields(self), self.values(), rows, strict=True):
+            object.__setattr__(self, field.name, _checks.kept(field.name, value, checked))
 
     def values(self) -> tuple[Any, Any, Any, Any]:
         """Return the fields, in this order."""
@@ -63,13 +67,15 @@ def _vectors(
 
 def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
     """Return the parameters as a matrix that kernels read: one row for all rows of the batch, or one a row."""
-    if {type(temperature), type(top_k), type(top_p), type(min_p)} <= {int, float}:
+    plain = _checks.plain
+    temperature, top_k, top_p, min_p = plain(temperature), plain(top_k), plain(top_p), plain(min_p)
+    if {type(temperature), type(top_k), type(top_p), type(min_p)} <= {int, float, NoneType}:
         return _scalar_parameters(temperature, top_k, top_p, min_p)
     return _matrix(temperature, top_k, top_p, min_p, batch)
 
 
 @lru_cache(typed=True)  # 5.0 equals 5 and is no top_k
-def _scalar_parameters(temperature: float, top_k: float, top_p: float, min_p: float) -> Array:
+def _scalar_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Array:
     return _matrix(temperature, top_k, top_p, min_p, ())
 
 
@@ -81,6 +87,7 @@ def _matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[i
 
 def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:
     """Return the seed and the step as kernels read them: one row for all rows of the batch, or one a row."""
+    seed, step = _checks.plain(seed), _checks.plain(step)
     if type(seed) is int and type(step) is int and 0 <= seed < 2**64 and 0 <= step < 2**64:
         words = np.empty((1, 2), np.uint64)
         words[0, 0] = seed

@@ -1,6 +1,8 @@
 """A sampler: parameters, a key, a workspace and a count of steps."""
 
-from dataclasses import replace
+import sys
+from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ class Sampler:
         As in `sample`; the key is drawn from it once, here.
     seed : int or array_like of int, optional
         As in `sample`.
-    **fields
+    **words
         Fields of `SamplingParams`; they replace those of `params`.
 
     Attributes
@@ -35,7 +37,7 @@ class Sampler:
     params : SamplingParams
         How logits become a distribution.
     step : int
-        The step of the next call. Setting it goes back or ahead.
+        The step of the next call, in [0, 2**64). Setting it goes back or ahead.
 
     Raises
     ------
@@ -56,21 +58,35 @@ class Sampler:
     """
 
     def __init__(
-        self, params: SamplingParams | None = None, /, *, rng: Any = None, seed: Any = None, **fields: Any
+        self, params: SamplingParams | None = None, /, *, rng: Any = None, seed: Any = None, **words: Any
     ) -> None:
         if params is not None and not isinstance(params, SamplingParams):
             raise TypeError(f"params is {_checks.described(params)}, expected a SamplingParams")
-        self.params = replace(SamplingParams() if params is None else params, **fields)
-        self.step = 0
-        self._key = _checks.key_of(rng, seed)
-        if seed is not None:
-            _checks.word_per_row("seed", seed, None)
-        self._seed = seed
+        _refuse_unknown(words)
+        self.params = replace(SamplingParams() if params is None else params, **words)
+        self._step = 0
+        with _checks.key_of(rng, seed) as key:
+            self._key = key
+        self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
         self._memory = Memory()
         self._ready: list[_Ready] = []
 
+    @property
+    def step(self) -> int:
+        """The step of the next call. Setting it goes back or ahead."""
+        return self._step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        self._step = _checks.integer("step", step, 0, 2**64 - 1)
+
+    def __repr__(self) -> str:
+        words = [f"{field.name}={getattr(self.params, field.name)!r}" for field in fields(SamplingParams)]
+        source = f"seed={self._seed!r}" if self._key is None else f"rng=<key {self._key:#x}>"
+        return f"Sampler({', '.join([*words, source, f'step={self._step}'])})"
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("params", "step", "_key", "_seed")}
+        return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _memory=Memory(), _ready=[])
@@ -106,8 +122,8 @@ class Sampler:
             As in `sample`. The step is then given back, unless another thread has taken a later one meanwhile.
         """
         with _counting:
-            step = self.step
-            self.step = step + 1
+            step = self._step
+            self._step = step + 1
         try:
             usual = n is None is out is allowed is bias and details is False is kept_set
             if usual and type(top_logprobs) is int and top_logprobs == 0:
@@ -119,19 +135,18 @@ class Sampler:
             return draw(logits, allowed, bias, params, self._key, self._seed, step, wanted, self._memory)
         except BaseException:
             with _counting:
-                if self.step == step + 1:
-                    self.step = step
+                if self._step == step + 1:
+                    self._step = step
             raise
 
     def _draw_one(self, logits: Any, step: int) -> Any:
         """Draw a token from one plain row with what is ready from an earlier call; None for any other logits."""
-        if type(logits) is not np.ndarray or not logits.flags.c_contiguous:
-            return None
-        if logits.ndim != 1 and (logits.ndim != 2 or len(logits) != 1):
-            return None
-        if type(step) is not int or not 0 <= step < 2**64:
+        torch = sys.modules.get("torch")
+        if type(logits) is not np.ndarray and (torch is None or not isinstance(logits, torch.Tensor)):
             return None
         row, _ = _arrays.as_logits(logits)
+        if not row.flags.c_contiguous or (row.ndim != 1 and (row.ndim != 2 or len(row) != 1)) or step >= 2**64:
+            return None
         try:
             ready = self._ready.pop()
         except IndexError:  # the first call, or other threads have them all
@@ -144,6 +159,16 @@ class Sampler:
         if len(self._ready) < AT_ONCE:
             self._ready.append(ready)
         return token
+
+
+def _refuse_unknown(words: dict[str, Any]) -> None:
+    """Raise an error for a word that is no field of `SamplingParams`."""
+    known = [field.name for field in fields(SamplingParams)]
+    for word in words:
+        if word not in known:
+            near = get_close_matches(word, [*known, "rng", "seed"], 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise TypeError(f"Sampler takes no {word}, expected params, rng, seed or one of {', '.join(known)}{hint}")
 
 
 class _Ready:
