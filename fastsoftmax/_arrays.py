@@ -38,22 +38,56 @@ def as_logits(value: Any) -> Numbers:
 
 def as_out(out: Any, shape: tuple[int, ...]) -> Numbers:
     """Return the array to write results to, checked: floats of the right shape, writable."""
-    if not hasattr(out, "__array__") and not hasattr(out, "__dlpack__"):
-        raise TypeError(f"out is {_checks.described(out)}, expected an array")
-    array = _as_array("out", out)
+    array = _memory_of(out, "an array")
     numbers = array if isinstance(array, tuple) else _as_numbers("out", array)
-    check_out(numbers[0], shape)
+    _check_out(numbers[0], shape)
     if not isinstance(array, tuple) and not np.may_share_memory(numbers[0], array):
         raise TypeError(f"out has dtype {array.dtype} in foreign byte order, expected the machine's own")
+    _tell_autograd(out)
     return numbers
 
 
-def check_out(array: Array, shape: tuple[int, ...]) -> None:
-    """Check the shape of `out`, and that it can be written."""
+def as_tokens_out(out: Any, shape: tuple[int, ...]) -> Array:
+    """Return the array to write tokens to, checked: int64 of the right shape, writable."""
+    array = _memory_of(out, "an int64 array")
+    if isinstance(array, tuple) or array.dtype != np.int64:
+        raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
+    _check_out(array, shape)
+    _tell_autograd(out)
+    return array
+
+
+def _memory_of(out: Any, expected: str) -> Array | Numbers:
+    """Return an array over the memory of `out`, an array of any kind that can be written to."""
+    is_array = hasattr(out, "__array__") or hasattr(out, "__dlpack__")
+    if not is_array or isinstance(out, (np.ma.MaskedArray, np.generic)):
+        raise TypeError(f"out is {_checks.described(out)}, expected {expected}")
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(out, torch.Tensor):
+        if out.requires_grad and torch.is_grad_enabled():
+            raise TypeError("out requires gradients, expected a tensor that does not: what is written has none")
+        if out.is_inference() and not torch.is_inference_mode_enabled():
+            raise TypeError("out is an inference tensor, expected a plain one, or inference mode")
+        if out.is_neg() or out.is_conj():
+            raise TypeError("out is a view of a tensor with its sign changed, expected a plain tensor")
+    return _as_array("out", out)
+
+
+def _check_out(array: Array, shape: tuple[int, ...]) -> None:
+    """Check the shape of `out`, and that each of its entries can be written."""
     if array.shape != shape:
         raise ValueError(f"out has shape {array.shape}, expected {shape}")
     if not array.flags.writeable:
         raise ValueError("out is read-only, expected a writable array")
+    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+        raise ValueError(f"out has strides {array.strides}, expected a place of its own for each entry")
+
+
+def _tell_autograd(out: Any) -> None:
+    """Count a change of a tensor, so that a backward pass that has saved it refuses to go on with other numbers."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(out, torch.Tensor) and not out.is_inference():
+        torch.autograd.graph.increment_version(out)
 
 
 def result_dtype(dtype: Any) -> np.dtype[Any]:
@@ -109,8 +143,10 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
         given = tuple(map(operator.index, given))
     except TypeError:
         raise TypeError(f"axis is {axis!r}, expected an integer, a tuple of integers or None") from None
-    if ndim == 0 and given:
-        raise np.exceptions.AxisError(f"axis is {axis}, expected None for an array without dimensions")
+    if ndim == 0:  # as NumPy's reductions of a scalar
+        if any(one not in (0, -1) for one in given):
+            raise np.exceptions.AxisError(f"axis is {axis}, expected None, 0 or -1 for an array without dimensions")
+        return ()
     axes = []
     for one in given:
         if not -ndim <= one < ndim:
@@ -124,6 +160,15 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 def batch_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape without the axes."""
     return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def expanded(carrier: Array, axes: tuple[int, ...], batch: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+    """Return a view with a larger batch, without the axes, that the array's own broadcasts to; and its axes."""
+    sizes = iter(batch)
+    more = len(batch) - (carrier.ndim - len(axes))
+    leading = [next(sizes) for _ in range(more)]
+    shape = [carrier.shape[i] if i in axes else next(sizes) for i in range(carrier.ndim)]
+    return np.broadcast_to(carrier, (*leading, *shape)), tuple(axis + more for axis in axes)
 
 
 def span_of(array: Array, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -164,9 +209,9 @@ def apart(array: Array, out: Array) -> Array:
 
 def _as_array(name: str, value: Any) -> Array | Numbers:
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
+    if torch is not None and isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16:
         value = value.detach()
-        if value.dtype == torch.bfloat16 and value.layout == torch.strided:  # read the bits, give float32
+        if value.layout == torch.strided and not value.is_neg():  # read the bits, give float32
             return _checks.as_array(name, value.view(torch.int16)), np.dtype(np.float32)
     return _checks.as_array(name, value)
 

@@ -3,7 +3,7 @@
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Real
@@ -31,28 +31,45 @@ def as_array(name: str, value: Any) -> Array:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         return _from_torch(name, value)
+    if isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping, expected an array: take its values, or see `fastsoftmax table`")
     if hasattr(value, "__dlpack_device__"):
         kind, number = value.__dlpack_device__()
         if kind not in _CPU_DEVICES:
             raise TypeError(f"{name} is on DLPack device ({int(kind)}, {number}), expected an array on the CPU")
         if not hasattr(value, "__array__"):
-            return np.from_dlpack(value)
+            try:
+                return np.from_dlpack(value)
+            except (BufferError, RuntimeError, TypeError, ValueError) as error:
+                raise TypeError(f"{name} cannot be read by DLPack: {error}") from None
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
+        if torch is not None and isinstance(value, (list, tuple)) and _holds(value, torch.Tensor):
+            return as_array(name, [as_array(name, one) for one in value])  # NumPy reads fewer tensors than we do
         if isinstance(error, ValueError) and not hasattr(value, "__array__"):
             raise ValueError(f"{name} is ragged, expected rows of one length") from None
         raise TypeError(f"{name} is {described(value)}, expected an array of numbers: {error}") from None
 
 
+def _holds(values: Any, kind: type) -> bool:
+    """Return whether something of a kind is in a list, or in a list in it."""
+    return any(isinstance(x, kind) or (isinstance(x, (list, tuple)) and _holds(x, kind)) for x in values)
+
+
 def _from_torch(name: str, tensor: Any) -> Array:
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
         raise TypeError(f"{name} is on {tensor.device}, expected a CPU tensor: move it with .cpu()")
-    tensor = tensor.detach()
-    if str(tensor.dtype) == "torch.bfloat16":  # NumPy has no such dtype
-        tensor = tensor.float()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     try:
         return np.asarray(tensor.numpy())
+    except (TypeError, RuntimeError):  # a dtype or a view that NumPy does not have
+        pass
+    try:
+        if str(tensor.dtype) == "torch.bfloat16":
+            tensor = tensor.float()
+        return np.asarray(tensor.resolve_conj().resolve_neg().numpy())
     except (TypeError, RuntimeError):
         raise TypeError(
             f"{name} is a tensor of {tensor.dtype} and {tensor.layout}, expected a dense one of a dtype that NumPy has"
@@ -121,6 +138,17 @@ def kept(name: str, value: Any, rows: Array) -> Any:
         return value
     shape = as_array(name, value).shape
     return rows.reshape(shape) if shape else rows[0].item()
+
+
+def batch_of(batch: tuple[int, ...], /, **values: Any) -> tuple[int, ...]:
+    """Return the shape that a batch and arrays of parameters broadcast to; the batch where they do not."""
+    shapes = [
+        as_array(name, value).shape for name, value in values.items() if type(value) not in (int, float, type(None))
+    ]
+    try:
+        return np.broadcast_shapes(batch, *shapes) if any(shapes) else batch
+    except ValueError:  # which the check of each parameter says better
+        return batch
 
 
 @lru_cache

@@ -41,8 +41,9 @@ def softmax(
     axis : int, tuple of int or None, default -1
         What to normalise over; None is the whole array (SciPy's default).
     temperature : float or array_like, default 1.0
-        T >= 0, a scalar or a shape that broadcasts to the batch shape (that of `logits` without `axis`). T = 0 shares
-        the mass among the maxima, T = inf among all that is not -inf.
+        T >= 0, a scalar or an array: it and the batch (the shape of `logits` without `axis`) broadcast to each other,
+        so that three temperatures of one row give three rows. T = 0 shares the mass among the maxima, T = inf among all
+        that is not -inf.
     where : array_like of bool, optional
         Entries to include, broadcast to `logits`; the others count as -inf and get 0.
     out : array, optional
@@ -54,7 +55,8 @@ def softmax(
     Returns
     -------
     ndarray
-        Of the shape of `logits`; `out` if that is given. -inf gives exactly 0; entries of +inf share all the mass; a
+        Of the shape of `logits`, with the batch that it and `temperature` broadcast to (a NumPy scalar if that is ());
+        `out` if that is given. -inf gives exactly 0; entries of +inf share all the mass; a
         NaN makes its row NaN, and so does a row with nothing but -inf, which has no distribution.
 
     Raises
@@ -209,7 +211,7 @@ def _elementwise(
         kernel = kernel_for(target, math.prod(carrier.shape[i] for i in axes))
         moved = _arrays.moved(carrier, axes), len(axes) or 1
         _over_copies(kernel, *moved, temperatures, number, _arrays.moved(target, axes))
-    return result
+    return result if out is not None else result[()]
 
 
 def _arguments(logits: Any, axis: Axis, temperature: Any, where: Any) -> tuple[Numbers, tuple[int, ...], FloatArray]:
@@ -217,8 +219,13 @@ def _arguments(logits: Any, axis: Axis, temperature: Any, where: Any) -> tuple[N
     if where is not None:
         carrier = _arrays.masked(carrier, where)
     axes = _arrays.reduced_axes(axis, carrier.ndim)
-    batch = () if type(temperature) in (float, int) else _arrays.batch_shape(carrier.shape, axes)
-    return (carrier, result_dtype), axes, _checks.temperature_per_row(temperature, batch)
+    if type(temperature) in (float, int):
+        return (carrier, result_dtype), axes, _checks.temperature_per_row(temperature)
+    batch = _arrays.batch_shape(carrier.shape, axes)
+    whole = _checks.batch_of(batch, temperature=temperature)
+    if whole != batch:
+        carrier, axes = _arrays.expanded(carrier, axes, whole)
+    return (carrier, result_dtype), axes, _checks.temperature_per_row(temperature, whole)
 
 
 def _of(temperatures: FloatArray, first: int, last: int) -> FloatArray:

@@ -92,8 +92,10 @@ def test_few_tokens_above_minus_infinity() -> None:
     assert found.kept_set.tokens.tolist() == [3, 7]
     assert found.top_logprobs.tokens.tolist() == [3, 7, -1]
     assert found.top_logprobs.logprobs[2] == -np.inf
-    with pytest.raises(ValueError, match=r"top_logprobs is -1, expected an integer in \[0, 2\*\*40\]"):
+    with pytest.raises(ValueError, match=r"top_logprobs is -1, expected an integer in \[0, 65536\]"):
         sample(row, seed=1, top_logprobs=-1)
+    with pytest.raises(ValueError, match=r"top_logprobs is 549755813888, expected an integer in \[0, 65536\]"):
+        sample(row, seed=1, top_logprobs=2**39)
 
 
 def test_rows_whose_untouched_logits_have_no_distribution() -> None:

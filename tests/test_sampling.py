@@ -599,3 +599,27 @@ def test_a_call_that_is_refused_leaves_the_generator_as_it_was(kind: type) -> No
         with pytest.raises((ValueError, KeyError)):
             call()
     assert generator.integers(0, 2**64, dtype=np.uint64) == twin.integers(0, 2**64, dtype=np.uint64)
+
+
+def test_parameters_and_batch_broadcast_to_each_other() -> None:
+    row = BATCH[0]
+    for words in ({"temperature": [0.5, 2.0]}, {"top_k": [[3], [9]]}, {"top_p": [0.5, 0.9]}, {"min_p": [0.1, 0.5]}):
+        (name, values), *_ = words.items()
+        shape = np.shape(values)
+        each = [sample(row, seed=4, **{name: value}) for value in np.ravel(values).tolist()]
+        assert sample(row, seed=4, **words).tolist() == np.reshape(each, shape).tolist()
+        assert Sampler(seed=4, **words)(row).tolist() == np.reshape(each, shape).tolist()
+        masses = [probabilities(row, **{name: value}) for value in np.ravel(values).tolist()]
+        np.testing.assert_array_equal(probabilities(row, **words), np.reshape(masses, (*shape, row.size)))
+    seeds, steps = np.arange(3), np.arange(2)[:, None]
+    found = sample(row, seed=seeds, step=steps, n=2, details=True)
+    assert found.tokens.shape == (2, 3, 2)
+    for step, seed in np.ndindex(2, 3):
+        one = sample(row, seed=seed, step=step, n=2, details=True)
+        assert found.tokens[step, seed].tolist() == one.tokens.tolist()
+        assert found.raw_logprobs[step, seed].tolist() == one.raw_logprobs.tolist()
+    masks = np.arange(row.size) % np.array([[2], [3]]) > 0
+    expected = [sample(row, seed=4, allowed=mask) for mask in masks]
+    assert sample(row, seed=4, allowed=masks).tolist() == expected
+    assert sample(row, seed=4, allowed=masks, details=True).tokens.tolist() == expected
+    assert sample(row, seed=4, temperature=[0.5, 2.0], bias={3: 2.0}).shape == (2,)

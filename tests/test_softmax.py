@@ -1,6 +1,8 @@
 """softmax, log_softmax, logsumexp: limits, shapes, dtypes, views, errors, bits."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -219,8 +221,57 @@ def test_torch_tensors_that_numpy_has_no_words_for() -> None:
     for bad in (torch.eye(3).to_sparse(), torch.zeros(3, dtype=torch.float8_e4m3fn)):
         with pytest.raises(TypeError, match=r"logits is a tensor of torch\.float.*, expected a dense one of a dtype"):
             fastsoftmax.softmax(bad)
-    with pytest.raises(TypeError, match=r"logits is .*, expected an array of numbers"):
-        fastsoftmax.softmax([torch.zeros(2, requires_grad=True)] * 2)
+    negative = torch.tensor([1 + 2j, 3 - 1j]).conj().imag  # a view whose sign is changed when it is read
+    for kind in (torch.float32, torch.bfloat16):
+        found = fastsoftmax.softmax(negative.to(kind) if kind is torch.bfloat16 else negative)
+        np.testing.assert_array_equal(found, fastsoftmax.softmax(np.float32([-2.0, 1.0])))
+
+
+def test_lists_of_tensors_are_what_each_tensor_is() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    expected = fastsoftmax.softmax(BATCH[0])
+    for kind in (torch.float32, torch.bfloat16):
+        rows = torch.tensor(BATCH[0]).to(kind).requires_grad_()
+        given = fastsoftmax.softmax(rows)
+        np.testing.assert_array_equal(fastsoftmax.softmax([*rows]), given)
+        np.testing.assert_array_equal(fastsoftmax.softmax([[*row] for row in rows]), given)
+        if kind is torch.float32:
+            np.testing.assert_array_equal(given, expected)
+
+
+def test_what_torch_refuses_to_write_to() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    logits, saved = torch.tensor([1.0, 2.0, 3.0]), x.exp()  # exp saves its result
+    with pytest.raises(TypeError, match=r"out requires gradients, expected a tensor that does not"):
+        fastsoftmax.softmax(logits, out=saved)
+    with torch.no_grad():
+        assert fastsoftmax.softmax(logits, out=saved) is saved
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        saved.sum().backward()
+    factor = torch.ones(3)
+    product = (x * factor).sum()
+    fastsoftmax.softmax(logits, out=factor)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        product.backward()
+    with torch.inference_mode():
+        inference = torch.zeros(3)
+        fastsoftmax.softmax(logits, out=inference)
+    with pytest.raises(TypeError, match="out is an inference tensor"):
+        fastsoftmax.softmax(logits, out=inference)
+    with pytest.raises(ValueError, match=r"out has strides \(0,\), expected a place of its own for each entry"):
+        fastsoftmax.softmax(logits, out=torch.zeros(1).expand(3))
+    with pytest.raises(TypeError, match="out is a view of a tensor with its sign changed"):
+        fastsoftmax.softmax(logits, out=torch.zeros(3, dtype=torch.complex64).conj().imag)
+    tokens = torch.zeros(2, dtype=torch.int64)
+    assert fastsoftmax.sample(logits, seed=1, n=2, out=tokens) is tokens
+    assert tokens.tolist() == fastsoftmax.sample(logits, seed=1, n=2).tolist()
+    with pytest.raises(TypeError, match="expected an int64 array"):
+        fastsoftmax.sample(logits, seed=1, out=torch.zeros((), dtype=torch.int32))
+
+
+def test_dtypes_of_torch_are_none_of_numpy() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     with pytest.raises(TypeError, match=r"dtype is torch\.float32, expected float16"):
         fastsoftmax.softmax(BATCH, dtype=torch.float32)
 
@@ -307,9 +358,74 @@ def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], messag
         (["a", "b"], TypeError, "logits has dtype <U1, expected float16"),
         ([None, 1], TypeError, "logits has dtype object, expected float16"),
         ([[1, 2], [3]], ValueError, "logits is ragged, expected rows of one length"),
-        (3.0, ValueError, "axis is -1, expected None for an array without dimensions"),
     ],
 )
 def test_bad_logits(logits: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         fastsoftmax.softmax(logits)
+
+
+@pytest.mark.parametrize("axis", [None, -1, 0])
+def test_scalars_give_scalars(axis: int | None) -> None:
+    for one in (2.0, np.float32(2), np.array(2.0), 3):
+        for function, expected in ((fastsoftmax.softmax, 1.0), (fastsoftmax.log_softmax, 0.0)):
+            found = function(one, axis=axis)
+            assert isinstance(found, np.floating)
+            assert found == expected
+    out = np.zeros(())
+    assert fastsoftmax.softmax(2.0, axis=None, out=out) is out
+    with pytest.raises(np.exceptions.AxisError, match="axis is 1, expected None, 0 or -1"):
+        fastsoftmax.softmax(3.0, axis=1)
+
+
+# SciPy's axis is None unless it is given; a process of its own, since pytest does not know the marks of its tests.
+SCIPY = """
+import functools, inspect, sys
+import numpy as np
+import fastsoftmax
+try:
+    from scipy.special.tests import test_logsumexp as theirs
+    kinds = {"softmax": theirs.TestSoftmax, "log_softmax": theirs.TestLogSoftmax}
+except (ImportError, AttributeError) as error:
+    sys.exit(f"not there: {error}")
+tried = 0
+for name, kind in kinds.items():
+    setattr(theirs, name, functools.partial(getattr(fastsoftmax, name), axis=None))
+    for test in (getattr(kind(), one) for one in dir(kind) if one.startswith("test_")):
+        words = set(inspect.signature(test).parameters)
+        if words <= {"xp"}:
+            test(**dict.fromkeys(words, np))
+            tried += 1
+print(tried)
+"""
+
+
+@pytest.mark.slow
+def test_the_tests_of_scipy_pass() -> None:
+    done = subprocess.run([sys.executable, "-c", SCIPY], text=True, capture_output=True)
+    if "not there" in done.stderr:
+        pytest.skip(f"SciPy without such tests: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 10
+
+
+def test_temperatures_and_batch_broadcast_to_each_other() -> None:
+    row = np.float32([3, 2, 1, 4])
+    assert fastsoftmax.softmax([3, 2, 1, 4], temperature=[1, 5]).shape == (2, 4)
+    for function in (fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp):
+        expected = np.stack([function(row, temperature=t) for t in (1.0, 5.0, 0.0)])
+        np.testing.assert_array_equal(function(row, temperature=[1, 5, 0]), expected)
+        np.testing.assert_array_equal(function(row[:, None], axis=0, temperature=[[1], [5], [0]]).squeeze(), expected)
+        batch = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+        ts = np.array([0.5, 2.0, 1.0, 7.0]).reshape(4, 1, 1)
+        for axis in (0, 1, 2, -2):
+            found = function(batch, axis=axis, temperature=ts)
+            for i, t in enumerate(ts.ravel()):
+                np.testing.assert_array_equal(found[i], function(batch, axis=axis, temperature=t))
+        assert function(batch[:1], temperature=np.ones((3, 1))).shape[0] == 3
+    with pytest.raises(ValueError, match=r"temperature has shape \(2,\), expected a scalar or a shape that broadcasts"):
+        fastsoftmax.softmax(np.zeros((3, 4)), temperature=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"out has shape \(4,\), expected \(2, 4\)"):
+        fastsoftmax.softmax(row, temperature=[1, 5], out=np.zeros(4))
+    with pytest.raises(TypeError, match="logits is a mapping, expected an array: take its values, or see"):
+        fastsoftmax.softmax({"a": 1.0})

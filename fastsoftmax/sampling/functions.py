@@ -45,7 +45,8 @@ def sample(
     logits : array_like, shape (..., V)
         As `softmax` takes them. No row may hold a NaN or nothing but -inf.
     temperature, top_k, top_p, min_p
-        As in `SamplingParams`: scalars, or arrays that broadcast to the batch shape (...).
+        As in `SamplingParams`: scalars, or arrays. They, `seed`, `step`, `allowed` and the batch (...) broadcast to
+        each other, as NumPy's arrays do: two temperatures of one row give two tokens.
     n : int, optional
         Draws a row; by default one, without an axis for it.
     rng : None, int or numpy.random.Generator, optional
@@ -70,7 +71,7 @@ def sample(
         Return a `Details` that has the kept set too: its tokens and their probabilities.
     top_logprobs : int, default 0
         Return a `Details` that has so many most likely tokens too, with their log-probabilities.
-    out : ndarray of int64, optional
+    out : array or tensor of int64, optional
         Where to write the tokens.
 
     Returns
@@ -151,7 +152,7 @@ def probabilities(
     >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
     array([1., 0., 0.])
     """
-    rows = Rows(logits, allowed, bias)
+    rows = Rows(logits, allowed, bias, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
     parameters = parameters_of(temperature, top_k, top_p, min_p, rows.batch)
     shape = (*rows.batch, rows.size)
     if out is None:
@@ -202,23 +203,24 @@ def draw(
     memory: Memory,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row."""
-    rows = Rows(logits, allowed, bias)
+    temperature, top_k, top_p, min_p = params
+    rows = Rows(
+        logits, allowed, bias, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed, step=step
+    )
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
     parameters = parameters_of(*params, batch)
     words = words_of(seed if key is None else key, step, batch)
     draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
-    top = _checks.integer("top_logprobs", wanted.top_logprobs, 0, 2**40)
+    top = _checks.integer("top_logprobs", wanted.top_logprobs, 0, max(size, 2**16))
     details, kept_set = _checks.flag("details", wanted.details), _checks.flag("kept_set", wanted.kept_set)
     result_shape = batch if wanted.n is None else (*batch, draws)
     out = wanted.out
     if out is not None:
-        if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray) or out.dtype != np.int64:
-            raise TypeError(f"out is {_checks.described(out)}, expected an int64 array")
-        _arrays.check_out(out, result_shape)
+        target = _arrays.as_tokens_out(out, result_shape)
     tokens = np.empty((count, draws), np.int64)
     recorder = None
     if details or kept_set or top > 0:
-        raw = rows if bias is None and allowed is None else Rows(logits)
+        raw = rows if bias is None and allowed is None else Rows(logits, batch=np.broadcast_to(0.0, batch))
         recorder = Recorder(raw, draws)
     stride = 0 if key is None else 1
     span = max(_DRAWS, size)  # so many that going over the row again costs little
@@ -244,7 +246,7 @@ def draw(
         _refuse(min(refusals), rows)
     result = tokens.reshape(result_shape)[()]
     if out is not None:
-        np.copyto(out, result)
+        np.copyto(target, result)
         result = out
     if recorder is None:
         return result

@@ -22,14 +22,16 @@ class Rows:
 
     __slots__ = ("_allowed", "_bias", "_carrier", "_matrix", "_wide", "batch", "count", "dtype", "number", "size")
 
-    def __init__(self, logits: Any, allowed: Any = None, bias: Any = None) -> None:
+    def __init__(self, logits: Any, allowed: Any = None, bias: Any = None, **parameters: Any) -> None:
         carrier, self.dtype = _arrays.as_logits(logits)
         shape = carrier.shape
         if not shape or shape[-1] == 0:
             raise ValueError(f"logits has shape {shape}, expected (..., V) with V >= 1")
         if shape[-1] >= 2**31:
             raise ValueError(f"logits has V = {shape[-1]}, expected below 2**31")
-        self.batch, self.size = shape[:-1], shape[-1]
+        self.batch, self.size = _batch_of(shape[:-1], allowed, parameters), shape[-1]
+        if self.batch != shape[:-1]:
+            carrier = np.broadcast_to(carrier, (*self.batch, self.size))
         self.count = math.prod(self.batch)
         self.number = _arrays.number_for(carrier)
         self._wide = self.number.dtype  # of sums with a bias
@@ -65,6 +67,14 @@ class Rows:
     def place(self, row: int) -> str:
         """Return how messages name a row."""
         return f" row {', '.join(map(str, np.unravel_index(row, self.batch)))}" if self.batch else ""
+
+
+def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: dict[str, Any]) -> tuple[int, ...]:
+    """Return the batch that logits, parameters and a mask broadcast to."""
+    if allowed is not None:
+        mask = _checks.as_array("allowed", allowed)
+        parameters = {**parameters, "allowed": mask[..., 0]} if mask.ndim and mask.shape[-1] else parameters
+    return _checks.batch_of(batch, **parameters)
 
 
 def _bits(allowed: Any, batch: tuple[int, ...], size: int) -> npt.NDArray[np.uint16]:

@@ -152,7 +152,9 @@ class Sampler:
         except IndexError:  # the first call, or other threads have them all
             ready = None
         if ready is None or ready.params is not self.params or ready.shape != (*row.shape, row.itemsize):
-            if not 0 < row.size < 2**31:
+            words = {field.name: getattr(self.params, field.name) for field in fields(SamplingParams)}
+            batch = row.shape[:-1]
+            if not 0 < row.size < 2**31 or _checks.batch_of(batch, **words, seed=self._seed) != batch:
                 return None
             ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._memory)
         token = ready.draw(row, step)
