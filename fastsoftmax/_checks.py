@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Real
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 Check = Callable[[Array], Any]
 
+PLAIN = frozenset({int, float, NoneType})
 _OFF = {"top_p": 1.0, "min_p": 0.0}
 _CPU_DEVICES = (1, 3, 11)  # DLPack: CPU, and host memory pinned for CUDA or ROCm
 
@@ -142,9 +144,7 @@ def kept(name: str, value: Any, rows: Array) -> Any:
 
 def batch_of(batch: tuple[int, ...], /, **values: Any) -> tuple[int, ...]:
     """Return the shape that a batch and arrays of parameters broadcast to; the batch where they do not."""
-    shapes = [
-        as_array(name, value).shape for name, value in values.items() if type(value) not in (int, float, type(None))
-    ]
+    shapes = [as_array(name, value).shape for name, value in values.items() if type(value) not in PLAIN]
     try:
         return np.broadcast_shapes(batch, *shapes) if any(shapes) else batch
     except ValueError:  # which the check of each parameter says better

@@ -152,7 +152,7 @@ def probabilities(
     >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
     array([1., 0., 0.])
     """
-    rows = Rows(logits, allowed, bias, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    rows = Rows(logits, allowed, bias, (temperature, top_k, top_p, min_p))
     parameters = parameters_of(temperature, top_k, top_p, min_p, rows.batch)
     shape = (*rows.batch, rows.size)
     if out is None:
@@ -203,10 +203,7 @@ def draw(
     memory: Memory,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row."""
-    temperature, top_k, top_p, min_p = params
-    rows = Rows(
-        logits, allowed, bias, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed, step=step
-    )
+    rows = Rows(logits, allowed, bias, (*params, seed, step))
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
     parameters = parameters_of(*params, batch)
     words = words_of(seed if key is None else key, step, batch)
@@ -220,7 +217,7 @@ def draw(
     tokens = np.empty((count, draws), np.int64)
     recorder = None
     if details or kept_set or top > 0:
-        raw = rows if bias is None and allowed is None else Rows(logits, batch=np.broadcast_to(0.0, batch))
+        raw = rows if bias is None and allowed is None else Rows(logits, batch=batch)
         recorder = Recorder(raw, draws)
     stride = 0 if key is None else 1
     span = max(_DRAWS, size)  # so many that going over the row again costs little

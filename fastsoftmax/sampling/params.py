@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -67,11 +66,12 @@ def _vectors(
 
 def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
     """Return the parameters as a matrix that kernels read: one row for all rows of the batch, or one a row."""
-    plain = _checks.plain
-    temperature, top_k, top_p, min_p = plain(temperature), plain(top_k), plain(top_p), plain(min_p)
-    if {type(temperature), type(top_k), type(top_p), type(min_p)} <= {int, float, NoneType}:
-        return _scalar_parameters(temperature, top_k, top_p, min_p)
-    return _matrix(temperature, top_k, top_p, min_p, batch)
+    words = temperature, top_k, top_p, min_p
+    if not {*map(type, words)} <= _checks.PLAIN:
+        words = tuple(map(_checks.plain, words))
+        if not {*map(type, words)} <= _checks.PLAIN:
+            return _matrix(*words, batch)
+    return _scalar_parameters(*words)
 
 
 @lru_cache(typed=True)  # 5.0 equals 5 and is no top_k
@@ -87,7 +87,8 @@ def _matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[i
 
 def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:
     """Return the seed and the step as kernels read them: one row for all rows of the batch, or one a row."""
-    seed, step = _checks.plain(seed), _checks.plain(step)
+    if type(seed) is not int or type(step) is not int:
+        seed, step = _checks.plain(seed), _checks.plain(step)
     if type(seed) is int and type(step) is int and 0 <= seed < 2**64 and 0 <= step < 2**64:
         words = np.empty((1, 2), np.uint64)
         words[0, 0] = seed

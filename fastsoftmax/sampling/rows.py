@@ -12,24 +12,35 @@ from fastsoftmax._arrays import Array
 
 WORD = 32  # tokens in an integer of a packed mask
 BITS = 16  # tokens in an integer as kernels read it
+PARAMETERS = ("temperature", "top_k", "top_p", "min_p", "seed", "step")
 
 
 class Rows:
-    """Logits of shape (..., V) as a matrix.
+    """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
-    Rows that lie contiguous in memory are not copied; others, and those with a bias, are, a part at a time.
+    The parameters are in the order of `PARAMETERS`. Rows that lie contiguous in memory are not copied; others are, and
+    those with a bias, a part at a time.
     """
 
     __slots__ = ("_allowed", "_bias", "_carrier", "_matrix", "_wide", "batch", "count", "dtype", "number", "size")
 
-    def __init__(self, logits: Any, allowed: Any = None, bias: Any = None, **parameters: Any) -> None:
+    def __init__(
+        self,
+        logits: Any,
+        allowed: Any = None,
+        bias: Any = None,
+        parameters: tuple[Any, ...] = (),
+        batch: tuple[int, ...] = (),
+    ) -> None:
         carrier, self.dtype = _arrays.as_logits(logits)
         shape = carrier.shape
         if not shape or shape[-1] == 0:
             raise ValueError(f"logits has shape {shape}, expected (..., V) with V >= 1")
         if shape[-1] >= 2**31:
             raise ValueError(f"logits has V = {shape[-1]}, expected below 2**31")
-        self.batch, self.size = _batch_of(shape[:-1], allowed, parameters), shape[-1]
+        self.batch, self.size = batch or shape[:-1], shape[-1]
+        if allowed is not None or not {*map(type, parameters)} <= _checks.PLAIN:
+            self.batch = _batch_of(self.batch, allowed, parameters)
         if self.batch != shape[:-1]:
             carrier = np.broadcast_to(carrier, (*self.batch, self.size))
         self.count = math.prod(self.batch)
@@ -69,12 +80,13 @@ class Rows:
         return f" row {', '.join(map(str, np.unravel_index(row, self.batch)))}" if self.batch else ""
 
 
-def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: dict[str, Any]) -> tuple[int, ...]:
+def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: tuple[Any, ...]) -> tuple[int, ...]:
     """Return the batch that logits, parameters and a mask broadcast to."""
+    values = dict(zip(PARAMETERS, parameters, strict=False))
     if allowed is not None:
         mask = _checks.as_array("allowed", allowed)
-        parameters = {**parameters, "allowed": mask[..., 0]} if mask.ndim and mask.shape[-1] else parameters
-    return _checks.batch_of(batch, **parameters)
+        values |= {"allowed": mask[..., 0]} if mask.ndim and mask.shape[-1] else {}
+    return _checks.batch_of(batch, **values)
 
 
 def _bits(allowed: Any, batch: tuple[int, ...], size: int) -> npt.NDArray[np.uint16]:
