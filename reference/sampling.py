@@ -6,10 +6,11 @@ A filter sees masses sorted from the largest down and returns those that stay, a
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import takewhile
 
 from reference.philox import uniform
-from reference.softmax import check_temperature, exponential, log_softmax, softmax
+from reference.softmax import DIGITS, check_temperature, exponent, exponential, log_softmax, softmax
 
 
 def order(logits: Sequence[float]) -> list[int]:
@@ -55,7 +56,10 @@ def kept_masses(logits: Sequence[float], temperature: float, top_k: int, top_p: 
         ranked = ranked[:1]
     masses = [0.0] * len(logits)
     weights = [float(exponential(logits[i], maximum, temperature)) for i in ranked]
-    for i, mass in zip(ranked, cut(weights, top_k, top_p, min_p), strict=False):
+    # min_p of the largest mass, asked of exponents: a mass just below the largest may round to it.
+    least = Decimal(min_p).ln(DIGITS)
+    likely = [i for i in ranked if exponent(logits[i], maximum, temperature) >= least]
+    for i, mass in zip(likely, cut(weights, top_k, top_p, 0.0), strict=False):
         masses[i] = mass
     return masses
 

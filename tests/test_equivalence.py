@@ -253,3 +253,19 @@ def test_probabilities_are_those_of_transformers(kind: str) -> None:
         # The token at a cut may fall on either side of it: their running sums are float32.
         assert abs(np.count_nonzero(ours) - np.count_nonzero(theirs)) <= (4 if kind == "list" else 40)
         np.testing.assert_allclose(ours, theirs, atol=3e-6 if kind == "list" else 1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.3, 7.0])
+def test_min_p_of_1_keeps_what_equals_the_largest(temperature: float) -> None:
+    """Also where the ratio of two masses rounds to 1."""
+    for row, expected in (
+        ([1e-17, 0.0], 1),
+        ([0.0, 1e-17, 1e-17], 2),
+        ([1.0, 1.0 - 2.0**-53], 1),
+        ([2.0, 2.0, 2.0], 3),
+    ):
+        for found in (
+            fastsoftmax.probabilities(row, min_p=1.0, temperature=temperature),
+            reference.probabilities(row, min_p=1.0, temperature=temperature),
+        ):
+            assert np.count_nonzero(found) == expected

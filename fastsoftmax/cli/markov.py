@@ -11,7 +11,6 @@ from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.cli.models import SUFFIX, Kind, fitted, text_model
 
 MANY = 100_000  # sentences: a second or so
-MOST_REASONS = 5  # that are told one by one
 
 
 def fit(texts: list[str], model: str, kind: Kind) -> None:
@@ -38,10 +37,10 @@ def generate(sources: list[str], kind: Kind, wanted: dict[str, Any], as_json: bo
     text = text_model(sources, kind, keep_text=wanted["novelty"] != 0.0)
     shows_progress = wanted["n"] >= MANY and output.progress_shows()
     found = text.generate(**wanted, progress=shows_progress)
-    spoken = [sentence for sentence in found if isinstance(sentence, str)]
+    spoken = [sentence for sentence in found if not isinstance(sentence, Reason)]
     if as_json:
-        reasons = [sentence.value if isinstance(sentence, Reason) else None for sentence in found]
-        whole = [sentence if isinstance(sentence, str) else None for sentence in found]
+        reasons = [sentence if isinstance(sentence, Reason) else None for sentence in found]
+        whole = [None if isinstance(sentence, Reason) else sentence for sentence in found]
         output.write_json({"sentences": whole, "reasons": reasons})
     elif spoken:
         output.write("\n".join(spoken))
@@ -50,13 +49,9 @@ def generate(sources: list[str], kind: Kind, wanted: dict[str, Any], as_json: bo
 
 
 def _tell_reasons(found: list[str | Reason]) -> None:
-    """Write to stderr which sentences there are not, and why."""
-    missing = [(number, why) for number, why in enumerate(found, start=1) if isinstance(why, Reason)]
-    lines = [f"no sentence {number}: {why.value}" for number, why in missing]
-    if len(lines) > MOST_REASONS:
-        times = Counter(why for _, why in missing)
-        lines = [f"no sentence in {count:,} of {len(found):,} cases: {why.value}" for why, count in times.items()]
+    """Write to stderr how many sentences there are not, and why: a line a reason."""
+    times = Counter(why for why in found if isinstance(why, Reason))
     if sys.stdout is not None:
         sys.stdout.flush()
-    for line in lines:
-        print("fastsoftmax:", line, file=sys.stderr)
+    for why, count in times.items():
+        print(f"fastsoftmax: no sentence in {count:,} of {len(found):,} cases: {why}", file=sys.stderr)

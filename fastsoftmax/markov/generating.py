@@ -1,6 +1,7 @@
 """Whole sentences of a model of text, within bounds."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -74,7 +75,7 @@ class Generating:
         Returns
         -------
         list of str or Reason
-            `n` sentences; where none fits, the `Reason` why.
+            `n` sentences; where none fits, the `Reason` why, which is false: ``[s for s in found if s]``.
 
         Raises
         ------
@@ -100,6 +101,7 @@ class Generating:
             raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
         longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)
         share = float(_checks.fraction_per_row("novelty", novelty)[0])
+        copied = 1 - Fraction(share).limit_denominator(10**6)  # 0.8 is four fifths, not the float that is above it
         overlap = self._text.overlap() if share > 0.0 else None
         state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
 
@@ -109,7 +111,7 @@ class Generating:
         def check(ids: Ids) -> Reason | None:
             if longest is not None and len(text_of(ids)) > longest:
                 return Reason.CHARACTERS
-            if overlap is not None and overlap.longest_run(ids) > (1.0 - share) * len(ids):
+            if overlap is not None and overlap.longest_run(ids) > copied * len(ids):
                 return Reason.COPIED
             return None
 

@@ -25,13 +25,16 @@ _SPACE = 2**30  # bytes for the chances of all states and lengths
 _AT_ONCE = 2**20  # tokens drawn between two looks at signals
 
 
-class Reason(enum.Enum):
-    """Why there is no sentence."""
+class Reason(enum.StrEnum):
+    """Why there is no sentence: a text, also to `print` and to `json`, but false where a sentence is true."""
 
     LENGTH = "no sentence that starts so has so many words"
     ENDLESS = f"it goes on for {LONGEST:,} words more than it must"
     CHARACTERS = f"none of {_TRIES} sentences has so few characters"
     COPIED = f"each of {_TRIES} sentences copies too much of the text"
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class Bounds(NamedTuple):
@@ -106,6 +109,12 @@ class Speakers:
         return speaker
 
 
+def checked(ids: Ids, check: Check) -> Ids | Reason:
+    """Return a sentence, or why it may not be one."""
+    reason = check(ids)
+    return ids if reason is None else reason
+
+
 def sentences(
     model: Model,
     caches: tuple[TableCache, Speakers],
@@ -125,14 +134,14 @@ def sentences(
     if start.state < 0:
         alone = np.array(given, np.int32)
         fits = bounds.least <= len(given) and (bounds.most is None or len(given) <= bounds.most)
-        return [(check(alone) or alone) if fits else Reason.LENGTH] * n
+        return [checked(alone, check) if fits else Reason.LENGTH] * n
     found: list[Ids | Reason] = [Reason.LENGTH] * n
     if bounds == FREE:
         length = max(_USUAL, 2 * len(given))
         walks, _ = walk_from(start, model, caches[0], n, length, cut, seed, -1, progress)
         for i in np.flatnonzero(walks.lengths < length).tolist():
             ids = walks.ids[i, : walks.lengths[i]]
-            found[i] = check(ids) or ids
+            found[i] = checked(ids, check)
     waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
     certain = cut.temperature == 0.0 or cut.top_k == 1
     for attempt in range(1 if certain else _TRIES):
@@ -142,6 +151,6 @@ def sentences(
         if not speaker.can(start.state, len(given)):
             break
         for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, given, start.state, seed, attempt), strict=True):
-            found[i] = drawn if isinstance(drawn, Reason) else check(drawn) or drawn
+            found[i] = drawn if isinstance(drawn, Reason) else checked(drawn, check)
         waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)
     return found
