@@ -33,10 +33,14 @@ class MarkovChain:
         self.rows: dict[State, Row] = {}
 
     @classmethod
-    def from_transitions(cls, transitions: Mapping[Token | tuple[Token, ...], Mapping[Token | None, float]]) -> Self:
-        """Make a chain of given weights, {state: {next: weight}}; next None is the end of a sequence.
+    def from_transitions(
+        cls,
+        transitions: Mapping[Token | tuple[Token, ...], Mapping[Token | None, float]],
+        start: Mapping[Token | tuple[Token, ...], float] | None = None,
+    ) -> Self:
+        """Make a chain of given weights, {state: {next: weight}}; next None is the end of a sequence, weight 0 no edge.
 
-        Each state counts as seen once, at the start of a sequence.
+        `start` has how likely each state is to start a sequence; without it each counts as seen once.
         """
         if not transitions:
             raise ValueError("transitions is empty, expected at least one state")
@@ -46,18 +50,21 @@ class MarkovChain:
         for key, weights in zip(keys, transitions.values(), strict=True):
             if len(key) != chain.order:
                 raise ValueError(f"state {key!r} has {len(key)} tokens, expected {chain.order} as in the first")
-            if not weights:
+            if not any(weights.values()):
                 raise ValueError(f"state {key!r} has no next token, expected at least one")
             state = tuple(chain._learn(token) for token in key)
             given[state] = {}
             for token, weight in weights.items():
-                if isinstance(weight, bool) or not 0 < weight < math.inf:
-                    raise ValueError(f"weight of {token!r} after {key!r} is {weight}, expected a number > 0")
-                given[state][BOUNDARY if token is None else chain._learn(token)] = weight
-        for state in given:
+                if isinstance(weight, bool) or not 0 <= weight < math.inf:
+                    raise ValueError(f"weight of {token!r} after {key!r} is {weight}, expected a number >= 0")
+                if weight > 0:
+                    given[state][BOUNDARY if token is None else chain._learn(token)] = weight
+        for key, weight in (dict.fromkeys(transitions, 1) if start is None else start).items():
+            state = tuple(chain._learn(token) for token in (key if isinstance(key, tuple) else (key,)))
             padded = (BOUNDARY,) * chain.order + state
             for t in range(chain.order):
-                chain._count(padded[t : t + chain.order], padded[t + chain.order], 1)
+                if weight > 0:
+                    chain._count(padded[t : t + chain.order], padded[t + chain.order], weight)
         chain.rows.update(given)
         return chain
 

@@ -265,11 +265,11 @@ def test_from_transitions_then_fit_and_merge():
         ({}, ValueError, "transitions is empty"),
         ({"a": {}}, ValueError, r"transitions\['a'\] is empty"),
         ({"a": ["b"]}, TypeError, r"transitions\['a'\] is \['b'\], expected a dict"),
-        ({"a": {"b": 0}}, ValueError, r"transitions\['a'\]\['b'\] is 0, expected a positive finite number"),
-        ({"a": {"b": -1.5}}, ValueError, r"transitions\['a'\]\['b'\] is -1.5, expected a positive"),
+        ({"a": {"b": 0}}, ValueError, r"transitions\['a'\] has weights of 0 alone, expected at least one above 0"),
+        ({"a": {"b": -1.5}}, ValueError, r"transitions\['a'\]\['b'\] is -1.5, expected a finite number >= 0"),
         ({"a": {"b": math.nan}}, ValueError, r"transitions\['a'\]\['b'\] is nan"),
         ({"a": {"b": INF}}, ValueError, r"transitions\['a'\]\['b'\] is inf"),
-        ({"a": {"b": 10**400}}, ValueError, r"expected a positive finite number"),
+        ({"a": {"b": 10**400}}, ValueError, r"expected a finite number >= 0"),
         ({"a": {"b": True}}, TypeError, r"transitions\['a'\]\['b'\] is True"),
         ({"a": {"b": "1"}}, TypeError, r"transitions\['a'\]\['b'\] is '1'"),
         ({"a": {1: 1}}, TypeError, r"token 1, expected a token of type str"),
@@ -915,3 +915,35 @@ def test_row_weights():
     assert weights([8, 4, 4, 1], 0.5, 0, 1.0, 0.0) == pytest.approx([1, 1 / 4, 1 / 4, 1 / 64], rel=1e-15)
     assert weights([2**53, 2**53 - 1], 1e-15, 0, 1.0, 0.0) == pytest.approx([1, math.exp(-(2.0**-53) * 1e15)], rel=1e-9)
     assert weights([1.0, 1e-320], 1e6, 0, 1.0, 0.0) == pytest.approx([1, math.exp(math.log(1e-320) / 1e6)], rel=1e-9)
+
+
+def test_an_edge_of_weight_0_is_no_edge():
+    """A contingency table has a number for every pair: pandas.crosstab(...).to_dict("index")."""
+    table = {"sun": {"sun": 3, "rain": 1, "snow": 0}, "rain": {"sun": 2, "rain": 0, "snow": 0}}
+    chain = MarkovChain.from_transitions(table)
+    sparse = MarkovChain.from_transitions({"sun": {"sun": 3, "rain": 1}, "rain": {"sun": 2}})
+    assert chain.walk(50, 30, seed=1).ids.tolist() == sparse.walk(50, 30, seed=1).ids.tolist()
+    assert chain.next_tokens(["rain"])[0] == ["sun"]
+    assert [*chain.walk(9, 9, seed=2)] == reference.MarkovChain.from_transitions(table).walk(9, 9, seed=2)
+
+
+def test_start_weights():
+    table = {"a": {"b": 1}, "b": {"a": 1}, "c": {"a": 1}}
+    chain = MarkovChain.from_transitions(table, start={"a": 3, "b": 1, "c": 0})
+    firsts = [walk[0] for walk in chain.walk(4000, 1, seed=1)]
+    assert set(firsts) == {"a", "b"}
+    assert 2800 < firsts.count("a") < 3200
+    plain = reference.MarkovChain.from_transitions(table, start={"a": 3, "b": 1, "c": 0})
+    assert [*chain.walk(50, 3, seed=4)] == plain.walk(50, 3, seed=4)
+    twos = MarkovChain.from_transitions({("a", "b"): {"a": 1}, ("b", "a"): {"b": 1}}, start={("b", "a"): 2.5})
+    assert {tuple(walk[:2]) for walk in twos.walk(20, 5, seed=1)} == {("b", "a")}
+    for start, error, message in (
+        ([], TypeError, r"start is \[\], expected a dict \{state: weight\}"),
+        ({}, ValueError, "start is empty, expected at least one state"),
+        ({"a": 0}, ValueError, "start has weights of 0 alone, expected at least one above 0"),
+        ({"a": -1}, ValueError, r"start\['a'\] is -1, expected a finite number >= 0"),
+        ({("a", "b"): 1}, ValueError, r"start key \('a', 'b'\) has 2 token\(s\), expected 1"),
+        ({1: 1}, TypeError, "start key 1: token 1, expected a token of type str"),
+    ):
+        with pytest.raises(error, match=message):
+            MarkovChain.from_transitions(table, start=start)

@@ -511,7 +511,7 @@ def test_from_transitions_of_order_2():
     [
         ({}, ValueError, "transitions is empty"),
         ({"a": {}}, ValueError, "'a'"),
-        ({"a": {"b": 0}}, ValueError, "weight of 'b' after .*'a'.* is 0"),
+        ({"a": {"b": 0}}, ValueError, "state .*'a'.* has no next token, expected at least one"),
         ({"a": {"b": NAN}}, ValueError, "weight of 'b'"),
         ({"a": {"b": INF}}, ValueError, "weight of 'b'"),
         ({"a": {"b": True}}, ValueError, "weight of 'b'"),

@@ -196,15 +196,18 @@ class MarkovChain(Scoring, Analysis):
         return self._swap(lambda model: model and model._replace(transitions=model.transitions.pruned(least)))
 
     @classmethod
-    def from_transitions(cls, transitions: Mapping[Any, Mapping[Any, float]]) -> "MarkovChain":
+    def from_transitions(
+        cls, transitions: Mapping[Any, Mapping[Any, float]], *, start: Mapping[Any, float] | None = None
+    ) -> "MarkovChain":
         """Make a chain from weights written by hand.
 
         Parameters
         ----------
         transitions : dict of dicts, {state: {next token: weight}}
-            A state is a token, or a tuple of `order` tokens. Weights are positive and finite; they need not add up to
-            1. None as a next token is the end. States without a row are dead ends; each given state is equally likely
-            to start a walk.
+            A state is a token, or a tuple of `order` tokens. Weights are finite and need not add up to 1; a next token
+            of weight 0 is none. None as a next token is the end. States without a row are dead ends.
+        start : dict, {state: weight}, optional
+            How likely each state is to start a walk; by default all that have a row are equally likely.
 
         Returns
         -------
@@ -224,7 +227,7 @@ class MarkovChain(Scoring, Analysis):
         --------
         >>> weather = MarkovChain.from_transitions({"sun": {"sun": 0.9, "rain": 0.1}, "rain": {"sun": 1.0}})
         """
-        edges, vocabulary = mapping.edges_of(transitions)
+        edges, vocabulary = mapping.edges_of(transitions, start)
         return cls._of(Model(table(ordered(edges)), vocabulary))
 
     def walk(

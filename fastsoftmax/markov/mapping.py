@@ -12,8 +12,10 @@ from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MAX_ORDER, MAX_TOTA
 from fastsoftmax.markov.vocabulary import Interning, Kind, Vocabulary, is_integer
 
 
-def edges_of(transitions: Any) -> tuple[Edges, Vocabulary | None]:
-    """Return the edges of {state: {next token: weight}} and the start of every state, as if seen once.
+def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | None]:
+    """Return the edges of {state: {next token: weight}}, and of {state: weight} that walks start with.
+
+    Without the latter every state starts, as if seen once. An edge of weight 0 is no edge.
 
     Raises
     ------
@@ -32,29 +34,19 @@ def edges_of(transitions: Any) -> tuple[Edges, Vocabulary | None]:
     contexts: list[tuple[int, ...]] = []
     offsets, nexts, weights = [0], [], []
     for key, row in transitions.items():
-        state = _state(key)
-        if len(state) != order:
-            raise ValueError(
-                f"transitions key {key!r} has {len(state)} token(s), expected {order} as the first key has"
-            )
-        context = tuple(tokens.id_of(token, f"transitions key {key!r}") for token in state)
+        context = _context("transitions", key, order, tokens)
         if not isinstance(row, Mapping):
             raise TypeError(f"transitions[{key!r}] is {row!r}, expected a dict {{next token: weight}}")
-        if not row:
-            raise ValueError(f"transitions[{key!r}] is empty, expected at least one next token")
-        for token, weight in row.items():
-            place = f"transitions[{key!r}][{token!r}]"
-            nexts.append(BOUNDARY if token is None else tokens.id_of(token, place))
-            weights.append(_weight(weight, place))
+        for token, weight in _positive(f"transitions[{key!r}]", row, "next token"):
+            nexts.append(BOUNDARY if token is None else tokens.id_of(token, f"transitions[{key!r}][{token!r}]"))
+            weights.append(weight)
         contexts.append(context)
         offsets.append(len(nexts))
-    if len(set(contexts)) < len(contexts):
-        raise ValueError("transitions has one state twice, as a token and as a tuple of one token")
-    for context in contexts[:]:
+    for context, weight in _starts(start, contexts, order, tokens):
         for position, token in enumerate(context):
             contexts.append((BOUNDARY,) * (order - position) + context[:position])
             nexts.append(token)
-            weights.append(1.0)
+            weights.append(weight)
             offsets.append(len(nexts))
     whole = all(weight.is_integer() for weight in weights) and sum(weights) <= MAX_TOTAL
     edges = Edges(
@@ -66,6 +58,38 @@ def edges_of(transitions: Any) -> tuple[Edges, Vocabulary | None]:
     return edges, tokens.vocabulary()
 
 
+def _starts(
+    start: Any, contexts: list[tuple[int, ...]], order: int, tokens: "_Tokens"
+) -> list[tuple[tuple[int, ...], float]]:
+    """Return the states that walks start with, and their weights."""
+    if len(set(contexts)) < len(contexts):
+        raise ValueError("transitions has one state twice, as a token and as a tuple of one token")
+    if start is None:
+        return [(context, 1.0) for context in contexts]
+    if not isinstance(start, Mapping):
+        raise TypeError(f"start is {described(start)}, expected a dict {{state: weight}}")
+    return [(_context("start", key, order, tokens), weight) for key, weight in _positive("start", start, "state")]
+
+
+def _context(name: str, key: Any, order: int, tokens: "_Tokens") -> tuple[int, ...]:
+    """Return the ids of a state."""
+    state = _state(key)
+    if len(state) != order:
+        raise ValueError(f"{name} key {key!r} has {len(state)} token(s), expected {order} as the first key has")
+    return tuple(tokens.id_of(token, f"{name} key {key!r}") for token in state)
+
+
+def _positive(place: str, row: Mapping[Any, Any], what: str) -> list[tuple[Any, float]]:
+    """Return the weights above 0."""
+    if not row:
+        raise ValueError(f"{place} is empty, expected at least one {what}")
+    positive = [(token, _weight(weight, f"{place}[{token!r}]")) for token, weight in row.items()]
+    positive = [(token, weight) for token, weight in positive if weight > 0.0]
+    if not positive:
+        raise ValueError(f"{place} has weights of 0 alone, expected at least one above 0")
+    return positive
+
+
 def _state(key: Any) -> tuple[Any, ...]:
     state = key if isinstance(key, tuple) else (key,)
     if not state:
@@ -75,13 +99,13 @@ def _state(key: Any) -> tuple[Any, ...]:
 
 def _weight(weight: Any, place: str) -> float:
     if not isinstance(weight, Real) or isinstance(weight, bool):
-        raise TypeError(f"{place} is {weight!r}, expected a positive finite number")
+        raise TypeError(f"{place} is {weight!r}, expected a finite number >= 0")
     try:
         number = float(weight)
     except OverflowError:
         number = math.inf
-    if not 0.0 < number < math.inf:
-        raise ValueError(f"{place} is {weight}, expected a positive finite number")
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"{place} is {weight}, expected a finite number >= 0")
     return number
 
 
