@@ -59,8 +59,8 @@ class MarkovChain:
                     raise ValueError(f"weight of {token!r} after {key!r} is {weight}, expected a number >= 0")
                 if weight > 0:
                     given[state][BOUNDARY if token is None else chain._learn(token)] = weight
-        for key, weight in (dict.fromkeys(transitions, 1) if start is None else start).items():
-            state = tuple(chain._learn(token) for token in (key if isinstance(key, tuple) else (key,)))
+        for first, weight in (dict.fromkeys(transitions, 1) if start is None else start).items():
+            state = tuple(chain._learn(token) for token in (first if isinstance(first, tuple) else (first,)))
             padded = (BOUNDARY,) * chain.order + state
             for t in range(chain.order):
                 if weight > 0:

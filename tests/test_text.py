@@ -1,5 +1,6 @@
 """MarkovText: how text becomes sentences, and how generated sentences obey the temperature."""
 
+import importlib
 import math
 import pickle
 from itertools import pairwise
@@ -69,7 +70,6 @@ def test_sources(tmp_path):
     assert sentences(files[0]) == expected[:2]
     with files[0].open(encoding="utf-8-sig") as lines:
         assert sentences(lines) == ["One two.", "Three", "four."]
-    assert sentences(str(files[0])) == [str(files[0])]  # a str is text, never a path
 
 
 @pytest.mark.parametrize(
@@ -277,3 +277,47 @@ def test_paths_are_paths(tmp_path):
     path.write_text("A b.", encoding="utf-8")
     assert isinstance(path, Path)
     assert MarkovText(1).fit(path).generate(seed=1) == ["A b."]
+
+
+@pytest.mark.parametrize("module", ["gzip", "bz2", "lzma"])
+def test_packed_files_are_read(module, tmp_path):
+    path = tmp_path / f"book.txt.{module.replace('gzip', 'gz').replace('lzma', 'xz')}"
+    with importlib.import_module(module).open(path, "wb") as file:
+        file.write(("A cat sat. The dog ran off.\n" * 50).encode())
+    assert MarkovText(1).fit(path).generate(9, seed=1) == MarkovText(1).fit(
+        "A cat sat. The dog ran off.\n" * 50
+    ).generate(9, seed=1)
+
+
+def test_the_name_of_a_file_is_no_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("A cat sat.")
+    said = r"source(\[0\])? is '.*a.txt', the name of a file, .*pathlib.Path\('.*a.txt'\)"
+    for named in ("a.txt", ["a.txt", "b.txt"], str(tmp_path / "a.txt")):
+        with pytest.raises(ValueError, match=said):
+            MarkovText(1).fit(named)
+    for text in ("b.txt", "A cat sat.", "a\0b", "x" * 5000, "a.txt\n"):
+        MarkovText(1).fit(text)
+    assert MarkovText(1).fit(tmp_path / "a.txt").generate(seed=1) == ["A cat sat."]
+
+
+def test_what_gives_its_keys_is_no_source():
+    class Frame:
+        columns = ("text",)
+
+        def __iter__(self):
+            return iter(self.columns)
+
+    for named, what in (({"a": "A cat."}, "a mapping, whose keys"), (Frame(), "a data frame, whose column names")):
+        with pytest.raises(TypeError, match=f"source is {what} would be learned"):
+            MarkovText(1).fit(named)
+        with pytest.raises(TypeError, match=f"sequences is {what} would be learned"):
+            MarkovChain(1).fit(named)
+
+
+def test_marks_of_encodings(tmp_path):
+    assert MarkovText(1).fit("\ufeffA cat sat.").generate(seed=1) == ["A cat sat."]
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32-le"):
+        (path := tmp_path / encoding).write_bytes("A cat sat. The dog ran.".encode(encoding))
+        with pytest.raises(ValueError, match=f"{encoding} is .*iconv -f UTF-16 -t UTF-8"):
+            MarkovText(1).fit(path)

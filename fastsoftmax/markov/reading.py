@@ -7,7 +7,8 @@ is clean as it stands.
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ _ODD = r"[^\w\s\x00-\x7f]"  # every mark that combines with what is before it is
 _ODD_RUN, _TWO_ODD = re.compile(f"{_ODD}{{{_STEP},}}+"), re.compile(_ODD + "{2}")
 _WIDE_SPACES = "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 _BOM = b"\xef\xbb\xbf"
+_LONGEST_NAME = 1024  # characters of the name of a file, with its folders, that a text is compared with
+_PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}  # by suffix, the module that opens such files
+_SAMPLE = 4096  # bytes that tell whether a file is text
+_ICONV = "convert other encodings first, as in `iconv -f UTF-16 -t UTF-8`"
 
 
 def pieces(source: Source, report: Report | None = None) -> Iterator[tuple[bytes, bool]]:
@@ -51,6 +56,8 @@ def size_of(source: Source) -> int | None:
     """Return how much `pieces` will report, None where nobody knows before it is read."""
     parts = [source] if isinstance(source, (str, os.PathLike)) else source
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, (str, os.PathLike)) for part in parts):
+        return None
+    if any(isinstance(part, os.PathLike) and Path(part).suffix in _PACKED for part in parts):
         return None
     return sum(len(part) if isinstance(part, str) else os.path.getsize(part) for part in parts)
 
@@ -83,8 +90,10 @@ def _sorted_marks(run: re.Match[str]) -> str:
 
 def _parts(source: Any) -> Iterator[tuple[Any, str]]:
     if isinstance(source, (str, os.PathLike)):
+        _refuse_name(source, "source")
         yield source, "source"
         return
+    refuse_keyed("source", source)
     try:
         parts = None if isinstance(source, bytes) else iter(source)
     except TypeError:
@@ -94,10 +103,34 @@ def _parts(source: Any) -> Iterator[tuple[Any, str]]:
     for index, part in enumerate(parts):
         if not isinstance(part, (str, os.PathLike)):
             raise TypeError(f"source[{index}] is {part!r}, expected a str or a pathlib.Path")
+        if index == 0:  # a list of names begins with one
+            _refuse_name(part, "source[0]")
         yield part, f"source[{index}]"
 
 
+def refuse_keyed(name: str, value: Any) -> None:
+    """Raise an error for what gives its keys when it is iterated over: a mapping, a data frame."""
+    if isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping, whose keys would be learned: take its values()")
+    if hasattr(value, "columns"):
+        raise TypeError(f"{name} is a data frame, whose column names would be learned: take one of its columns")
+
+
+def _refuse_name(part: str | os.PathLike[str], place: str) -> None:
+    """Raise an error for the name of a file, which is no text."""
+    if isinstance(part, str) and len(part) <= _LONGEST_NAME and "\n" not in part and _is_file(part):
+        raise ValueError(f"{place} is {part!r}, the name of a file, expected text: pathlib.Path({part!r}) is read")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return os.path.isfile(name)
+    except ValueError:  # no file can have such a name
+        return False
+
+
 def _of_text(text: str) -> Iterator[tuple[bytes, int, bool]]:
+    text = text.removeprefix("\ufeff")  # the mark that a file begins with, where it was read as UTF-8
     start = 0
     while start < len(text) or start == 0:
         stop = len(text)
@@ -109,10 +142,13 @@ def _of_text(text: str) -> Iterator[tuple[bytes, int, bool]]:
 
 
 def _of_file(path: Path, place: str) -> Iterator[tuple[bytes, int, bool]]:
-    with open(path, "rb") as file:
+    opener = import_module(_PACKED[path.suffix]).open if path.suffix in _PACKED else open
+    with opener(path, "rb") as file:
         offset, block = 0, file.read(BLOCK)
         if block.startswith(_BOM):
             block, offset = block[len(_BOM) :], len(_BOM)
+        if block[:_SAMPLE].count(0) > len(block[:_SAMPLE]) // 4:
+            raise ValueError(f"{place}: {os.fspath(path)} is full of zeros, as UTF-16 is, expected UTF-8: {_ICONV}")
         waiting: list[bytes] = []  # blocks, or the end of one, without white space
         while True:
             following = file.read(BLOCK)
@@ -134,4 +170,4 @@ def _decoded(data: bytes, path: Path, place: str, offset: int) -> bytes:
         return cleaned(data.decode()).encode()
     except UnicodeDecodeError as error:
         where = f"{place}: {os.fspath(path)} is not UTF-8 at byte {offset + error.start}"
-        raise ValueError(f"{where}: {error.reason}") from None
+        raise ValueError(f"{where}: {error.reason}; {_ICONV}") from None

@@ -105,8 +105,9 @@ class MarkovText(TextScoring, Generating):
         Parameters
         ----------
         source : str, path, or iterable of them
-            A str is text. A path (`pathlib.Path`) is a file, read as UTF-8, a part at a time. An iterable gives
-            documents, or lines: no sentence crosses from one to the next.
+            A str is text. A path (`pathlib.Path`) is a file, read as UTF-8, a part at a time; .gz, .bz2 and .xz are
+            unpacked. An iterable (also a pandas or polars Series) gives documents, or lines: no sentence crosses from
+            one to the next.
         progress : bool
             Show how many bytes of files, or characters, were read (needs rich).
 
@@ -117,9 +118,10 @@ class MarkovText(TextScoring, Generating):
         Raises
         ------
         TypeError
-            If a part of `source` is neither a str nor a path.
+            If a part of `source` is neither a str nor a path, or it is a mapping or a data frame.
         ValueError
-            If there are no words, or a file is not UTF-8, naming it and the byte. The model is then as before.
+            If a str names a file, there are no words, or a file is not UTF-8, naming it and the byte. The model is then
+            as before.
 
         Notes
         -----

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
+from fastsoftmax.markov.reading import refuse_keyed
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID
 
 Ids = npt.NDArray[np.int32]
@@ -193,6 +194,7 @@ class Encoder:
         if isinstance(sequences, (str, bytes)):
             kind_given = type(sequences).__name__
             raise TypeError(f"sequences is a {kind_given}, expected an iterable of sequences of tokens: {_HINT}")
+        refuse_keyed("sequences", sequences)
         sequences = _as_array("sequences", sequences)
         if isinstance(sequences, np.ndarray) and sequences.dtype.kind in "iu":
             if sequences.ndim not in (1, 2):
