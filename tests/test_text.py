@@ -1,18 +1,20 @@
 """MarkovText: how text becomes sentences, and how generated sentences obey the temperature."""
 
 import importlib
+import io
 import math
 import pickle
 from itertools import pairwise
 from pathlib import Path
 from pydoc_data.topics import topics
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks
+from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks, reading
 from tests.cases import examples
 
 CATS = "The cat sat on the mat. The cat ran. A dog sat on the cat!"
@@ -321,3 +323,55 @@ def test_marks_of_encodings(tmp_path):
         (path := tmp_path / encoding).write_bytes("A cat sat. The dog ran.".encode(encoding))
         with pytest.raises(ValueError, match=f"{encoding} is .*iconv -f UTF-16 -t UTF-8"):
             MarkovText(1).fit(path)
+
+
+PARTS = [
+    "A cat sat.",
+    "no end here",
+    "Dr.",
+    "the",
+    "\n",
+    "\n\n",
+    "  x ",
+    'Hello! "Yes."',
+    "e.g.",
+    "",
+    "é ",
+    "3.14",
+    "...",
+    "日本。",
+]
+
+
+def contents(text):
+    """Return all that a model knows, and what it says."""
+    model = text._chain._model
+    arrays = (model.transitions.contexts, model.transitions.offsets, model.transitions.tokens, model.transitions.counts)
+    return model.vocabulary.tokens, *(array.tolist() for array in arrays), text.generate(3, seed=1)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"sequences": "lines"}, {"tokens": "characters"}, {"tokens": str.split}], ids=str
+)
+@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=4).map(" ".join), min_size=1, max_size=6))
+def test_documents_that_are_read_together_are_documents(options, documents):
+    """Among them some that are too long to be joined to others."""
+    found = []
+    for short in (0, 8, reading._SHORT):
+        with mock.patch.object(reading, "_SHORT", short):
+            try:
+                found.append(contents(MarkovText(2, keep_text=True, **options).fit(documents)))
+            except ValueError as error:
+                found.append(str(error))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+def test_the_lines_of_a_handle_are_documents(block, monkeypatch):
+    lines = ["A cat sat. The", "dog ran off.\r", "", "no end here", "\ufeffé. Yes."]
+    monkeypatch.setattr(reading, "BLOCK", block)
+    for options in ({}, {"sequences": "lines"}):
+        expected = contents(MarkovText(1, **options).fit(lines))
+        for ending in ("", "\n"):
+            handle = io.StringIO("\n".join(lines) + ending, newline="")
+            assert contents(MarkovText(1, **options).fit(handle)) == expected

@@ -4,6 +4,7 @@ Clean is NFC, with ASCII white space only, and a space after every end mark that
 is clean as it stands.
 """
 
+import io
 import os
 import re
 import unicodedata
@@ -25,7 +26,8 @@ _STEP = 64
 _ODD = r"[^\w\s\x00-\x7f]"  # every mark that combines with what is before it is such a character
 _ODD_RUN, _TWO_ODD = re.compile(f"{_ODD}{{{_STEP},}}+"), re.compile(_ODD + "{2}")
 _WIDE_SPACES = "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-_BOM = b"\xef\xbb\xbf"
+_BOM, _BOM_CHARACTER = b"\xef\xbb\xbf", "\ufeff"  # what a file may begin with, and a str that was read from one
+_SHORT = 2**16  # characters of a document that is read together with others
 _LONGEST_NAME = 1024  # characters of the name of a file, with its folders, that a text is compared with
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}  # by suffix, the module that opens such files
 _SAMPLE = 4096  # bytes that tell whether a file is text
@@ -89,23 +91,52 @@ def _sorted_marks(run: re.Match[str]) -> str:
 
 
 def _parts(source: Any) -> Iterator[tuple[Any, str]]:
+    """Yield the texts and paths of a source, and how messages name each.
+
+    Short texts are joined by blank lines, which end what the end of a document does: to read a thousand of them takes
+    as long as one.
+    """
     if isinstance(source, (str, os.PathLike)):
         _refuse_name(source, "source")
         yield source, "source"
         return
     refuse_keyed("source", source)
+    if isinstance(source, io.TextIOBase):
+        yield from _lines_of(source)
+        return
     try:
         parts = None if isinstance(source, bytes) else iter(source)
     except TypeError:
         parts = None
     if parts is None:
         raise TypeError(f"source is {type(source).__name__}, expected text, a pathlib.Path, or an iterable of them")
+    short, size = list[str](), 0
     for index, part in enumerate(parts):
-        if not isinstance(part, (str, os.PathLike)):
-            raise TypeError(f"source[{index}] is {part!r}, expected a str or a pathlib.Path")
         if index == 0:  # a list of names begins with one
             _refuse_name(part, "source[0]")
-        yield part, f"source[{index}]"
+        is_short = isinstance(part, str) and len(part) < _SHORT
+        if short and (size > BLOCK or not is_short):
+            yield "\n\n".join(short), "source"
+            short, size = [], 0
+        if is_short:
+            short.append(part[1:] if part[:1] == _BOM_CHARACTER else part)
+            size += len(part)
+        elif isinstance(part, (str, os.PathLike)):
+            yield part, f"source[{index}]"
+        else:
+            raise TypeError(f"source[{index}] is {part!r}, expected a str or a pathlib.Path")
+    if short:
+        yield "\n\n".join(short), "source"
+
+
+def _lines_of(handle: io.TextIOBase) -> Iterator[tuple[str, str]]:
+    """Yield the lines of an open file, each a document, many at once."""
+    rest = ""
+    while block := handle.read(BLOCK):
+        lines, newline, rest = (rest + block).rpartition("\n")
+        text = (lines + newline).replace("\n", "\n\n")
+        yield text.replace(f"\n{_BOM_CHARACTER}", "\n"), "source"
+    yield rest, "source"
 
 
 def refuse_keyed(name: str, value: Any) -> None:
@@ -130,7 +161,7 @@ def _is_file(name: str) -> bool:
 
 
 def _of_text(text: str) -> Iterator[tuple[bytes, int, bool]]:
-    text = text.removeprefix("\ufeff")  # the mark that a file begins with, where it was read as UTF-8
+    text = text.removeprefix(_BOM_CHARACTER)
     start = 0
     while start < len(text) or start == 0:
         stop = len(text)
