@@ -13,6 +13,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from numba.core.compiler_lock import global_compiler_lock
 
 import fastsoftmax
 from fastsoftmax import _jit
@@ -157,6 +158,20 @@ def test_processes_wait_for_the_one_that_compiles(tmp_path: Path, monkeypatch: p
     thread.join()
     assert seen == ["second, with the entry"]
     assert list(entry.parent.iterdir()) == [entry]
+
+
+def test_llvm_is_asked_under_the_lock_that_forks_wait_for() -> None:
+    """A child that was forked while a thread asked for the CPU, without it, waited for LLVM's own lock for ever."""
+    seen: list[bool] = []
+
+    class Codegen:
+        def magic_tuple(self) -> tuple[str, ...]:
+            seen.append(global_compiler_lock.is_locked())
+            return "triple", "cpu", "features"
+
+    tiny.weigh._cache.alone((), Codegen())
+    assert seen == [True]
+    assert not global_compiler_lock.is_locked()
 
 
 def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

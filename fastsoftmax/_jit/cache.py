@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.compiler import compile_result
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
@@ -95,7 +96,7 @@ class DiskCache:
 
     def _paths(self, signature: Any, codegen: Any) -> list[Path]:
         """Return where an entry is looked for and written; its name tells of all that it depends on."""
-        key = repr((sources_digest(self._file), signature, codegen.magic_tuple(), os.environ.get("NUMBA_BOUNDSCHECK")))
+        key = repr((sources_digest(self._file), signature, target_of(codegen), os.environ.get("NUMBA_BOUNDSCHECK")))
         name = f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.pickle"
         return [directory / name for directory in cache_directories()]
 
@@ -142,6 +143,17 @@ def _loaded(content: bytes, target_context: Any) -> Any:
         typing_error=None,
         metadata={"environments": environments},  # an environment lives as long as somebody refers to it
     )
+
+
+@cache
+def target_of(codegen: Any) -> tuple[str, ...]:
+    """Return the CPU and the features that code is made for.
+
+    LLVM is asked, under a lock of its own, which a child that is forked meanwhile would find held for ever; under
+    numba's too, since a fork waits for that one.
+    """
+    with global_compiler_lock:
+        return tuple(codegen.magic_tuple())
 
 
 @cache
