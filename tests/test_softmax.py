@@ -429,3 +429,15 @@ def test_temperatures_and_batch_broadcast_to_each_other() -> None:
         fastsoftmax.softmax(row, temperature=[1, 5], out=np.zeros(4))
     with pytest.raises(TypeError, match="logits is a mapping, expected an array: take its values, or see"):
         fastsoftmax.softmax({"a": 1.0})
+
+
+def test_what_dlpack_does_not_give_is_said() -> None:
+    class Tensor:
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 1, 0
+
+        def __dlpack__(self, **options: object) -> object:
+            raise BufferError("Can't export tensors that require gradient")
+
+    with pytest.raises(TypeError, match=r"logits cannot be read by DLPack: Can't export tensors that require gradient"):
+        fastsoftmax.softmax(Tensor())
