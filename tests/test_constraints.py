@@ -126,8 +126,17 @@ def test_a_bias_with_a_mask() -> None:
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
-        ({"allowed": MASK[:, :-1]}, ValueError, r"allowed has shape \(6, 5002\) \(bool\), expected \(\.\.\., 5003\)"),
-        ({"allowed": PACKED[:, :-1]}, ValueError, r"allowed has shape \(6, 156\) \(packed.*expected \(\.\.\., 157\)"),
+        (
+            {"allowed": np.ones(5004, bool)},
+            ValueError,
+            r"allowed has shape \(5004,\) \(bool\), .* 1 to 5003\)",
+        ),
+        (
+            {"allowed": np.ones(158, np.uint32)},
+            ValueError,
+            r"allowed has shape \(158,\) \(packed.* 1 to 157\)",
+        ),
+        ({"allowed": np.ones((6, 0), bool)}, ValueError, r"allowed has shape \(6, 0\) \(bool\)"),
         ({"allowed": MASK[:4]}, ValueError, r"allowed has shape \(4, 5003\), expected one that broadcasts to .*\(6,\)"),
         (
             {"allowed": MASK.astype(np.float32)},
@@ -195,3 +204,17 @@ def test_a_strided_batch_is_not_copied_whole() -> None:
     finally:
         tracemalloc.stop()
         fastsoftmax.set_num_threads(before)
+
+
+@pytest.mark.parametrize("width", [1, 31, 33, 4096, SIZE - 40, SIZE - 1])
+def test_what_a_mask_does_not_reach_is_not_allowed(width: int) -> None:
+    """A mask of a tokenizer's width, where the logits of a model are padded to a multiple of 64 or more."""
+    mask = MASK[0, :width].copy()
+    mask[0] = True
+    padded = np.zeros(SIZE, bool)
+    padded[:width] = mask
+    expected = sample(BATCH, rng=1, n=9, allowed=padded)
+    np.testing.assert_array_equal(sample(BATCH, rng=1, n=9, allowed=mask), expected)
+    bits = packed(padded)[: -(-width // 32)]
+    for words in (bits, bits.astype(">u4"), bits.view(np.int32), bits.view(np.int32).astype(">i4")):
+        np.testing.assert_array_equal(sample(BATCH, rng=1, n=9, allowed=words), expected)

@@ -59,8 +59,9 @@ def sample(
         Position in the sequence, a scalar or one a row: another step is another, independent draw.
     allowed : array_like, optional
         The tokens that may be drawn, as a grammar gives them: bool, shape (..., V), or packed as uint32 or int32, 32
-        tokens an integer, the lowest bit first, shape (..., ceil(V / 32)). Its batch shape broadcasts to that of the
-        logits. It is applied as the logits are read, without a copy; what is not allowed counts as -inf, even a NaN.
+        tokens an integer, the lowest bit first, shape (..., ceil(V / 32)). What a narrower mask does not reach, as that
+        of a tokenizer where logits are padded, is not allowed. It is applied as the logits are read, without a copy;
+        what is not allowed counts as -inf, even a NaN.
     bias : mapping or sparse array, optional
         What to add to logits before anything else: {token: value} for all rows, or a `scipy.sparse` array of shape
         (V,), (1, V) or (rows, V). Values are below inf; each sum is rounded once, to float32 (float64 for such logits).

@@ -90,23 +90,28 @@ def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: tuple[Any, ...])
 
 
 def _bits(allowed: Any, batch: tuple[int, ...], size: int) -> npt.NDArray[np.uint16]:
-    """Return a mask as a matrix of bits, 16 tokens an integer, the lowest first: a row for all rows, or one a row."""
+    """Return a mask as a matrix of bits, 16 tokens an integer, the lowest first: a row for all rows, or one a row.
+
+    A mask may be as wide as a tokenizer where logits are padded: what it does not reach is not allowed.
+    """
     mask = _checks.as_array("allowed", allowed)
     words = -(-size // WORD)
     if mask.dtype == np.bool_:
         width, what = size, "bool"
-    elif mask.dtype in (np.uint32, np.int32):
+    elif mask.dtype.newbyteorder("=") in (np.uint32, np.int32):
         width, what = words, "packed, 32 tokens an integer"
     else:
         raise TypeError(f"allowed has dtype {mask.dtype}, expected bool, or uint32 or int32 with 32 tokens an integer")
-    if mask.ndim == 0 or mask.shape[-1] != width:
-        raise ValueError(f"allowed has shape {mask.shape} ({what}), expected (..., {width}) for V = {size}")
+    if mask.ndim == 0 or not 0 < mask.shape[-1] <= width:
+        raise ValueError(f"allowed has shape {mask.shape} ({what}), expected (..., 1 to {width}) for V = {size}")
     if mask.dtype == np.bool_:
-        packed = np.zeros((*mask.shape[:-1], words * WORD // 8), np.uint8)
         some = np.packbits(mask, axis=-1, bitorder="little")
-        packed[..., : some.shape[-1]] = some
     else:
-        packed = np.ascontiguousarray(mask.astype(mask.dtype.newbyteorder("<"), copy=False)).view(np.uint8)
+        some = np.ascontiguousarray(mask.astype(mask.dtype.newbyteorder("<"), copy=False)).view(np.uint8)
+    packed = some
+    if some.shape[-1] < words * WORD // 8:
+        packed = np.zeros((*mask.shape[:-1], words * WORD // 8), np.uint8)
+        packed[..., : some.shape[-1]] = some
     bits = packed.view(np.dtype(np.uint16).newbyteorder("<")).astype(np.uint16, copy=False)
     try:
         bits = bits if bits.ndim == 1 else np.broadcast_to(bits, (*batch, bits.shape[-1]))
