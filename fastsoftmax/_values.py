@@ -1,8 +1,10 @@
 """Frozen values that hold arrays: what is kept of a user's own, and when two of them are equal."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+Kind = TypeVar("Kind", bound=tuple[Any, ...])
 
 
 class Valued:
@@ -13,6 +15,22 @@ class Valued:
 
     def __hash__(self) -> int:
         return hashed(tuple(vars(self).values()))
+
+
+def by_value(kind: type[Kind]) -> type[Kind]:
+    """Let a named tuple that holds arrays be compared and hashed: a tuple asks arrays whether they are equal."""
+
+    def same(self: Any, other: object) -> bool:
+        return type(other) is kind and equal(tuple(self), tuple(other))
+
+    methods = {
+        "__eq__": same,
+        "__ne__": lambda self, other: not same(self, other),
+        "__hash__": lambda self: hashed(tuple(self)),
+    }
+    for name, method in methods.items():
+        setattr(kind, name, method)
+    return kind
 
 
 def equal(a: Any, b: Any) -> bool:

@@ -579,6 +579,7 @@ def test_values_that_hold_arrays_are_compared_and_hashed() -> None:
     assert draws[0] == draws[1]
     assert draws[0] != draws[2]
     assert draws[0].kept_set == draws[1].kept_set
+    assert draws[0].kept_set != sample(BATCH, seed=1, kept_set=True, top_k=5).kept_set
     assert draws[0].top_logprobs == draws[2].top_logprobs
     assert len({*draws}) == 2
 

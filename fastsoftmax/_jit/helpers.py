@@ -40,7 +40,7 @@ def _library(kind: type[Any], state: Any) -> Any:
 
 
 class HelperLibrary(JITCodeLibrary):  # type: ignore[misc]
-    """The LLVM code of one helper, as it was lowered; the helpers that it calls are beside it, not in it."""
+    """The LLVM code of one helper, tidied up alone; the helpers that it calls are beside it, not in it."""
 
     stays_a_function = False
 

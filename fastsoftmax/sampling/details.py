@@ -8,14 +8,17 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
-from fastsoftmax._values import Valued, equal, hashed
+from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels import details as kernels
 from fastsoftmax.kernels import sampling, softmax
 from fastsoftmax.sampling.memory import Memory
 from fastsoftmax.sampling.params import of, parameters_of
 from fastsoftmax.sampling.rows import Rows
 
+_AT_ONCE = 2**16  # draws of a row whose log-probabilities are computed together
 
+
+@by_value
 class KeptSet(NamedTuple):
     """The tokens that the filters leave, of all rows one after the other.
 
@@ -33,13 +36,8 @@ class KeptSet(NamedTuple):
     tokens: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and equal(tuple(self), tuple(other))
 
-    def __hash__(self) -> int:
-        return hashed(tuple(self))
-
-
+@by_value
 class TopLogprobs(NamedTuple):
     """The most likely tokens under the untouched softmax of each row.
 
@@ -53,12 +51,6 @@ class TopLogprobs(NamedTuple):
 
     tokens: npt.NDArray[np.int64]
     logprobs: npt.NDArray[np.float64]
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and equal(tuple(self), tuple(other))
-
-    def __hash__(self) -> int:
-        return hashed(tuple(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +131,14 @@ def logprobs_of(raw: Rows, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.floa
         logits, _ = raw.part(start, stop)
         largest, log_sums = np.empty(stop - start), np.empty(stop - start)
         softmax.log_sums(logits, raw.number, largest, log_sums)
-        some = tokens[start:stop]
-        chosen = _arrays.widened(np.take_along_axis(logits, np.maximum(some, 0), axis=1)).astype(np.float64)
         tops, sums = largest[:, np.newaxis], log_sums[:, np.newaxis]
-        with np.errstate(invalid="ignore"):  # inf - inf
-            distances = np.where(chosen == tops, 0.0, chosen - tops)
-        logprobs[start:stop] = np.where((some < 0) & ~np.isnan(sums), -np.inf, distances - sums)
+        for first in range(0, tokens.shape[1], _AT_ONCE):
+            some = tokens[start:stop, first : first + _AT_ONCE]
+            chosen = _arrays.widened(np.take_along_axis(logits, np.maximum(some, 0), axis=1)).astype(np.float64)
+            with np.errstate(invalid="ignore"):  # inf - inf
+                distances = np.where(chosen == tops, 0.0, chosen - tops)
+            found = np.where((some < 0) & ~np.isnan(sums), -np.inf, distances - sums)
+            logprobs[start:stop, first : first + _AT_ONCE] = found
 
     _threads.run(piece, raw.count, raw.size)
     return logprobs
