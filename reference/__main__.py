@@ -23,6 +23,7 @@ from reference.philox import uniform
 from reference.sampling import check_logits, check_parameters, draw, kept_masses
 from reference.softmax import softmax
 
+CUT = 1e-12  # how far a cut-off may be from its value, relative: masses are exact to that where it matters
 DRAWS = 100
 Logits = tuple[float, ...]
 
@@ -90,9 +91,9 @@ def masses_of(logits: Logits, parameters: Parameters) -> list[float]:
     return kept_masses(logits, **asdict(parameters))
 
 
-def neighbours(logits: Logits, parameters: Parameters, tolerance: float) -> list[list[float]]:
+def neighbours(logits: Logits, parameters: Parameters) -> list[list[float]]:
     """Return the kept masses for the cut-offs as they are, a little lower and a little higher."""
-    factors = (1.0, 1.0 - tolerance, 1.0 + tolerance)
+    factors = (1.0, 1.0 - CUT, 1.0 + CUT)
     top_ps = {min(parameters.top_p * f, 1.0) for f in factors} if parameters.top_p < 1 else {1.0}
     min_ps = {min(parameters.min_p * f, 1.0) for f in factors}
     near = [replace(parameters, top_p=p, min_p=min_p) for p, min_p in product(top_ps, min_ps)]
@@ -111,7 +112,7 @@ def check_masses(
     error = mass_error(masses_of(logits, parameters), computed, precision)
     if error <= allowed:
         return error, False
-    near = neighbours(logits, parameters, precision.masses)
+    near = neighbours(logits, parameters)
     moved = min(mass_error(masses, computed, precision) for masses in near)
     return (moved, True) if moved <= allowed else (error, False)
 
@@ -130,7 +131,7 @@ def check_tokens(
     different = [(u, token) for u, token in zip(us, computed, strict=True) if token != draw(masses, u)]
     if not different:
         return 0, 0
-    near = neighbours(logits, parameters, precision.masses)
+    near = neighbours(logits, parameters)
     factors = (1.0, 1.0 - precision.masses, 1.0 + precision.masses)
     inside = sum(any(draw(m, u * f) == token for m, f in product(near, factors)) for u, token in different)
     return len(different) - inside, inside

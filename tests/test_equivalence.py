@@ -168,6 +168,56 @@ def test_top_p_of_long_flat_rows(size: int, kept: int) -> None:
         assert np.count_nonzero(masses) == expected
 
 
+def kept_by_both(row: np.ndarray, **words: float) -> list[int]:
+    """Return the tokens that the library keeps, which are those that the reference keeps."""
+    found = np.flatnonzero(fastsoftmax.probabilities(row, **words)).tolist()
+    assert found == [i for i, mass in enumerate(reference.probabilities(floats(row), **words)) if mass > 0]
+    return found
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("constant", [0.0, 1.0, -3.7, 0.1, 88.3])
+def test_equal_logits_at_top_p_are_counted(dtype: type, constant: float) -> None:
+    """k of n equal tokens are kept at p = k / n, whatever constant is added to them."""
+    for size in (2, 3, 4, 7, 10, 12, 17):
+        for kept in range(1, size):
+            assert kept_by_both(np.full(size, constant, dtype), top_p=kept / size) == list(range(kept))
+            three = np.full(size + 3, constant, dtype)  # equal ones below others, and cut before top-p
+            three[[0, 2]] += dtype(2.0)
+            three[1] -= dtype(2.0)
+            above, tie = 2 * np.exp(float(three[0]) - float(three[3])), kept + 0.0
+            p = (above + tie) / (above + size)
+            assert len(kept_by_both(three, top_k=size + 2, top_p=p)) == 2 + kept
+
+
+def test_odds_at_top_p_are_those_of_the_logits_as_rounded() -> None:
+    """As float32, the logarithms of .4 and .3 weigh a little less, or more, than .7 beside those of .2 and .1."""
+    rng = np.random.default_rng(3)
+    assert len(kept_by_both(np.log([0.4, 0.3, 0.2, 0.1]), top_p=0.7)) == 2
+    for _ in range(60):
+        row = np.log(rng.permutation([0.4, 0.3, 0.2, 0.1])).astype(np.float32) + np.float32(rng.normal())
+        for p in (0.4, 0.7, 0.9):
+            kept_by_both(row, top_p=p)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 20.0])
+@pytest.mark.parametrize(("size", "top_k"), [(5, 0), (40, 30), (700, 0), (3000, 0), (3000, 1200), (40_000, 0)])
+def test_top_p_of_float32_is_decided_by_exact_masses(size: int, top_k: int, temperature: float) -> None:
+    """A billionth below the mass of the first tokens, and above it: in a list, after top-k, and in a long row."""
+    rng = np.random.default_rng(size)
+    for row in (rng.standard_normal(size) * 2, np.round(rng.standard_normal(size), 1)):
+        logits = row.astype(np.float32)
+        order = np.argsort(-logits, kind="stable")[: top_k or size]
+        masses = np.exp((logits[order].astype(np.float64) - float(logits.max())) / temperature)
+        sums = np.cumsum(masses) / masses.sum()
+        for share in (0.1, 0.5, 0.9, 0.99):
+            first = np.searchsorted(sums, share)
+            for slack in (-1e-9, 1e-9):
+                p = min(float(sums[first] * (1 + slack)), 1.0)
+                found = np.flatnonzero(fastsoftmax.probabilities(logits, temperature=temperature, top_k=top_k, top_p=p))
+                assert found.tolist() == np.sort(order[: np.searchsorted(sums, p) + 1]).tolist()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("top_p", [1.0, 0.9999, 0.7])
 def test_no_masked_token_at_any_u(dtype: type, top_p: float) -> None:

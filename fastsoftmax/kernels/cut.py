@@ -31,9 +31,11 @@ from fastsoftmax.kernels.lanes import (
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.memory import append, load, store
 
-PIECE = 512  # weights whose sum stays in the type they have: 16 to a lane
+PIECE = 128  # weights whose sum stays in the type they have: 8 to a lane
 LONG = 4096  # a list from which a sample pays
 SAMPLE = 2048  # logits of a long list in its sample, at least
+REACHED = 1.0 - 2.0**-40  # a mass nearer to p than float64 can tell has reached it
+LEAST_MASS = 2.0**-1022  # a nucleus of mass 0 is one token
 
 
 @inline
@@ -241,6 +243,12 @@ def between(
         above += higher if weights is None else sum_lanes(higher_sums)
         inside += members if weights is None else sum_lanes(sums)
     return found, above, inside
+
+
+@inline
+def nucleus_mass(top_p: float, total: float) -> float:
+    """Return the mass that a nucleus must reach, of a total: ten equal tokens at p = 0.1 leave one."""
+    return max(top_p * REACHED * total, LEAST_MASS)
 
 
 @inline

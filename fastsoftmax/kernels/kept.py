@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import function, inline
-from fastsoftmax.kernels.cut import find_cut, following, ties_within, weight_at
+from fastsoftmax.kernels.cut import find_cut, following, nucleus_mass, ties_within, weight_at
 from fastsoftmax.kernels.draw import list_masses
+from fastsoftmax.kernels.exact import NEAR, decided, distance_to
 from fastsoftmax.kernels.exp import log
 from fastsoftmax.kernels.lanes import Number, Row, lane_bits, like, lowest_bit, splat
 from fastsoftmax.kernels.llvm import LANES
@@ -21,7 +22,7 @@ from fastsoftmax.kernels.memory import allow, load, load_part
 from fastsoftmax.kernels.select import gather, keep_prefix
 from fastsoftmax.kernels.threshold import MANY, filtered, is_long, kth_maximum, least_near, limited, nucleus_maximum
 from fastsoftmax.kernels.weights import Scale, weight_of
-from fastsoftmax.kernels.whole import LEAST_MASS, cut_masses, cut_row
+from fastsoftmax.kernels.whole import cut_masses, cut_row
 from fastsoftmax.kernels.workspace import Workspace
 
 
@@ -43,6 +44,7 @@ def cut_list(
     logits: Row,
     allowed: Row | None,
     scale: Scale,
+    temperature: float,
     top_k: int,
     top_p: float,
     least: Number,
@@ -64,10 +66,17 @@ def cut_list(
         count = keep_prefix(tokens, values, None, count, cut, top_k - int(above))
     listed = list_weights(values, count, row_largest, scale, weights)
     if top_p < 1.0:
-        target = max(top_p * (listed if by_count else total), LEAST_MASS)
-        if target < listed:
+        target = nucleus_mass(top_p, listed if by_count else total)
+        if target < listed * (1.0 + NEAR):
             cut, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
-            ties = ties_within(weight_at(cut, values, weights), above, target, count)
+            weight = weight_at(cut, values, weights)
+            ties = ties_within(weight, above, target, count)
+            distance = distance_to(target, above, weight, ties)
+            some = values[:count]
+            if by_count:
+                cut, ties = decided(row_largest, some, None, None, None, temperature, top_p, cut, ties, distance)
+            else:
+                cut, ties = decided(row_largest, some, None, logits, allowed, temperature, top_p, cut, ties, distance)
             count = keep_prefix(tokens, values, weights, count, cut, ties)
     if least > threshold:
         count = keep_prefix(tokens, values, weights, count, least, count)
@@ -144,5 +153,5 @@ def keep(
             cut, ties = least, size
             cut_masses(logits, allowed, scale, cut, row_largest, workspace)
         return row_largest, Kept(False, size, cut, ties)
-    count = cut_list(logits, allowed, scale, top_k, top_p, least, threshold, row_largest, total, workspace)
+    count = cut_list(logits, allowed, scale, temperature, top_k, top_p, least, threshold, row_largest, total, workspace)
     return row_largest, Kept(True, count, lowest, 0)

@@ -35,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.cut import nucleus_mass
 from fastsoftmax.kernels.exp import exp, log
 from fastsoftmax.kernels.memory import borrowed
 
@@ -195,7 +196,7 @@ def cut_runs(counts: Counts, start: int, stop: int, cut: Cut, lines: Floats, wor
         runs += 1
         edge = end
     if cut.top_p < 1.0:
-        runs = _nucleus(cut.top_p * total, runs, lines, words, at)
+        runs = _nucleus(nucleus_mass(cut.top_p, total), runs, lines, words, at)
     while lines[at + 2 * (runs - 1)] < cut.min_p * lines[at]:
         runs -= 1
     return runs

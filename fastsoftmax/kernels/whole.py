@@ -15,12 +15,14 @@ from fastsoftmax.kernels.cut import (
     bracket,
     find_cut,
     following,
+    nucleus_mass,
     pad,
     preceding,
     stride_of,
     sweep,
     ties_within,
 )
+from fastsoftmax.kernels.exact import decided, distance_to
 from fastsoftmax.kernels.exp import log
 from fastsoftmax.kernels.lanes import Number, Row, Vector, count_lanes, lane_bits, like, select, splat, sum_lanes
 from fastsoftmax.kernels.llvm import LANES
@@ -30,8 +32,6 @@ from fastsoftmax.kernels.select import prefix
 from fastsoftmax.kernels.threshold import below
 from fastsoftmax.kernels.weights import Scale, weight_of
 from fastsoftmax.kernels.workspace import Workspace
-
-LEAST_MASS = 2.0**-1022  # a nucleus of mass 0 is one token
 
 
 @inline
@@ -128,7 +128,7 @@ def cut_row(
         # none of them is in the nucleus; half of it leaves room for rounding.
         share = 0.5 * (1.0 - top_p) * total / weight_of(row_largest, scale)[1] / logits.size
         low = max(low, below(row_largest, -temperature * log(share)))
-    target = max(top_p * total, LEAST_MASS)
+    target = nucleus_mass(top_p, total)
     found = ties = 0
     above = inside = 0.0
     for attempt in range(2):
@@ -148,6 +148,13 @@ def cut_row(
         above += inside
     tie_weight = weight_alone(cut, row_largest, scale, workspace)
     ties = ties_within(tie_weight, above, target, ties)
+    distance = distance_to(target, above, tie_weight, ties)
+    at = cut, ties
+    cut, ties = decided(row_largest, logits, allowed, None, None, temperature, top_p, cut, ties, distance)
+    if (cut, ties) != at:
+        low = cut
+        weigh_bracket(logits, allowed, scale, cut, following(cut), row_largest, workspace)
+        tie_weight = weight_alone(cut, row_largest, scale, workspace)
     add_bracket(cut, ties, tie_weight, cut == low, groups_of(logits.size), workspace)
     return cut, ties
 

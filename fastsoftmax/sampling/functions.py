@@ -92,7 +92,7 @@ def sample(
     ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
     out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting (O(n V) with
     `details`).
-    Memory: the result, and 21 V + 2**15 bytes for each thread (37 V for float64), of which up to 64 MB for each CPU are
+    Memory: the result, and 21 V + 2**16 bytes for each thread (37 V for float64), of which up to 64 MB for each CPU are
     kept for the next call; 80 bytes a row for arrays of parameters, seeds and steps; 8 a draw for `out`, 3/8 a logit
     for `allowed`, and for `top_logprobs` once more what it returns and 32 a row. Rows that do not lie contiguous are
     copied, 2**22 numbers or one row at a time for each thread; with a `bias` all are, at up to 48 bytes a number, and
