@@ -104,6 +104,45 @@ def test_where_chances_would_take_too_much_memory(monkeypatch):
     assert other != usual  # another way to the same law
 
 
+def test_a_length_that_there_is_no_memory_to_look_for(monkeypatch):
+    text = MarkovText(1, sequences="lines").fit("a b a b c")
+    assert text.generate(min_words=40, max_words=40) == [Reason.LENGTH]  # all of them have an odd number of words
+    monkeypatch.setattr("fastsoftmax.markov.sentences._SPACE", 0)
+    text = MarkovText(1, sequences="lines").fit("a b a b c")
+    assert text.generate(min_words=40, max_words=40) == [Reason.MEMORY]
+    assert text.generate(min_words=400) == [Reason.MEMORY]
+    assert text.generate(temperature=0, min_words=4) == [Reason.ENDLESS]
+
+
+PRUNED = "A cat sat. A cat sat. A dog ran. A dog barked. A bird flew. A bird flew away. A bird sang."
+
+
+@pytest.mark.parametrize(
+    "wish", [{}, {"min_words": 3}, {"max_words": 9}, {"min_words": 3, "max_words": 3}, {"max_chars": 40}]
+)
+def test_what_was_pruned_is_no_end(wish):
+    """Sentences have the law of all walks of the pruned model that come to an end."""
+    text = MarkovText(1).fit(PRUNED).prune(2)
+    assert set(text.generate(200, seed=1, **wish)) == {"A cat sat."}
+    assert math.isfinite(text.log_likelihood("A cat sat."))
+    for start in ("A dog", "A bird"):
+        assert text.generate(2, seed=1, start=start, **wish) == [Reason.CUT_OFF] * 2
+    bounded = "min_words" in wish or "max_words" in wish
+    assert text.generate(temperature=0, **wish) == [Reason.LENGTH if bounded else Reason.CUT_OFF]
+
+
+def test_sentences_of_a_pruned_text_are_whole():
+    text = MarkovText(2).fit("\n\n".join(topics.values()))
+    whole = set(text.chain.next_tokens(text.chain.vocabulary[:1])[0])
+    assert whole
+    text.prune(2)
+    found = text.generate(300, seed=3)
+    assert all(sentence is Reason.CUT_OFF or math.isfinite(text.log_likelihood(sentence)) for sentence in found)
+    for words in ({"min_words": 4, "max_words": 30}, {"min_words": 2}):
+        for sentence in text.generate(50, seed=3, **words):
+            assert not sentence or math.isfinite(text.log_likelihood(sentence))
+
+
 @pytest.mark.parametrize("novelty", [0.8, np.float32(0.8), np.float64(0.8)])
 def test_the_share_that_may_be_copied_may_be_copied(novelty):
     """Two of ten letters: 1.0 - 0.8 is a float below a fifth."""

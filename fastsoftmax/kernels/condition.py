@@ -21,6 +21,7 @@ Ids = npt.NDArray[np.int32]
 Positions = npt.NDArray[np.int64]
 
 ENDLESS = -1  # the length of a walk that did not end in time
+CUT_OFF = -2  # and of one that came to where nothing was seen
 _TINY = 2.0**-512  # chances of hundreds of tokens are below the least float64
 
 
@@ -52,7 +53,7 @@ def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, 
     """Write the probability that a walk which has t tokens, in state s, ends as wanted: out[t, s].
 
     That is with `least` to len(out) - 1 tokens, or, if not bounded, with `least` = len(out) - 1 or more. A token that
-    leads to no state with a row is an end too. Where probabilities are tiny they are multiplied by a power of two:
+    leads to no state with a row is no end: nothing was seen after it. Where probabilities are tiny they are multiplied by a power of two:
     out[t] * scales[t] is what out[t + 1] gives.
     """
     offsets, tokens, targets = rows.offsets, rows.tokens, rows.targets
@@ -69,10 +70,8 @@ def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, 
                 if targets[edge] >= 0:
                     if taken + 1 < out.shape[0]:
                         chance += masses[edge] * out[taken + 1, targets[edge]]
-                else:
-                    length = taken + (tokens[edge] >= 0)
-                    if length >= least and (not bounded or length < out.shape[0]):
-                        chance += masses[edge]
+                elif tokens[edge] < 0 and taken >= least:
+                    chance += masses[edge]
             out[taken, row] = chance
             largest = max(largest, chance)
         if 0.0 < largest < _TINY and taken + 1 < least:  # no walk ends here, with a mass that has no scale
@@ -99,7 +98,7 @@ def speak(
 
     Token t of walks[i] takes the uniform number of (seed, t, attempt, walks[i]). With chances of shape (0, 0) the walks
     are free; with chances for fewer tokens than a row of `ids` holds they are not bounded. Those that do not end within
-    the row have the length ENDLESS.
+    the row have the length ENDLESS, and those that come to a state without a row CUT_OFF.
     """
     offsets, tokens, targets = rows.offsets, rows.tokens, rows.targets
     most, last = ids.shape[1], chance.shape[0] - 1
@@ -114,9 +113,8 @@ def speak(
                 mass = masses[edge]
                 if not free and targets[edge] >= 0:
                     mass = mass * chance[min(length + 1, last), targets[edge]] if length < last or most > last else 0.0
-                elif not free:
-                    after = length + (tokens[edge] >= 0)
-                    mass = mass if least <= after <= most else 0.0
+                elif not free and (tokens[edge] >= 0 or length < least):
+                    mass = 0.0
                 if mass > 0.0:
                     chosen = edge
                     before += mass
@@ -128,8 +126,9 @@ def speak(
                 length = ENDLESS
                 break
             ids[i, length] = tokens[chosen]
-            length += 1
             row = int(targets[chosen])
             if row < 0:
+                length = CUT_OFF
                 break
+            length += 1
         lengths[i] = length

@@ -87,7 +87,8 @@ class Generating:
         Notes
         -----
         Bounds of words take a sweep over the transitions for each word of `max_words`, once; where that needs more
-        than 1 GiB for 8 bytes a state and word, up to 100 attempts are made instead.
+        than 1 GiB for 8 bytes a state and word, up to 100 attempts are made instead. Sentences that come to where the
+        model knows no more, as after `prune`, are not whole, and are drawn again, up to 100 times.
         Memory: 560 bytes a sentence besides its text, and the table of `walk`, or with bounds, kept until there are
         others, 8 bytes a transition and 8 a state and word. The first call with `novelty` takes 50 bytes a word of the
         text, of which it keeps 8.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fastsoftmax.kernels import condition as kernels
 from fastsoftmax.kernels.table import Cut
+from fastsoftmax.kernels.walk import DEAD_END
 from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.transitions import Transitions
 from fastsoftmax.markov.walks import Start, TableCache, walk_from
@@ -29,6 +30,8 @@ class Reason(enum.StrEnum):
     """Why there is no sentence: a text, also to `print` and to `json`, but false where a sentence is true."""
 
     LENGTH = "no sentence that starts so has so many words"
+    MEMORY = f"none of {_TRIES} sentences has so many words, and to tell whether any has takes more than 1 GiB"
+    CUT_OFF = f"each of {_TRIES} sentences breaks off where the model knows no more"
     ENDLESS = f"it goes on for {LONGEST:,} words more than it must"
     CHARACTERS = f"none of {_TRIES} sentences has so few characters"
     COPIED = f"each of {_TRIES} sentences copies too much of the text"
@@ -89,10 +92,14 @@ class Speaker:
                 lengths,
             )
             for row, length in zip(ids, lengths.tolist(), strict=True):
-                if length == kernels.ENDLESS and self.bounds.most is None:
+                if length >= self.bounds.least:
+                    yield row[:length]
+                elif length == kernels.CUT_OFF:
+                    yield Reason.CUT_OFF
+                elif length == kernels.ENDLESS and self.bounds.most is None:
                     yield Reason.ENDLESS
-                else:
-                    yield row[:length] if length >= self.bounds.least else Reason.LENGTH
+                else:  # walks are not conditioned
+                    yield Reason.MEMORY
 
 
 class Speakers:
@@ -132,16 +139,14 @@ def sentences(
     """
     given = start.given
     if start.state < 0:
-        alone = np.array(given, np.int32)
-        fits = bounds.least <= len(given) and (bounds.most is None or len(given) <= bounds.most)
-        return [checked(alone, check) if fits else Reason.LENGTH] * n
+        return [Reason.CUT_OFF] * n
     found: list[Ids | Reason] = [Reason.LENGTH] * n
     if bounds == FREE:
         length = max(_USUAL, 2 * len(given))
-        walks, _ = walk_from(start, model, caches[0], n, length, cut, seed, -1, progress)
+        walks, places = walk_from(start, model, caches[0], n, length, cut, seed, -1, progress)
         for i in np.flatnonzero(walks.lengths < length).tolist():
             ids = walks.ids[i, : walks.lengths[i]]
-            found[i] = checked(ids, check)
+            found[i] = Reason.CUT_OFF if places[i] == DEAD_END else checked(ids, check)
     waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
     certain = cut.temperature == 0.0 or cut.top_k == 1
     for attempt in range(1 if certain else _TRIES):
