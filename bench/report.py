@@ -155,7 +155,8 @@ def _where(results: Results) -> str:
     changed = " with changes" if machine["changed"] else ""
     updates = "".join(
         f" {', '.join(GROUPS[group] for group in update['groups'])}: measured anew on {update['date'][:10]} at commit "
-        f"{update['commit']}{' with changes' if update['changed'] else ''}, on the same machine."
+        f"{update['commit']}{' with changes' if update['changed'] else ''}, on "
+        f"{'the same machine' if update.get('cpu', machine['cpu']) == machine['cpu'] else update['cpu']}."
         for update in machine.get("updates", [])
     )
     return (

@@ -53,7 +53,7 @@ def update(groups: Sequence[str]) -> tuple[Results, Path]:
     where = machine.describe()
     files = [f"test_{group}.py" for group in groups]
     cases = cases_of(_arguments(quick=False, only=""), files=files)
-    again = {"groups": sorted(groups), "commit": where["commit"], "changed": where["changed"], "date": where["date"]}
+    again = {"groups": sorted(groups)} | {name: where[name] for name in ("commit", "changed", "date", "cpu")}
     earlier = [u for u in results.machine.get("updates", []) if not set(u["groups"]) <= set(groups)]
     results = replace(
         results,

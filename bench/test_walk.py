@@ -30,12 +30,11 @@ CASES = listed(
         *itertools.product(["plain"], [Corpus("text-small"), *TEXTS, CACHED, LARGE], [MANY], [ONE]),
         *itertools.product(["plain"], [TEXTS[1], LARGE], [MANY], [ALL]),
         *itertools.product(PARAMS, [LARGE], [MANY], [ONE]),
-        ("plain", LARGE, SINGLE, ONE),
+        *itertools.product(["plain"], [Corpus("text-small"), CACHED, LARGE], [SINGLE], [ONE]),
         ("plain", TEXTS[1], SENTENCES, ONE),
     ),
     full=(
         *itertools.product(PARAMS, [*TEXTS, CACHED], [MANY], [ONE]),
-        *itertools.product(["plain"], [CACHED, LARGE], [SINGLE], [ONE]),
         *itertools.product(["plain"], [HUGE], [MANY], [ONE, ALL]),
         ("T=0.7", HUGE, MANY, ONE),
     ),
@@ -59,7 +58,7 @@ def test_walk(race: Race, name: str, corpus: Corpus, walks: tuple[int, int], thr
         return chain.walk(n, length, seed=0, **params)
 
     others = limits.chases(edges * EDGE)
-    if not PARAMS[name] and n > 1:  # the peers have no temperature and no cut-offs
+    if not PARAMS[name]:  # the peers have no temperature and no cut-offs
         others = itertools.chain(others, peers.contestants("walk", corpus, n, length))
     steps = float(np.minimum(ours().lengths + 1, length).sum())  # an end is a step too
     race(case, steps, ours, others)

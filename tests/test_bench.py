@@ -117,6 +117,9 @@ class TestReport:
         page = report.render(replace(results, machine=results.machine | {"updates": [again]}), [])
         assert "Counting transitions, Markov walks: measured anew on 2024-06-01 at commit abcdef, on the same" in page
         assert "commit 0123456789ab and abcdef" in page
+        elsewhere = {"updates": [again | {"cpu": "Another CPU"}]}
+        page = report.render(replace(results, machine=results.machine | elsewhere), [])
+        assert "measured anew on 2024-06-01 at commit abcdef, on Another CPU." in page
 
     def test_every_part_is_there(self, results: Results) -> None:
         page = report.render(results, ["ratio-by-batch"])

@@ -53,8 +53,8 @@ def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, 
     """Write the probability that a walk which has t tokens, in state s, ends as wanted: out[t, s].
 
     That is with `least` to len(out) - 1 tokens, or, if not bounded, with `least` = len(out) - 1 or more. A token that
-    leads to no state with a row is no end: nothing was seen after it. Where probabilities are tiny they are multiplied by a power of two:
-    out[t] * scales[t] is what out[t + 1] gives.
+    leads to no state with a row is no end: nothing was seen after it. Where probabilities are tiny they are multiplied
+    by a power of two: out[t] * scales[t] is what out[t + 1] gives.
     """
     offsets, tokens, targets = rows.offsets, rows.tokens, rows.targets
     last = out.shape[0] - 1
