@@ -95,7 +95,12 @@ def headline_table(results: Results) -> str:
     machine = results.machine
     commits = dict.fromkeys([machine["commit"], *(update["commit"] for update in machine.get("updates", []))])
     caption = f"{machine['cpu']}, {machine['threads']} threads, commit {' and '.join(commits)}, {machine['date'][:10]}"
-    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{caption}."
+    elsewhere = "".join(
+        f"; {', '.join(GROUPS[group] for group in update['groups'])}: {update['cpu']}, {update['date'][:10]}"
+        for update in machine.get("updates", [])
+        if update.get("cpu", machine["cpu"]) != machine["cpu"]
+    )
+    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{caption}{elsewhere}."
 
 
 def group_table(cases: Sequence[Case]) -> str:

@@ -54,10 +54,10 @@ def update(groups: Sequence[str]) -> tuple[Results, Path]:
     files = [f"test_{group}.py" for group in groups]
     cases = cases_of(_arguments(quick=False, only=""), files=files)
     again = {"groups": sorted(groups)} | {name: where[name] for name in ("commit", "changed", "date", "cpu")}
-    earlier = [u for u in results.machine.get("updates", []) if not set(u["groups"]) <= set(groups)]
+    earlier = [u | {"groups": sorted({*u["groups"]} - {*groups})} for u in results.machine.get("updates", [])]
     results = replace(
         results,
-        machine=results.machine | {"updates": [*earlier, again]},
+        machine=results.machine | {"updates": [*(u for u in earlier if u["groups"]), again]},
         cases=[*(case for case in results.cases if case.group not in groups), *cases],
     )
     results.save(path)

@@ -1,7 +1,7 @@
 """From logits to tokens and from text to Markov walks, on a CPU."""
 
 from fastsoftmax._threads import get_num_threads, set_num_threads
-from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Walks
+from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
 from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
 from fastsoftmax.softmax import log_softmax, logsumexp, softmax
 
@@ -14,6 +14,7 @@ __all__ = [
     "Reason",
     "Sampler",
     "SamplingParams",
+    "Scores",
     "TopLogprobs",
     "Walks",
     "get_num_threads",

@@ -184,17 +184,30 @@ class MarkovChain:
         total = math.fsum(masses)
         return self._tokens(tokens), [mass / total for mass in masses]
 
-    def log_likelihood(self, sequence: Sequence[Token]) -> float:
-        """Return the natural logarithm of P(sequence and its end); -inf if it has a transition never seen."""
-        logarithms = []
+    def scores(self, sequence: Sequence[Token], *, end: bool = True, unseen: str = "impossible") -> list[float]:
+        """Return the natural logarithm of P(token | those before it) of each token, and of the end if asked for.
+
+        It is -inf for a transition never seen. With unseen="skip" it is NaN for a token never seen at all, and where
+        the state holds one.
+        """
+        if unseen not in ("impossible", "skip"):
+            raise ValueError(f"unseen is {unseen!r}, expected 'impossible' or 'skip'")
         (sequence,) = check_sequences([sequence])
         unknown = BOUNDARY - 1
+        logarithms = []
         for state, following in self._transitions([self.ids.get(token, unknown) for token in sequence]):
             row = self.rows.get(state, {})
-            if following not in row:
-                return -math.inf
-            logarithms.append(math.log(row[following] / math.fsum(row.values())))
-        return math.fsum(logarithms)
+            if unseen == "skip" and unknown in (*state, following):
+                logarithms.append(math.nan)
+            elif following not in row:
+                logarithms.append(-math.inf)
+            else:
+                logarithms.append(math.log(row[following] / math.fsum(row.values())))
+        return logarithms if end else logarithms[:-1]
+
+    def log_likelihood(self, sequence: Sequence[Token], *, end: bool = True, unseen: str = "impossible") -> float:
+        """Return the natural logarithm of P(sequence and its end): the sum of the scores that are not left out."""
+        return math.fsum(score for score in self.scores(sequence, end=end, unseen=unseen) if not math.isnan(score))
 
     def perplexity(self, sequences: Iterable[Sequence[Token]]) -> float:
         """Return exp(-log-likelihood per predicted token, ends included): the effective number of choices."""

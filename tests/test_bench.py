@@ -120,6 +120,7 @@ class TestReport:
         elsewhere = {"updates": [again | {"cpu": "Another CPU"}]}
         page = report.render(replace(results, machine=results.machine | elsewhere), [])
         assert "measured anew on 2024-06-01 at commit abcdef, on Another CPU." in page
+        assert "; Counting transitions, Markov walks: Another CPU, 2024-06-01." in page
 
     def test_every_part_is_there(self, results: Results) -> None:
         page = report.render(results, ["ratio-by-batch"])

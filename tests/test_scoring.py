@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import reference
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.markov.smoothing import Smoothed, checked_rule
 
@@ -120,3 +121,80 @@ def test_refuses(chain, arguments, error, message):
     ):
         with pytest.raises(error, match=message):
             call()
+
+
+UNSEEN = [["the", "cow", "sat", "down"], ["moo"], ["the", "cat", "ran", "cow", "a", "cat"], ["a", "dog"]]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("unseen", ["impossible", "skip"])
+@pytest.mark.parametrize("end", [True, False])
+def test_scores_are_those_of_the_reference(order, unseen, end):
+    chain, plain = MarkovChain(order).fit(CATS), reference.MarkovChain(order).fit(CATS)
+    logs = []
+    for sequence in CATS + UNSEEN:
+        found = chain.scores(sequence, end=end, unseen=unseen)
+        expected = plain.scores(sequence, end=end, unseen=unseen)
+        logs += expected
+        np.testing.assert_allclose(found.log_probabilities, expected, rtol=1e-12)
+        assert found.tokens == (*sequence, None)[: len(expected)]
+        assert found.skipped == np.isnan(expected).sum()
+        likelihood = chain.log_likelihood(sequence, end=end, unseen=unseen)
+        assert found.log_likelihood == likelihood == pytest.approx(np.nansum(expected))
+        if found.skipped < len(expected):
+            assert found.perplexity == chain.perplexity([sequence], end=end, unseen=unseen)
+    kept = [log for log in logs if not math.isnan(log)]
+    perplexity = chain.perplexity(CATS + UNSEEN, end=end, unseen=unseen)
+    assert perplexity == pytest.approx(math.inf if -math.inf in kept else math.exp(-math.fsum(kept) / len(kept)))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_scores_with_smoothing_leave_out_unseen_tokens_alone(chain, rule):
+    """What follows one backs off to a shorter context, as after any context that was never seen."""
+    found = chain.scores(["the", "cow", "sat"], smoothing=rule, unseen="skip")
+    assert np.isnan(found.log_probabilities).tolist() == [False, True, False, False]
+    assert np.isfinite(found.log_probabilities[[0, 2, 3]]).all()
+    assert found.skipped == 1
+    impossible = chain.scores(["the", "cow", "sat"], smoothing=rule)
+    np.testing.assert_array_equal(impossible.log_probabilities[[0, 2, 3]], found.log_probabilities[[0, 2, 3]])
+    assert impossible.log_probabilities[1] == impossible.log_likelihood == -math.inf
+
+
+def test_after_what_was_never_seen_the_state_is_known_again():
+    chain = MarkovChain(2).fit([["a", "b", "c", "d", "e"]])
+    found = chain.scores(["a", "c", "b", "c", "d"])
+    assert found.log_probabilities.tolist() == [0, -math.inf, -math.inf, -math.inf, 0, -math.inf]
+
+
+def test_chains_without_ends_are_scored_without_ends():
+    weather = MarkovChain.from_transitions({"sun": {"sun": 0.9, "rain": 0.1}, "rain": {"sun": 0.5, "rain": 0.5}})
+    assert weather.log_likelihood(["sun", "sun", "rain"]) == -math.inf
+    assert weather.log_likelihood(["sun", "sun", "rain"], end=False) == pytest.approx(math.log(0.5 * 0.9 * 0.1))
+    dna = MarkovChain(1).fit([list("GATTACA")])
+    assert dna.log_likelihood(list("GATT"), end=False) == pytest.approx(math.log(1 / 3 * 1 / 2))
+    assert dna.perplexity([list("GATT"), list("GA")], end=False) == pytest.approx(6 ** (1 / 6))
+    integers = MarkovChain(1).fit([[3, 2**31 - 3, 3]])
+    found = integers.scores([3, 7, 2**31 - 3], unseen="skip", end=False)
+    assert np.isnan(found.log_probabilities).tolist() == [False, True, True]
+
+
+def test_scores_of_text():
+    text = MarkovText(1).fit("The cat sat. The dog sat.")
+    found = text.scores("The cow sat. A dog sat.", unseen="skip")
+    assert found.tokens == ("The", "cow", "sat.", None, "A", "dog", "sat.", None)
+    assert found.skipped == 4
+    assert found.log_likelihood == 0 == text.log_likelihood("The cow sat. A dog sat.", unseen="skip")
+    assert text.perplexity("The cow sat.", unseen="skip") == 1.0
+    assert text.perplexity("The cat sat.", end=False) == pytest.approx(2 ** (1 / 3))
+    assert text.scores("The cat sat.", end=False).tokens == ("The", "cat", "sat.")
+    assert found == text.scores("The cow sat. A dog sat.", unseen="skip")
+    assert hash(found) == hash(text.scores("The cow sat. A dog sat.", unseen="skip"))
+
+
+def test_scores_are_refused(chain):
+    with pytest.raises(ValueError, match="nothing is left to predict, expected a token that was seen, or end=True"):
+        chain.perplexity([["moo"]], unseen="skip", end=False)
+    with pytest.raises(ValueError, match="unseen is 'ignore', expected one of 'impossible', 'skip'"):
+        chain.log_likelihood(["the"], unseen="ignore")
+    with pytest.raises(TypeError, match="end is .no., expected True or False"):
+        chain.scores(["the"], end="no")

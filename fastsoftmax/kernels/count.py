@@ -342,8 +342,8 @@ def merge_rows(
     return row, edge
 
 
-@jit
-def find(contexts: Ids, context: Ids) -> np.int64:
+@inline
+def row_of(contexts: Ids, context: Ids) -> np.int64:
     """Return the row of `contexts`, sorted column by column, that is equal to `context`, or -1: a binary search."""
     low, high = 0, contexts.shape[0]
     while low < high:
@@ -358,3 +358,9 @@ def find(contexts: Ids, context: Ids) -> np.int64:
         else:
             high = middle
     return np.int64(-1)
+
+
+@jit
+def find(contexts: Ids, context: Ids) -> np.int64:
+    """As `row_of`."""
+    return row_of(contexts, context)

@@ -6,8 +6,6 @@
                that their cache misses overlap: heads and slots are asked for one sweep before they are read. A walk
                that ends leaves its lane to the next one, so lanes are always busy.
 
-    follow     the probability of every token of a sequence: one row after the other, a cache miss or two a token
-
 Limited by arithmetic where the table is in cache (a third of it the uniform numbers), then by two cache misses a step.
 """
 
@@ -30,7 +28,7 @@ from fastsoftmax.kernels.lanes import (
 from fastsoftmax.kernels.llvm import LANES
 from fastsoftmax.kernels.memory import borrowed, gather, load, prefetch, store, store_part
 from fastsoftmax.kernels.philox import uniform, uniforms
-from fastsoftmax.kernels.table import OVER, PLAIN, Counts, Cut, Floats, Ids, Positions, Rows, Table, build_row
+from fastsoftmax.kernels.table import OVER, PLAIN, Cut, Floats, Ids, Positions, Rows, Table, build_row
 
 # Where a walk is, if not at a state with a row: OVER; -2 - token after a token that leads to none (NO_ROW: whichever);
 # stopped there.
@@ -226,22 +224,3 @@ def advance(
                 walks[kept], steps[kept], states[kept], dead[kept] = walk, stop, states[lane], dead[lane]
                 kept += 1
         running = kept
-
-
-@jit
-def follow(rows: Rows, totals: Counts, start: int, stream: Ids, probabilities: Floats) -> None:
-    """Write the probability of every token of a stream of sequences, each followed by -1.
-
-    It is 0 from the first unseen token of a sequence on. `start` is the row of the boundary, -1 where there is none.
-    """
-    row = start
-    for i in range(stream.size):
-        probabilities[i] = 0.0
-        following = -1
-        if row >= 0:
-            for edge in range(rows.offsets[row], rows.offsets[row + 1]):
-                if rows.tokens[edge] == stream[i]:
-                    probabilities[i] = rows.counts[edge] / totals[row]
-                    following = rows.targets[edge]
-                    break
-        row = start if stream[i] == -1 else following

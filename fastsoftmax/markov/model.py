@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.kernels import table as tables
-from fastsoftmax.kernels import walk
+from fastsoftmax.kernels.follow import follow
 from fastsoftmax.kernels.table import Cut
 from fastsoftmax.markov import counting
 from fastsoftmax.markov.counting import count, ordered
@@ -61,15 +61,13 @@ def merged(model: Model | None, part: Model, weight: int) -> Model:
     return Model(table(counting.merged(model.transitions.edges(), edges)), vocabulary)
 
 
-def log_likelihood(model: Model, stream: Ids) -> float:
-    """Return the natural logarithm of the probability of a stream of sequences, each from its start to its end."""
+def log_probabilities(model: Model, stream: Ids) -> npt.NDArray[np.float64]:
+    """Return the natural logarithm of the probability of every token of a stream of sequences, and of their ends."""
     transitions = model.transitions
-    start = transitions.find(np.full(transitions.order, BOUNDARY, np.int32))
     probabilities = np.empty(stream.size)
-    walk.follow(transitions.rows, transitions.totals, start, stream, probabilities)
-    if not probabilities.all():
-        return -math.inf
-    return math.fsum(np.log(probabilities, out=probabilities).data)
+    follow(transitions.rows, transitions.contexts, transitions.totals, stream, probabilities)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(probabilities, out=probabilities))
 
 
 def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], npt.NDArray[np.float64]]:

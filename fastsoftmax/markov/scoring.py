@@ -2,20 +2,78 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.markov.model import Model, log_likelihood, next_of
+from fastsoftmax import _checks
+from fastsoftmax._values import Valued
+from fastsoftmax.markov.model import Model, next_of
+from fastsoftmax.markov.model import log_probabilities as model_log_probabilities
+from fastsoftmax.markov.ngrams import known_tokens, ranks_of
 from fastsoftmax.markov.smoothing import Rule, Smoothed, checked_rule
 from fastsoftmax.markov.states import ids_of, state_of
-from fastsoftmax.markov.transitions import Transitions
+from fastsoftmax.markov.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.vocabulary import encode, encode_one, names_of
 from fastsoftmax.markov.walks import checked_cut
 from fastsoftmax.sampling import probabilities as sampled_probabilities
 
 Ids = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores(Valued):
+    """How likely each token is after those before it.
+
+    Attributes
+    ----------
+    tokens : tuple
+        The tokens, None for the end of a sequence.
+    log_probabilities : float64 array
+        The natural logarithm of the probability of each: at most 0, -inf for what is impossible, NaN for what is left
+        out.
+    """
+
+    tokens: tuple[Any, ...]
+    log_probabilities: Floats
+
+    def __post_init__(self) -> None:
+        self.log_probabilities.flags.writeable = False
+
+    @property
+    def skipped(self) -> int:
+        """How many are left out."""
+        return int(np.count_nonzero(np.isnan(self.log_probabilities)))
+
+    @property
+    def log_likelihood(self) -> float:
+        """The sum of all but those left out, in nats."""
+        return sum_of(self.log_probabilities)
+
+    @property
+    def perplexity(self) -> float:
+        """Exp of the negative mean of all but those left out. ValueError if there are no others."""
+        return perplexity_of(self.log_probabilities)
+
+
+class Question(NamedTuple):
+    """What probabilities are asked for."""
+
+    rule: Rule | None
+    end: bool
+    skips: bool
+
+
+def checked_question(end: Any, unseen: Any, smoothing: Any, k: Any, alpha: Any, discount: Any) -> Question:
+    """Check the parameters of `log_likelihood`."""
+    return Question(
+        checked_rule(smoothing, k, alpha, discount),
+        _checks.flag("end", end),
+        _checks.choice("unseen", unseen, ("impossible", "skip")) == "skip",
+    )
 
 
 class _Chain(Protocol):
@@ -82,10 +140,49 @@ class Scoring:
         order = order[: np.count_nonzero(kept)]
         return names_of(known[order].tolist(), model.vocabulary), kept[order]
 
+    def scores(
+        self: _Chain,
+        sequence: Any,
+        *,
+        end: bool = True,
+        unseen: str = "impossible",
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
+    ) -> Scores:
+        """Return how likely each token of a sequence is after those before it.
+
+        Parameters
+        ----------
+        sequence, end, unseen, smoothing, k, alpha, discount
+            As in `log_likelihood`.
+
+        Returns
+        -------
+        Scores
+            The tokens, None for the end, the natural logarithm of the probability of each, and their sum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `log_likelihood`.
+
+        Notes
+        -----
+        Memory: as `log_likelihood`, and 16 bytes a token.
+        """
+        model, asked = self._fitted(), checked_question(end, unseen, smoothing, k, alpha, discount)
+        stream = encode_one(sequence, model.vocabulary)
+        logs = log_probabilities(model, stream, asked, self._smoothers)
+        return Scores(tuple([*sequence, None][: logs.size]), logs)
+
     def log_likelihood(
         self: _Chain,
         sequence: Any,
         *,
+        end: bool = True,
+        unseen: str = "impossible",
         smoothing: str = "none",
         k: float = 1.0,
         alpha: float = 0.4,
@@ -97,12 +194,19 @@ class Scoring:
         ----------
         sequence : sequence of str or of int
             As one of those that `fit` takes.
+        end : bool
+            Whether the end is predicted too. False is for pieces of sequences, and for chains that have no ends, as
+            those made from a matrix.
+        unseen : {"impossible", "skip"}
+            What to do about tokens that were never seen at all: nothing predicts them, so that the sequence is
+            impossible, or they are left out, and without smoothing what is predicted from a state that holds one, too.
+            `scores` tells how many are. A transition between known tokens that was never seen is impossible in any
+            case, unless there is smoothing.
         smoothing : {"none", "add-k", "stupid-backoff", "kneser-ney"}
             What to do about transitions that were never seen. "none": they are impossible. "add-k": every count is
             raised by `k` (Lidstone; Laplace at 1). "stupid-backoff": `alpha` times the score of a context one token
             shorter (Brants et al. 2007); scores do not add up to 1. "kneser-ney": interpolated with shorter contexts,
-            whose counts are of different contexts, not of events (Chen and Goodman 1999, modified). A token that was
-            never seen at all is impossible under each.
+            whose counts are of different contexts, not of events (Chen and Goodman 1999, modified).
         k : float
             Of "add-k": above 0.
         alpha : float
@@ -124,16 +228,19 @@ class Scoring:
         Notes
         -----
         The first call with a rule builds it: O(order * E log E) for E transitions.
-        Memory: 24 bytes a token (100 with smoothing) and 8 a state. A rule takes 16 bytes an n-gram and 16 a context,
-        of all lengths, until another one is used, and 96 a transition while it is built.
+        Memory: 24 bytes a token (100 with smoothing, 64 where tokens are skipped) and 8 a state. A rule takes 16 bytes
+        an n-gram and 16 a context, of all lengths, until another one is used, and 96 a transition while it is built.
         """
-        model, rule = self._fitted(), checked_rule(smoothing, k, alpha, discount)
-        return likelihood(model, encode_one(sequence, model.vocabulary), rule, self._smoothers)
+        model, asked = self._fitted(), checked_question(end, unseen, smoothing, k, alpha, discount)
+        stream = encode_one(sequence, model.vocabulary)
+        return sum_of(log_probabilities(model, stream, asked, self._smoothers))
 
     def perplexity(
         self: _Chain,
         sequences: Iterable[Any],
         *,
+        end: bool = True,
+        unseen: str = "impossible",
         smoothing: str = "none",
         k: float = 1.0,
         alpha: float = 0.4,
@@ -147,8 +254,8 @@ class Scoring:
         ----------
         sequences : iterable of sequences
             As in `fit`.
-        smoothing, k, alpha, discount
-            As in `log_likelihood`.
+        end, unseen, smoothing, k, alpha, discount
+            As in `log_likelihood`. What is left out is not among the predicted tokens.
 
         Returns
         -------
@@ -158,15 +265,15 @@ class Scoring:
         Raises
         ------
         TypeError, ValueError
-            As `log_likelihood`, and if there is no sequence.
+            As `log_likelihood`, and if there is no sequence, or nothing is left to predict.
 
         Notes
         -----
         Memory: as `log_likelihood`.
         """
-        model, rule = self._fitted(), checked_rule(smoothing, k, alpha, discount)
+        model, asked = self._fitted(), checked_question(end, unseen, smoothing, k, alpha, discount)
         stream = encode(sequences, model.vocabulary)
-        return perplexity(likelihood(model, stream, rule, self._smoothers), stream.size)
+        return perplexity_of(log_probabilities(model, stream, asked, self._smoothers))
 
 
 class Smoothers:
@@ -187,14 +294,42 @@ class Smoothers:
         self._last = None
 
 
-def likelihood(model: Model, stream: Ids, rule: Rule | None, smoothers: Smoothers) -> float:
-    """Return the natural logarithm of the probability of a stream of sequences."""
-    return log_likelihood(model, stream) if rule is None else smoothers.get(model, rule).log_likelihood(stream)
+def log_probabilities(model: Model, stream: Ids, asked: Question, smoothers: Smoothers) -> Floats:
+    """Return the natural logarithm of the probability of each token of a stream of sequences; NaN for one left out.
+
+    With the ends, or without them.
+    """
+    if asked.rule is None:
+        logs = model_log_probabilities(model, stream)
+    else:
+        logs = smoothers.get(model, asked.rule).log_probabilities(stream)
+    if asked.skips:
+        logs[_left_out(model, stream, asked.rule)] = math.nan
+    return logs if asked.end else logs[stream != BOUNDARY]
 
 
-def perplexity(log_likelihood: float, predicted: int) -> float:
-    """Return the perplexity of so many tokens."""
+def _left_out(model: Model, stream: Ids, rule: Rule | None) -> npt.NDArray[np.bool_]:
+    """Tell which tokens of a stream are unknown or, without a rule, come after a state that holds one."""
+    unknown = ranks_of(known_tokens(model.transitions, model.vocabulary), stream) < 0
+    if rule is not None:
+        return unknown
+    places = np.arange(stream.size)
+    last = np.maximum.accumulate(np.where(unknown, places, -1))
+    begun = np.maximum.accumulate(np.where(np.append(True, stream[:-1] == BOUNDARY), places, 0))
+    return np.asarray(last >= np.maximum(places - model.transitions.order, begun))
+
+
+def sum_of(logs: Floats) -> float:
+    """Return the sum of logarithms but for those left out."""
+    return math.fsum(logs[~np.isnan(logs)].data)
+
+
+def perplexity_of(logs: Floats) -> float:
+    """Return the perplexity of predictions but for those left out."""
+    predicted = logs.size - np.count_nonzero(np.isnan(logs))
+    if predicted == 0:
+        raise ValueError("nothing is left to predict, expected a token that was seen, or end=True")
     try:
-        return math.exp(-log_likelihood / predicted)
+        return math.exp(-sum_of(logs) / predicted)
     except OverflowError:
         return math.inf

@@ -11,7 +11,6 @@ with the boundary, and a shorter context loses boundaries as it does tokens, so 
 other, but one that is never next, except as the end.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -211,8 +210,8 @@ class Smoothed:
             result[seen] = self._raised(result[seen], level.shares[start:stop])
         return self._known, result / result.sum() if self._scores else result
 
-    def log_likelihood(self, stream: Ids) -> float:
-        """Return the natural logarithm of the probability of a stream of sequences, each from its start to its end.
+    def log_probabilities(self, stream: Ids) -> Numbers:
+        """Return the natural logarithm of the probability of every token of a stream of sequences, and of their ends.
 
         Parameters
         ----------
@@ -221,8 +220,8 @@ class Smoothed:
 
         Returns
         -------
-        float
-            At most 0; -inf if a token is unknown. For "stupid-backoff", of the product of the scores.
+        (n,) float64 array
+            At most 0; -inf for an unknown token. For "stupid-backoff", of the scores.
 
         Notes
         -----
@@ -230,9 +229,7 @@ class Smoothed:
         """
         size = self.size
         ranks = ranks_of(self._known, stream)
-        if (ranks < 0).any():
-            return -math.inf
-        result = np.full(ranks.size, self._below)
+        result = np.where(ranks >= 0, self._below, 0.0)
         places = np.zeros(ranks.size, np.int64)
         for length, level in enumerate(self._levels):
             if length:
@@ -241,7 +238,8 @@ class Smoothed:
             ngrams = find(level.ngrams, _keys(places, ranks, size))
             seen = np.flatnonzero(ngrams >= 0)
             result[seen] = self._raised(result[seen], level.shares[ngrams[seen]])
-        return math.fsum(np.log(result, out=result).data) if result.all() else -math.inf
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(result, out=result))
 
     def _raised(self, lower: Numbers, shares: Numbers) -> Numbers:
         return shares if self._scores else lower + shares

@@ -1,5 +1,6 @@
 """How likely a model of text holds text to be, and what comes next."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,10 +9,17 @@ import numpy.typing as npt
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.reading import Source
-from fastsoftmax.markov.scoring import likelihood, perplexity
-from fastsoftmax.markov.smoothing import checked_rule
+from fastsoftmax.markov.scoring import (
+    Floats,
+    Question,
+    Scores,
+    checked_question,
+    log_probabilities,
+    perplexity_of,
+    sum_of,
+)
 from fastsoftmax.markov.tokens import Reader
-from fastsoftmax.markov.transitions import BOUNDARY
+from fastsoftmax.markov.transitions import BOUNDARY, Ids
 
 
 class _Text(Protocol):
@@ -79,10 +87,58 @@ class TextScoring:
             discount=discount,
         )
 
+    def scores(
+        self: _Text,
+        source: Source,
+        *,
+        end: bool = True,
+        unseen: str = "impossible",
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
+    ) -> Scores:
+        """Return how likely each word of `source` is after those before it, and the end of each sentence.
+
+        Parameters
+        ----------
+        source : str, path, or iterable of them
+            As in `fit`.
+        end, unseen, smoothing, k, alpha, discount
+            As in `MarkovChain.log_likelihood`.
+
+        Returns
+        -------
+        Scores
+            The words, None for the end of a sentence, the natural logarithm of the probability of each, and their sum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `log_likelihood`.
+
+        Notes
+        -----
+        Memory: as `log_likelihood`, and 16 bytes a token.
+
+        Examples
+        --------
+        >>> found = MarkovText(1).fit("The cat sat. The dog sat.").scores("The cow sat.", unseen="skip")
+        >>> found.tokens
+        ('The', 'cow', 'sat.', None)
+        >>> found.log_probabilities
+        array([ 0., nan, nan,  0.])
+        """
+        logs, ids, words = _scored(self, source, checked_question(end, unseen, smoothing, k, alpha, discount))
+        ids = ids if end else ids[ids != BOUNDARY]
+        return Scores(tuple([None if token == BOUNDARY else words[token] for token in ids.tolist()]), logs)
+
     def log_likelihood(
         self: _Text,
         source: Source,
         *,
+        end: bool = True,
+        unseen: str = "impossible",
         smoothing: str = "none",
         k: float = 1.0,
         alpha: float = 0.4,
@@ -94,7 +150,7 @@ class TextScoring:
         ----------
         source : str, path, or iterable of them
             As in `fit`.
-        smoothing, k, alpha, discount
+        end, unseen, smoothing, k, alpha, discount
             As in `MarkovChain.log_likelihood`.
 
         Returns
@@ -111,12 +167,14 @@ class TextScoring:
         -----
         Memory: as `MarkovChain.log_likelihood`, 12 bytes a token, and 256 MiB for 16 MiB of text at a time.
         """
-        return _likelihood(self, source, smoothing, k, alpha, discount)[0]
+        return sum_of(_scored(self, source, checked_question(end, unseen, smoothing, k, alpha, discount))[0])
 
     def perplexity(
         self: _Text,
         source: Source,
         *,
+        end: bool = True,
+        unseen: str = "impossible",
         smoothing: str = "none",
         k: float = 1.0,
         alpha: float = 0.4,
@@ -128,8 +186,8 @@ class TextScoring:
         ----------
         source : str, path, or iterable of them
             As in `fit`.
-        smoothing, k, alpha, discount
-            As in `MarkovChain.log_likelihood`.
+        end, unseen, smoothing, k, alpha, discount
+            As in `MarkovChain.perplexity`.
 
         Returns
         -------
@@ -139,23 +197,20 @@ class TextScoring:
         Raises
         ------
         TypeError, ValueError
-            As in `log_likelihood`.
+            As in `log_likelihood`, and if nothing is left to predict.
 
         Notes
         -----
         Memory: as `log_likelihood`.
         """
-        return perplexity(*_likelihood(self, source, smoothing, k, alpha, discount))
+        return perplexity_of(_scored(self, source, checked_question(end, unseen, smoothing, k, alpha, discount))[0])
 
 
-def _likelihood(
-    text: _Text, source: Source, smoothing: str, k: float, alpha: float, discount: Any
-) -> tuple[float, int]:
-    """Return the natural logarithm of the probability, and of how many tokens it is."""
-    model, rule = text._fitted(), checked_rule(smoothing, k, alpha, discount)
-    reader = text._reader()
-    streams = list(reader.streams(source))
+def _scored(text: _Text, source: Source, asked: Question) -> tuple[Floats, Ids, Sequence[str]]:
+    """Return the logarithms of the probabilities of a text, and its ids among its own words."""
+    model, reader = text._fitted(), text._reader()
+    own = np.concatenate(list(reader.streams(source)))
+    words = reader.words()
     assert model.vocabulary is not None  # `_fitted` sees to it
-    ids = np.array([*map(model.vocabulary.__getitem__, reader.words()), BOUNDARY], np.int32)
-    stream = ids[np.concatenate(streams)]
-    return likelihood(model, stream, rule, text._chain._smoothers), stream.size
+    ids = np.array([*map(model.vocabulary.__getitem__, words), BOUNDARY], np.int32)
+    return log_probabilities(model, ids[own], asked, text._chain._smoothers), own, words
