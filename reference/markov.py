@@ -8,7 +8,7 @@ anything has. Before the first token of a sequence, and after its last, stands t
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Self
+from typing import Self, TypeVar
 
 from reference.philox import uniform
 from reference.sampling import check_parameters, cut, draw
@@ -16,7 +16,8 @@ from reference.sampling import check_parameters, cut, draw
 Token = str | int
 State = tuple[int, ...]
 Row = dict[int, float]  # the next tokens of a state, with their counts
-Law = tuple[list[int], list[float]]  # the next tokens that can be drawn, with their masses
+Drawn = TypeVar("Drawn", int, State)
+Law = tuple[list[Drawn], list[float]]  # the next tokens, or states, that can be drawn, with their masses
 Walks = list[list[Token | None]]
 
 BOUNDARY = -1
@@ -133,12 +134,27 @@ class MarkovChain:
         first_tokens, _ = laws.get(self._state([]), ([], []))
         if on_dead_end == "restart" and set(first_tokens) <= {BOUNDARY}:
             raise ValueError("on_dead_end is 'restart', expected a chain in which a sequence can start")
-        walks = [self._walk(laws, beginning, length, seed, w, on_dead_end) for w in range(n)]
+        middle = law(self._middle(beginning), temperature, top_k, top_p, min_p)
+        walks = []
+        for w in range(n):
+            begun = beginning
+            if self._middle(beginning):  # no sequence begins so: at a state that does, by how often each was seen
+                states, masses = middle
+                begun = list(states[draw(masses, uniform(seed, len(beginning), 0, w))])[:length]
+            walks.append(self._walk(laws, begun, length, seed, w, on_dead_end))
         return [self._tokens(ids) for ids in walks]
+
+    def _middle(self, beginning: list[int]) -> dict[State, float]:
+        """Return the states that begin with fewer tokens than the order that begin no sequence, with their counts."""
+        begun = self._state(beginning)
+        reached = any(state[1:] == begun[:-1] and begun[-1] in row for state, row in self.rows.items())
+        if not 0 < len(beginning) < self.order or begun in self.rows or reached:
+            return {}
+        return {s: math.fsum(r.values()) for s, r in self.rows.items() if s[: len(beginning)] == tuple(beginning)}
 
     def _walk(
         self,
-        laws: Mapping[State, Law],
+        laws: Mapping[State, Law[int]],
         beginning: list[int],
         length: int,
         seed: int,
@@ -255,8 +271,10 @@ class MarkovChain:
         return [token[i] for i in ids]
 
 
-def law(row: Row, temperature: float, top_k: int, top_p: float, min_p: float) -> Law:
-    """Return the next tokens that can be drawn and their masses: larger count first, then smaller id."""
+def law(row: Mapping[Drawn, float], temperature: float, top_k: int, top_p: float, min_p: float) -> Law[Drawn]:
+    """Return the next tokens, or states, that can be drawn and their masses: larger count first, then smaller id."""
+    if not row:
+        return [], []
     ranked = sorted(row, key=lambda token: (-row[token], token))
     kept = cut(tempered([row[token] for token in ranked], temperature), top_k, top_p, min_p)
     masses = [mass for mass in kept if mass > 0]

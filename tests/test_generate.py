@@ -114,6 +114,28 @@ def test_a_length_that_there_is_no_memory_to_look_for(monkeypatch):
     assert text.generate(temperature=0, min_words=4) == [Reason.ENDLESS]
 
 
+@pytest.mark.parametrize(
+    ("wish", "law"),
+    [
+        ({}, {"a b": 3, "a c d": 5, "a e": 2}),
+        ({"max_chars": 10}, {"a b": 3, "a c d": 5, "a e": 2}),
+        ({"max_words": 2}, {"a b": 3, "a e": 2}),
+        ({"min_words": 3}, {"a c d": 1}),
+        ({"min_words": 2, "max_words": 3, "top_k": 2}, {"a b": 3, "a c d": 5}),
+    ],
+)
+def test_sentences_start_in_the_middle_where_none_begins_so(wish, law):
+    lines = ["x a b"] * 3 + ["y a c d"] * 5 + ["x a e"] * 2
+    text = MarkovText(2, sequences="lines").fit("\n".join(lines))
+    drawn = Counter(text.generate(2000, start="a", seed=1, **wish))
+    assert set(drawn) == set(law)
+    if len(law) > 1:
+        expected = np.array([*law.values()]) / sum(law.values()) * 2000
+        assert stats.chisquare([drawn[sentence] for sentence in law], expected).pvalue > 1e-4
+    assert text.generate(2, start="a", max_words=1) == [Reason.LENGTH] * 2
+    assert text.generate(5, start="a", seed=1, **wish) == text.generate(9, start="a", seed=1, **wish)[:5]
+
+
 PRUNED = "A cat sat. A cat sat. A dog ran. A dog barked. A bird flew. A bird flew away. A bird sang."
 
 

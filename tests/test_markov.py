@@ -326,6 +326,42 @@ def test_walks_are_those_of_the_reference(sequences, order, temperature, top_k, 
         np.testing.assert_allclose(probabilities, masses, rtol=1e-12)
 
 
+@given(
+    tokens,
+    st.integers(2, 4),
+    st.sampled_from([0.0, 0.5, 1.0, INF]),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from([1.0, 0.7]),
+    st.integers(0, 2**64 - 1),
+    st.data(),
+)
+@examples(100)
+def test_walks_start_in_the_middle_where_no_sequence_begins_so(sequences, order, temperature, top_k, top_p, seed, data):
+    chain, plain = MarkovChain(order).fit(sequences), reference.MarkovChain(order).fit(sequences)
+    states = [[token for token in state if token is not None] for state in map(plain._tokens, plain.rows)]
+    state = data.draw(st.sampled_from([state for state in states if state]))
+    start = state[: data.draw(st.integers(1, len(state)))]
+    cut = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    for length in (len(start), len(start) + 1, 9):
+        expected = plain.walk(5, length, start=start, seed=seed, **cut)
+        if plain._state(plain._known(start)) in plain.rows or plain._middle(plain._known(start)):
+            assert list(chain.walk(5, length, start=start, seed=seed, **cut)) == expected
+            assert all(walk[: len(start)] == start for walk in expected)
+
+
+def test_starts_in_the_middle_have_the_law_of_their_states():
+    sequences = [["x", "a", "b"]] * 3 + [["y", "a", "c", "d"]] * 5 + [["x", "a", "e"]] * 2
+    chain = MarkovChain(2).fit(sequences)
+    walks = chain.walk(4000, 9, start="a", seed=1)
+    counts = Counter(" ".join(walk) for walk in walks)
+    assert set(counts) == {"a b", "a c d", "a e"}
+    assert stats.chisquare([counts["a b"], counts["a c d"], counts["a e"]], [1200, 2000, 800]).pvalue > 1e-4
+    assert list(chain.walk(3, 9, start="a", temperature=0)) == [["a", "c", "d"]] * 3
+    assert set(map(tuple, chain.walk(200, 9, start="a", top_k=2, seed=1))) == {("a", "b"), ("a", "c", "d")}
+    assert chain.walk(1, 9, start="a", seed=4, on_dead_end="restart").lengths.tolist() == [9]
+    np.testing.assert_array_equal(walks.ids[:50], chain.walk(50, 9, start="a", seed=1).ids)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 0.02])
 @pytest.mark.parametrize("weights", ["ties", "steep", "tiny", "subnormal"])
 def test_guides_find_what_a_search_finds(temperature, weights):
@@ -744,8 +780,16 @@ def test_unknown_states():
     chain = MarkovChain(2).fit(CATS)
     with pytest.raises(KeyError, match=r"\('dog', 'cat'\) was never seen, near matches: .*\('the', 'cat'\)"):
         chain.walk(start=["dog", "cat"])
-    with pytest.raises(KeyError, match=r"'cat' never begins a sequence .*order, 2"):
-        chain.walk(start="cat")
+    with pytest.raises(KeyError, match=r"'down' never begins a sequence .*order, 2"):
+        chain.walk(start="down")
+    with pytest.raises(KeyError, match="context: 'cat' never begins a sequence"):
+        chain.next_tokens("cat")
+    with pytest.raises(KeyError, match=r"token 'the cat' was never seen, expected a list of tokens: \['the', 'cat'\]"):
+        chain.walk(start="the cat")
+    with pytest.raises(KeyError, match="token 'The cow' was never seen, and nothing like it"):
+        chain.walk(start="The cow")
+    with pytest.raises(KeyError, match="token 'CAT' was never seen, near matches: 'cat'"):
+        chain.walk(start="CAT")
     with pytest.raises(KeyError, match=r"context: nothing was seen after \('dog', 'cat'\)"):
         chain.next_tokens(["dog", "cat"])
     numbers = MarkovChain().fit([[5, 90], [7, 8]])

@@ -196,5 +196,5 @@ def test_scores_are_refused(chain):
         chain.perplexity([["moo"]], unseen="skip", end=False)
     with pytest.raises(ValueError, match="unseen is 'ignore', expected one of 'impossible', 'skip'"):
         chain.log_likelihood(["the"], unseen="ignore")
-    with pytest.raises(TypeError, match="end is .no., expected True or False"):
+    with pytest.raises(TypeError, match="end is 'no', expected True or False"):
         chain.scores(["the"], end="no")

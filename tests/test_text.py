@@ -163,7 +163,8 @@ def test_generate():
     [
         ({"start": "Teh cat"}, KeyError, "start: token 'Teh' was never seen, near matches: 'The'"),
         ({"start": "the mat. The"}, KeyError, r"\('mat.', 'The'\) was never seen"),
-        ({"start": "cat"}, KeyError, "'cat' never begins a sequence"),
+        ({"start": "ran."}, KeyError, "'ran.' never begins a sequence"),
+        ({"start": "THE CAT"}, KeyError, "start: token 'THE' was never seen, near matches: 'The', 'the'"),
         ({"start": 3}, TypeError, "start is 3, expected a str of one or more words"),
         ({"start": "The cat sat", "max_words": 2}, ValueError, "start has 3 words, expected at most max_words, 2"),
         ({"max_words": -1}, ValueError, "max_words is -1"),

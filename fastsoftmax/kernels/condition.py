@@ -3,6 +3,7 @@
     edge_masses   the probability of every edge of a table: one sweep
     chances       the probability that a walk ends as wanted, for every state and number of tokens so far, from the last
                   to the first: a sweep over the edges a token, limited by the cache misses of the states they lead to
+    choose        where each walk begins: one of several states
     speak         walks drawn with the probabilities times the chances: a sweep over the edges of a row a token
 
 That is Doob's h-transform (Doob, "Conditional Brownian motion", Bulletin de la Société Mathématique de France 85,
@@ -80,13 +81,21 @@ def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, 
 
 
 @jit
+def choose(sums: Floats, seed: np.uint64, step: int, attempt: int, walks: Positions, out: Positions) -> None:
+    """Write for each walk the first place whose running mass exceeds u times the whole, at (seed, step, attempt)."""
+    for i in range(walks.size):
+        goal = uniform(seed, np.uint64(step), np.uint64(attempt), np.uint64(walks[i])) * sums[-1]
+        out[i] = min(np.searchsorted(sums, goal, side="right"), sums.size - 1)
+
+
+@jit
 def speak(
     rows: Rows,
     masses: Floats,
     chance: Floats,
     scales: Floats,
     least: int,
-    state: int,
+    states: Positions,
     taken: int,
     seed: np.uint64,
     attempt: int,
@@ -94,7 +103,7 @@ def speak(
     ids: Ids,
     lengths: Positions,
 ) -> None:
-    """Write walks on from a state, `taken` tokens into each row of `ids`, and their lengths.
+    """Write walks on from their states, `taken` tokens into each row of `ids`, and their lengths.
 
     Token t of walks[i] takes the uniform number of (seed, t, attempt, walks[i]). With chances of shape (0, 0) the walks
     are free; with chances for fewer tokens than a row of `ids` holds they are not bounded. Those that do not end within
@@ -104,7 +113,7 @@ def speak(
     most, last = ids.shape[1], chance.shape[0] - 1
     free = last < 0
     for i in range(walks.size):
-        row, length = state, taken
+        row, length = states[i], taken
         while True:
             total = 1.0 if free else chance[min(length, last), row] * scales[min(length, last)]
             goal = uniform(seed, np.uint64(length), np.uint64(attempt), np.uint64(walks[i])) * total

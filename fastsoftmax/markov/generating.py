@@ -12,8 +12,8 @@ from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.novelty import KeptText
 from fastsoftmax.markov.sentences import MOST_WORDS, Bounds, Reason, Speakers, sentences
-from fastsoftmax.markov.states import ids_of, state_of
-from fastsoftmax.markov.walks import Start, checked_cut, key_of
+from fastsoftmax.markov.states import ids_of, start_of
+from fastsoftmax.markov.walks import checked_cut, key_of
 
 Ids = npt.NDArray[np.int32]
 
@@ -56,8 +56,9 @@ class Generating:
         n : int
             How many.
         start : str, optional
-            The words that every sentence begins with. Fewer words than the order must have begun a sentence of the
-            text; of more, the last ones are the state.
+            The words that every sentence begins with. Fewer words than the order are the beginning of a sentence or,
+            where none begins so, stand anywhere in one: the state is drawn among those that begin with them, as a word
+            is, by how often each was seen. Of more words, the last ones are the state.
         min_words, max_words : int
             Bounds of the number of words (of tokens, if the model has others), those of `start` included, at most
             2**20. The walks are conditioned on them, not repeated until they fit: sentences have exactly the law of
@@ -104,7 +105,7 @@ class Generating:
         share = float(_checks.fraction_per_row("novelty", novelty)[0])
         copied = 1 - Fraction(share).limit_denominator(10**6)  # 0.8 is four fifths, not the float that is above it
         overlap = self._text.overlap() if share > 0.0 else None
-        state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
+        begun = start_of(given, model.transitions, model.vocabulary)
 
         def text_of(ids: Ids) -> str:
             return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
@@ -121,7 +122,7 @@ class Generating:
                 model,
                 (self._chain._tables, self._speakers),
                 n,
-                Start(given, state),
+                begun,
                 Bounds(max(least, 1), most),
                 cut,
                 check,

@@ -11,8 +11,9 @@ from fastsoftmax.kernels import condition as kernels
 from fastsoftmax.kernels.table import Cut
 from fastsoftmax.kernels.walk import DEAD_END
 from fastsoftmax.markov.model import Model
+from fastsoftmax.markov.states import Start
 from fastsoftmax.markov.transitions import Transitions
-from fastsoftmax.markov.walks import Start, TableCache, walk_from
+from fastsoftmax.markov.walks import TableCache, begin, walk_from
 
 Ids = npt.NDArray[np.int32]
 Positions = npt.NDArray[np.int64]
@@ -65,26 +66,36 @@ class Speaker:
             bounded = bounds.most is not None
             kernels.chances(transitions.rows, self._masses, bounds.least, bounded, self._chances, self._scales)
 
-    def can(self, state: int, taken: int) -> bool:
-        """Whether any sentence may fit, with `taken` tokens so far, in that state."""
-        return self._chances.size == 0 or bool(self._chances[min(taken, len(self._chances) - 1), state] > 0.0)
+    def can(self, start: Start) -> bool:
+        """Whether any sentence may fit that starts so."""
+        if start.middle and self.bounds.most is not None and self.transitions.order > self.bounds.most:
+            return False
+        chances = self._chances_after(start)
+        return chances is None or bool((chances[start.middle or start.state] > 0.0).any())
 
-    def draw(self, walks: Positions, given: list[int], state: int, seed: int, attempt: int) -> Iterator[Ids | Reason]:
+    def _chances_after(self, start: Start) -> npt.NDArray[np.float64] | None:
+        """Return the chances of all states after the start, if walks are conditioned."""
+        taken = self.transitions.order if start.middle else len(start.given)
+        return self._chances[min(taken, len(self._chances) - 1)] if self._chances.size else None
+
+    def draw(self, walks: Positions, start: Start, seed: int, attempt: int) -> Iterator[Ids | Reason]:
         """Yield one attempt at a sentence for each of the walks."""
-        most = LONGEST + max(self.bounds.least, len(given)) if self.bounds.most is None else self.bounds.most
+        shortest = max(self.bounds.least, len(start.given), self.transitions.order if start.middle else 0)
+        most = LONGEST + shortest if self.bounds.most is None else self.bounds.most
+        chances = self._chances_after(start)
         piece = max(1, _AT_ONCE // most)
         for first in range(0, len(walks), piece):
             part = walks[first : first + piece]
             ids, lengths = np.empty((len(part), most), np.int32), np.empty(len(part), np.int64)
-            ids[:, : len(given)] = given
+            taken, states = begin(start, self.transitions, self.cut, ids, part, seed, attempt, chances)
             kernels.speak(
                 self.transitions.rows,
                 self._masses,
                 self._chances,
                 self._scales,
                 self.bounds.least,
-                state,
-                len(given),
+                states,
+                taken,
                 np.uint64(seed),
                 attempt,
                 part,
@@ -137,12 +148,11 @@ def sentences(
 
     Attempt a at sentence i depends on (seed, a, i) alone, so no sentence depends on how many are asked for.
     """
-    given = start.given
-    if start.state < 0:
+    if start.state < 0 and not start.middle:
         return [Reason.CUT_OFF] * n
     found: list[Ids | Reason] = [Reason.LENGTH] * n
     if bounds == FREE:
-        length = max(_USUAL, 2 * len(given))
+        length = max(_USUAL, 2 * len(start.given), 2 * model.transitions.order)
         walks, places = walk_from(start, model, caches[0], n, length, cut, seed, -1, progress)
         for i in np.flatnonzero(walks.lengths < length).tolist():
             ids = walks.ids[i, : walks.lengths[i]]
@@ -153,9 +163,9 @@ def sentences(
         if waiting.size == 0:
             break
         speaker = caches[1].get(model.transitions, cut, bounds)
-        if not speaker.can(start.state, len(given)):
+        if not speaker.can(start):
             break
-        for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, given, start.state, seed, attempt), strict=True):
+        for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, start, seed, attempt), strict=True):
             found[i] = drawn if isinstance(drawn, Reason) else checked(drawn, check)
         waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)
     return found

@@ -1,7 +1,7 @@
 """From a user's start or context to the state of a chain, and what to say when there is none."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +9,21 @@ import numpy.typing as npt
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Transitions
 from fastsoftmax.markov.vocabulary import UNKNOWN, Vocabulary, is_integer
 
+Positions = npt.NDArray[np.int64]
+
 _SUGGESTIONS = 3
 _LONGEST = 100  # characters of a token that near matches are sought for, which takes quadratic time
+
+
+class Start(NamedTuple):
+    """What walks begin with: the ids, and the state after them, -1 for one that nothing was seen after.
+
+    Where no sequence begins so, the `middle` has all states that do, and each walk begins at one of them.
+    """
+
+    given: list[int]
+    state: int
+    middle: range = range(0)
 
 
 def ids_of(name: str, value: Any, vocabulary: Vocabulary | None) -> list[int]:
@@ -43,12 +56,51 @@ def ids_of(name: str, value: Any, vocabulary: Vocabulary | None) -> list[int]:
     ids = [vocabulary[token] for token in tokens]
     if UNKNOWN in ids:
         token = tokens[ids.index(UNKNOWN)]
-        matches: list[str] = []
-        if len(token) <= _LONGEST:
-            close = [word for word in vocabulary.tokens if abs(len(word) - len(token)) <= 2]
-            matches = get_close_matches(token, close, _SUGGESTIONS)
-        raise KeyError(f"{name}: token {token!r} was never seen, {_near(matches)}")
+        words = token.split()
+        if len(words) > 1 and all(word in vocabulary for word in words):
+            raise KeyError(f"{name}: token {token!r} was never seen, expected a list of tokens: {words!r}")
+        raise KeyError(f"{name}: token {token!r} was never seen, {_near(_alike(token, vocabulary))}")
     return ids
+
+
+def _alike(token: str, vocabulary: Vocabulary) -> list[str]:
+    """Return a few tokens that are much like one, whatever their case."""
+    if len(token) > _LONGEST:
+        return []
+    close: dict[str, list[str]] = {}
+    for word in vocabulary.tokens:
+        if abs(len(word) - len(token)) <= 2:
+            close.setdefault(word.casefold(), []).append(word)
+    found = get_close_matches(token.casefold(), close, _SUGGESTIONS)
+    return [word for folded in found for word in close[folded]][:_SUGGESTIONS]
+
+
+def start_of(ids: list[int], transitions: Transitions, vocabulary: Vocabulary | None) -> Start:
+    """Return what walks begin with, from the tokens of a `start`.
+
+    Fewer tokens than the order are the beginning of a sequence or, where none begins so, stand anywhere.
+
+    Raises
+    ------
+    KeyError
+        If they were never seen, with near matches.
+    """
+    try:
+        return Start(ids, state_of("start", ids, transitions, vocabulary, may_be_dead_end=True))
+    except KeyError:
+        middle = _beginning_with(ids, transitions.check().contexts)
+        if not 0 < len(ids) < transitions.order or not middle:
+            raise
+        return Start(ids, -1, middle)
+
+
+def _beginning_with(ids: list[int], contexts: npt.NDArray[np.int32]) -> range:
+    """Return the rows of sorted contexts that begin with these ids: of each column in turn, a part that is sorted."""
+    low, high = 0, len(contexts)
+    for column, token in zip(contexts.T, ids, strict=False):
+        part = column[low:high]
+        low, high = low + int(part.searchsorted(token)), low + int(part.searchsorted(token, side="right"))
+    return range(low, high)
 
 
 def state_of(
@@ -71,7 +123,7 @@ def state_of(
         return state
     shown = _shown([token for token in context if token != BOUNDARY], vocabulary)
     if 0 < len(ids) < order:
-        what = f"{shown} never begins a sequence (fewer tokens than the order, {order}, are a beginning)"
+        what = f"{shown} never begins a sequence (of fewer tokens than the order, {order})"
     else:
         what = f"{shown} was never seen" if may_be_dead_end else f"nothing was seen after {shown}"
     raise KeyError(f"{name}: {what}, {_near(_similar(context[-1], transitions, vocabulary))}")

@@ -13,12 +13,14 @@ import numpy.typing as npt
 from fastsoftmax import _checks, _threads
 from fastsoftmax.kernels import table as tables
 from fastsoftmax.kernels import walk as kernels
+from fastsoftmax.kernels.condition import choose
 from fastsoftmax.kernels.table import Cut
 from fastsoftmax.markov.model import Model, restart_state
-from fastsoftmax.markov.states import describe, ids_of, state_of
+from fastsoftmax.markov.states import Start, describe, ids_of, start_of
 from fastsoftmax.markov.transitions import BOUNDARY, Transitions
 
 Progress = Callable[[int], object]
+Positions = npt.NDArray[np.int64]
 
 _STEP_COST = 16  # a step takes as long as this many elements of softmax, the unit of _threads
 _ROWS = 2**16  # built between two looks at signals
@@ -117,22 +119,22 @@ class WalkTable:
         self,
         ids: npt.NDArray[np.int32],
         first_step: int,
-        state: int,
+        states: Positions,
         seed: int,
         restart: int,
         progress: Progress | None,
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Write ids[:, first_step:], walks from one state, and return the length of each and where it is at last.
+    ) -> tuple[Positions, Positions]:
+        """Write ids[:, first_step:], walks from their states, and return how long each is and where it is at last.
 
         `restart` is the state to go on from, instead of a stop, or -1.
         """
         walks, length = ids.shape
         lengths = np.full(walks, length)
-        places = np.full(walks, state if state >= 0 else kernels.NO_ROW)
-        if state < 0 and restart < 0 and first_step < length:  # also where no state has a row
+        places = np.where(states >= 0, states, kernels.NO_ROW)
+        if (states < 0).all() and restart < 0 and first_step < length:  # also where no state has a row
             ids[:, first_step:] = BOUNDARY
             return np.full(walks, first_step), np.full(walks, kernels.DEAD_END)
-        for row in (0, state, restart):
+        for row in (0, *states[:1].tolist(), restart):
             if row >= 0 and not self.complete:
                 self.build(row, row + 1)
 
@@ -250,9 +252,9 @@ def checked_wish(model: Model, n: Any, length: Any, start: Any, key: int, on_dea
 def draw_walks(model: Model, cache: TableCache, wish: Wish, cut: Cut, progress: bool) -> Walks:
     """Return walks as they were wished for."""
     n, length, given, key, at_dead_end = wish
-    state = state_of("start", given, model.transitions, model.vocabulary, may_be_dead_end=True)
+    begun = start_of(given, model.transitions, model.vocabulary)
     restart = restart_state(model.transitions, cut) if at_dead_end == "restart" else -1
-    walks, places = walk_from(Start(given, state), model, cache, n, length, cut, key, restart, progress)
+    walks, places = walk_from(begun, model, cache, n, length, cut, key, restart, progress)
     if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
         walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
         position = int(walks.lengths[walk])
@@ -268,11 +270,37 @@ def key_of(rng: Any, seed: Any) -> Iterator[int]:
         yield int(_checks.word_per_row("seed", seed)[0]) if key is None else key
 
 
-class Start(NamedTuple):
-    """What walks begin with: the ids, and the state after them, -1 for one that nothing was seen after."""
+def begin(
+    start: Start,
+    transitions: Transitions,
+    cut: Cut,
+    ids: npt.NDArray[np.int32],
+    walks: Positions,
+    key: int,
+    attempt: int,
+    chances: npt.NDArray[np.float64] | None = None,
+) -> tuple[int, Positions]:
+    """Write what each walk begins with, and return how many tokens that are, and in which state each is.
 
-    given: list[int]
-    state: int
+    A start in the middle is drawn by the counts of its states, as a token is, times their `chances` if given.
+    """
+    given, length = len(start.given), ids.shape[1]
+    ids[:, :given] = start.given
+    if not start.middle:
+        return given, np.full(len(walks), start.state)
+    first, stop = start.middle.start, start.middle.stop
+    offsets = transitions.offsets[first : stop + 1]
+    totals = np.add.reduceat(transitions.counts[: offsets[-1]], offsets[:-1])
+    order = np.argsort(-totals, kind="stable")
+    weights = np.empty(totals.size)
+    order = order[: tables.row_weights(totals[order], cut, weights)]
+    weights = weights[: order.size] * (1.0 if chances is None else chances[first + order])
+    states = np.empty(len(walks), np.int64)
+    choose(np.cumsum(weights), np.uint64(key), given, attempt, walks, states)
+    states = first + order[states]
+    taken = min(transitions.order, length)
+    ids[:, given:taken] = transitions.contexts[states, given:taken]
+    return taken, states
 
 
 def walk_from(
@@ -287,12 +315,11 @@ def walk_from(
     progress: bool,
 ) -> tuple[Walks, npt.NDArray[np.int64]]:
     """Return walks, and where each is at last."""
-    taken = len(start.given)
     ids = np.empty((n, length), np.int32)
-    ids[:, :taken] = start.given
+    taken, states = begin(start, model.transitions, cut, ids, np.arange(n), key, 0)
     steps = n * (length - taken)
     with progress_bar(progress, "walking", steps) as report, cache.table(model.transitions, cut, steps) as table:
-        lengths, places = table.draw(ids, taken, start.state, key, restart, report)
+        lengths, places = table.draw(ids, taken, states, key, restart, report)
     return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens), places
 
 
