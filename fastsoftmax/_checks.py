@@ -1,10 +1,12 @@
 """Argument checks and their messages, one style: name[place] is value, expected what."""
 
 import math
+import numbers
 import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import lru_cache
 from numbers import Real
 from types import NoneType
@@ -220,6 +222,21 @@ def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     if not least <= number <= most:
         raise ValueError(f"{name} is {number}, expected {expected}")
     return number
+
+
+def ratio(name: str, value: Any, most: int) -> Fraction:
+    """Check an argument that is an integer or a ratio of integers: a float is the simplest one that it stands for."""
+    expected = f"a number in (0, {_short(most)}] that is a ratio of integers up to 10**6, as 2, 0.3 or Fraction(1, 3)"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Rational, numbers.Real, np.number)):
+        raise TypeError(f"{name} is {described(value)}, expected {expected}")
+    try:
+        given = Fraction(value if isinstance(value, numbers.Rational) else float(value))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{name} is {value}, expected {expected}") from None
+    simplest = given.limit_denominator(10**6)
+    if not 0 < simplest <= most or float(simplest) != float(given):
+        raise ValueError(f"{name} is {value}, expected {expected}")
+    return simplest
 
 
 def flag(name: str, value: Any) -> bool:

@@ -7,6 +7,7 @@ anything has. Before the first token of a sequence, and after its last, stands t
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import islice
 from typing import Self, TypeVar
 
@@ -83,14 +84,18 @@ class MarkovChain:
                 part._count(state, following, 1)
         return self.merge(part, weight)
 
-    def merge(self, other: "MarkovChain", weight: int = 1) -> Self:
-        """Add the counts of another chain, `weight` times: parts merged in order equal the whole."""
-        if weight < 1:
-            raise ValueError(f"weight is {weight}, expected an integer >= 1")
+    def merge(self, other: "MarkovChain", weight: float | Fraction = 1) -> Self:
+        """Add the counts of another chain, `weight` times: parts merged in order equal the whole.
+
+        Counts stay whole: for three tenths, 0.3, those here are multiplied by 10, and those of the other by 3.
+        """
+        share = Fraction(weight).limit_denominator(10**6)
+        if not share > 0:
+            raise ValueError(f"weight is {weight}, expected a number > 0")
         if other.order != self.order:
             raise ValueError(f"other has order {other.order}, expected {self.order}")
         merged = MarkovChain(self.order)
-        for chain, times in ((self, 1), (other, weight)):
+        for chain, times in ((self, share.denominator), (other, share.numerator)):
             number = {i: BOUNDARY if token is None else merged._learn(token) for token, i in chain.ids.items()}
             for state, row in chain.rows.items():
                 for following, count in row.items():

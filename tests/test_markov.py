@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 from collections import Counter, defaultdict
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -801,6 +802,31 @@ def test_unknown_states():
     dead = MarkovChain.from_transitions({"a": {"b": 1}})
     with pytest.raises(KeyError, match="context: nothing was seen after 'b'"):
         dead.next_tokens("b")
+
+
+@pytest.mark.parametrize("weight", [0.3, Fraction(1, 3), np.float32(0.5), 2.0, 7 / 3, np.int8(3)])
+def test_merge_takes_ratios(weight):
+    chain, plain = MarkovChain(2).fit(CATS), reference.MarkovChain(2).fit(CATS)
+    other, part = [["the", "cat", "ran"], ["a", "mouse"]], reference.MarkovChain(2)
+    chain.merge(MarkovChain(2).fit(other), weight)
+    plain.merge(part.fit(other), float(weight))
+    ratio = Fraction(float(weight)).limit_denominator(10**6)
+    assert chain.transitions.counts.dtype == np.int64
+    nexts = dict(zip(*chain.next_tokens(["the", "cat"]), strict=True))
+    assert nexts["ran"] == pytest.approx(ratio / (1 + ratio))
+    assert list(chain.walk(20, 9, seed=1)) == plain.walk(20, 9, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("weight", "error"),
+    [
+        *((wrong, ValueError) for wrong in (0, -0.5, math.nan, INF, math.pi, 2**53 + 1)),
+        *((wrong, TypeError) for wrong in (True, "1", None, 1j)),
+    ],
+)
+def test_merge_refuses_other_weights(weight, error):
+    with pytest.raises(error, match=r"^weight is .*, expected a number in \(0, 2\*\*53\] that is a ratio of integers"):
+        MarkovChain(2).fit(CATS).merge(MarkovChain(2).fit(CATS), weight)
 
 
 @pytest.mark.parametrize(

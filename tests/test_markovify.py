@@ -92,9 +92,24 @@ def chain_with(row: object) -> str:
         (chain_with([["a", "b"], {BEGIN: 1}]), r"chain\[6\] has the next word ___BEGIN__"),
         (chain_with(CHAIN[2]), r"chain\[6\] has the state of chain\[2\]"),
         (chain_with([["a", "b"], [["b"], [1]]]), r"chain\[6\] is compiled: it holds sums, expected counts"),
-        (chain_with([["a", "b"], {"c": 0}]), r"chain\[6\] has the count 0 of 'c', expected an integer in \[1, 2"),
-        (chain_with([["a", "b"], {"c": -1}]), r"chain\[6\] has the count -1 of 'c'"),
-        (chain_with([["a", "b"], {"c": 1.5}]), r"chain\[6\] has the count 1.5 of 'c'"),
+        ('[[["a"], {"b": 0}]]', "its chain has counts of 0 alone, expected one above 0"),
+        (chain_with([["a", "b"], {"c": -1}]), r"chain\[6\] has the count -1 of 'c', expected a number in \[0, 2"),
+        (
+            chain_with([["a", "b"], {"c": math.pi}]),
+            r"chain\[6\] has the count 3.14.* combine with whole weights, as \[3",
+        ),
+        (chain_with([["a", "b"], {"c": 0.0001, "d": 1 / 9999}]), r"chain\[6\] .* of 'd', which no small number makes"),
+        (
+            chain_with([["a", "b"], {"c": 2**53, "d": 0.5}]),
+            r"chain\[6\] has the count 9007199254740992 of 'c', expected",
+        ),
+        (chain_with([["a", "b"], {"c": math.inf}]), r"chain\[6\] has the count inf of 'c'"),
+        (text_of(parsed_sentences=3), "its parsed_sentences are 3, expected a list of lists of words"),
+        (
+            text_of(parsed_sentences=[["The"], ["x"]]),
+            r"parsed_sentences\[1\] has 'x', expected lists of words of the chain",
+        ),
+        (text_of(parsed_sentences=[[3]]), r"parsed_sentences\[0\] has 3, expected lists of words"),
         (chain_with([["a", "b"], {"c": math.nan}]), r"chain\[6\] has the count nan of 'c'"),
         (chain_with([["a", "b"], {"c": True}]), r"chain\[6\] has the count True of 'c'"),
         (chain_with([["a", "b"], {"c": "1"}]), r"chain\[6\] has the count '1' of 'c'"),
@@ -184,7 +199,53 @@ def test_other_texts_of_markovify(markovify):
     combined = MarkovText.import_markovify(markovify.combine([one, two], [1, 3]).to_json())
     assert combined.next_tokens("One") == (["three.", "two."], pytest.approx([3 / 4, 1 / 4]))
     assert combined.generate(1, temperature=0) == ["One three."]
-    with pytest.raises(ValueError, match=r"chain\[0\] has the count 1.5 of 'One'"):
-        MarkovText.import_markovify(markovify.combine([one], [1.5]).to_json())
+    shares = MarkovText.import_markovify(markovify.combine([one, two], [0.3, 0.7]).to_json())
+    assert shares.next_tokens("One") == (["three.", "two."], pytest.approx([0.7, 0.3]))
+    assert shares.chain.transitions.counts.tolist() == [10, 7, 3, 3, 7]
+    assert_same(
+        shares.chain, MarkovChain(1).fit([["One", "two."]]).merge(MarkovChain(1).fit([["One", "three."]]), 7 / 3)
+    )
+    none = MarkovText.import_markovify(markovify.combine([one, two], [1, 0]).to_json())
+    assert none.next_tokens("One") == (["two."], [1.0])
+    assert set(none.generate(20, seed=1)) == {"One two."}
     with pytest.raises(ValueError, match=r"chain\[0\] is compiled"):
         MarkovText.import_markovify(one.compile().to_json())
+
+
+def test_sentences_are_kept_for_novelty(manual):
+    text = MarkovText.import_markovify(manual.to_json())
+    kept = text._text.overlap()
+    for sentence in text.generate(20, seed=1, novelty=0.3, min_words=6):
+        ids = np.array([text.chain.vocabulary.index(word) for word in sentence.split()], np.int32)
+        assert kept.longest_run(ids) <= 0.7 * len(ids)
+    bare = MarkovText.import_markovify(manual.chain.to_json())
+    with pytest.raises(ValueError, match="keep_text=True"):
+        bare.generate(novelty=0.5)
+    assert bare.merge(text).chain.vocabulary == text.chain.vocabulary
+
+
+def test_models_of_characters_of_tags_and_of_lines(markovify):
+    class Characters(markovify.NewlineText):
+        def word_split(self, sentence):
+            return list(sentence)
+
+        def word_join(self, words):
+            return "".join(words)
+
+    class Tagged(markovify.Text):
+        def word_split(self, sentence):
+            return [f"{word}::{len(word)}" for word in sentence.split()]
+
+    names = MarkovText.import_markovify(
+        Characters("Anna\nHannah\nAnnabel", state_size=2).to_json(), tokens="characters", sequences="lines"
+    )
+    assert names.generate(start="Annab", seed=1) == ["Annabel"]
+    assert names.sequences == "lines"
+    assert names.log_likelihood("Anna\nHannah") > -math.inf
+    tagged = MarkovText.import_markovify(
+        Tagged("One two. Three four.", state_size=1).to_json(),
+        tokens=lambda sentence: [f"{word}::{len(word)}" for word in sentence.split()],
+        join=lambda words: " ".join(word.split("::")[0] for word in words),
+    )
+    assert tagged.generate(start="One", seed=1) == ["One two."]
+    assert tagged.log_likelihood("One two.") == pytest.approx(math.log(0.5))

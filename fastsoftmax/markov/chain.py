@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from fastsoftmax import _checks, _threads
 from fastsoftmax.markov import mapping, smoothed_walks, storage
 from fastsoftmax.markov.analysis import Analysis
 from fastsoftmax.markov.counting import ordered
-from fastsoftmax.markov.model import Model, counted, merged
+from fastsoftmax.markov.model import ONCE, Model, counted, merged
 from fastsoftmax.markov.scoring import Scoring, Smoothers
 from fastsoftmax.markov.smoothing import checked_rule
 from fastsoftmax.markov.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
@@ -133,9 +134,9 @@ class MarkovChain(Scoring, Analysis):
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         model = self._model
         kind = None if model is None else kind_of(model.vocabulary)
-        return self._add(self._counted(sequences, kind, weight, progress), 1)
+        return self._add(self._counted(sequences, kind, weight, progress), ONCE)
 
-    def merge(self, other: "MarkovChain", weight: int = 1) -> Self:
+    def merge(self, other: "MarkovChain", weight: float | Fraction = 1) -> Self:
         """Add the counts of another chain of the same order, `weight` times.
 
         Chains fitted to the parts of a corpus and merged in order equal one fitted to the whole, bit for bit.
@@ -145,8 +146,9 @@ class MarkovChain(Scoring, Analysis):
         ----------
         other : MarkovChain
             Its tokens are of the same kind; those that are new here come after the known ones in `vocabulary`.
-        weight : int
-            At least 1.
+        weight : int, float or Fraction
+            Above 0: an integer, or a ratio of integers up to 10**6. Counts stay whole: for three tenths, 0.3, those of
+            this chain are multiplied by 10, and those of the other by 3.
 
         Returns
         -------
@@ -162,13 +164,13 @@ class MarkovChain(Scoring, Analysis):
         Memory: the new model, 12 bytes a transition of both, and 64 a transition of `other` if its tokens are numbered
         otherwise.
         """
-        weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
+        share = _checks.ratio("weight", weight, MAX_TOTAL)
         if not isinstance(other, MarkovChain):
             raise TypeError(f"other is {other!r}, expected a MarkovChain")
         if other._order != self._order:
             raise ValueError(f"other has order {other._order}, expected {self._order}")
         part = other._model
-        return self if part is None else self._add(part, weight)
+        return self if part is None else self._add(part, share)
 
     def prune(self, min_count: float) -> Self:
         """Drop the transitions with a count below `min_count`, and the states that are left with none.
@@ -383,7 +385,7 @@ class MarkovChain(Scoring, Analysis):
     def _put(self, model: Model) -> Self:
         return self._swap(lambda _: model)
 
-    def _add(self, part: Model, weight: int) -> Self:
+    def _add(self, part: Model, weight: Fraction) -> Self:
         return self._swap(lambda model: merged(model, part, weight))
 
     def _swap(self, build: Callable[[Model | None], Model | None]) -> Self:

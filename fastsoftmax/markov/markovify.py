@@ -5,11 +5,15 @@ JSON, "parsed_sentences"}. A state is a list of words; what is before the start 
 """
 
 import json
+import math
 import os
+from array import array
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastsoftmax._checks import described
 from fastsoftmax.markov.counting import ordered
@@ -17,11 +21,16 @@ from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Edges, table
 from fastsoftmax.markov.vocabulary import Interning, Vocabulary
 
+Ids = npt.NDArray[np.int32]
+
 BEGIN, END = "___BEGIN__", "___END__"
+_SIMPLE = 10_000  # the largest denominator of a weight that is taken for one
+_ROUNDED = Fraction(1, 2**48)  # a sum of a few products of weights and counts, relative
+_MOST_SCALE = 10**6
 
 
-def model_of(source: str | os.PathLike[str]) -> Model:
-    """Return what markovify wrote as JSON: a str, or the path of a file.
+def model_of(source: str | os.PathLike[str]) -> tuple[Model, list[Ids] | None]:
+    """Return what markovify wrote as JSON, a str or the path of a file: the model, and its text if it is there.
 
     Words are numbered as in a chain that is fitted to the same sentences: by their first state, which ends in them.
 
@@ -36,11 +45,14 @@ def model_of(source: str | os.PathLike[str]) -> Model:
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"source is {described(source)}, expected a str of JSON or a pathlib.Path")
     try:
-        edges, words = _edges(_parsed(source if isinstance(source, str) else Path(source).read_bytes(), "it"))
+        data = _parsed(source if isinstance(source, str) else Path(source).read_bytes(), "it")
+        edges, words = _edges(data)
+        sentences = data.get("parsed_sentences") if isinstance(data, dict) else None
+        texts = None if sentences is None else [_stream(sentences, words)]
     except _FormatError as error:
         name = "source" if isinstance(source, str) else os.fspath(source)
         raise ValueError(f"{name} cannot be imported from markovify: {error}") from None
-    return Model(table(ordered(edges)), Vocabulary(words))
+    return Model(table(ordered(edges)), Vocabulary(words)), texts
 
 
 class _FormatError(Exception):
@@ -72,20 +84,66 @@ def _edges(data: Any) -> tuple[Edges, Interning]:
         earlier = contexts.setdefault(_context(state, index, ids), index)
         if earlier < index:
             raise _FormatError(f"chain[{index}] has the state of chain[{earlier}]")
-    offsets, tokens, counts = [0], [], []
+    scale = _scale(rows)
+    kept, tokens, counts = [], [], []
+    offsets = [0]
+    for index, (_, nexts) in enumerate(rows):
+        for word, count in _whole(index, nexts, scale).items():
+            tokens.append(BOUNDARY if word == END else ids[word])
+            counts.append(count)
+        if len(tokens) > offsets[-1]:
+            kept.append(index)
+            offsets.append(len(tokens))
+    if not kept:
+        raise _FormatError("its chain has counts of 0 alone, expected one above 0")
+    columns = np.array([*contexts], np.int32)[kept]
+    edges = Edges(columns, np.array(offsets, np.int64), np.array(tokens, np.int32), np.array(counts, np.int64))
+    return edges, ids
+
+
+def _scale(rows: list[Any]) -> int:
+    """Return the least number that makes all counts whole: `markovify.combine` multiplies them by any weights."""
+    scale = 1
     for index, (_, nexts) in enumerate(rows):
         for word, count in nexts.items():
             if word == BEGIN:
                 raise _FormatError(f"chain[{index}] has the next word {BEGIN}, expected it in states alone")
-            if not _is_positive(count) or count > MAX_TOTAL:
+            if type(count) not in (int, float) or not 0 <= count <= MAX_TOTAL:
                 what = f"chain[{index}] has the count {described(count)} of {word!r}"
-                raise _FormatError(f"{what}, expected an integer in [1, 2**53]")
-            tokens.append(BOUNDARY if word == END else ids[word])
-            counts.append(count)
-        offsets.append(len(tokens))
-    columns = np.array([*contexts], np.int32)
-    edges = Edges(columns, np.array(offsets, np.int64), np.array(tokens, np.int32), np.array(counts, np.int64))
-    return edges, ids
+                raise _FormatError(f"{what}, expected a number in [0, 2**53]")
+            if type(count) is int:
+                continue
+            ratio = Fraction(count).limit_denominator(_SIMPLE)
+            scale = math.lcm(scale, ratio.denominator)
+            if abs(ratio - Fraction(count)) > count * _ROUNDED or scale > _MOST_SCALE:
+                what = f"chain[{index}] has the count {count} of {word!r}, which no small number makes whole"
+                raise _FormatError(f"{what}: combine with whole weights, as [3, 7] for [0.3, 0.7]")
+    return scale
+
+
+def _whole(index: int, nexts: dict[str, float], scale: int) -> dict[str, int]:
+    """Return the counts above 0 of a row times the scale, which makes them whole."""
+    whole = {word: int(Fraction(count).limit_denominator(_SIMPLE) * scale) for word, count in nexts.items() if count}
+    for word, count in whole.items():
+        if count > MAX_TOTAL:
+            what = f"chain[{index}] has the count {nexts[word]} of {word!r}"
+            raise _FormatError(f"{what}, expected below 2**53 where all are multiplied by {scale} to make them whole")
+    return whole
+
+
+def _stream(sentences: Any, ids: Interning) -> Ids:
+    """Return the text as ids, the boundary after each sentence."""
+    stream = array("i")
+    if not isinstance(sentences, list):
+        raise _FormatError(f"its parsed_sentences are {described(sentences)}, expected a list of lists of words")
+    for index, sentence in enumerate(sentences):
+        words = sentence if isinstance(sentence, list) else [sentence]
+        for word in words:
+            if not isinstance(word, str) or word not in ids:
+                what = f"parsed_sentences[{index}] has {described(word)}"
+                raise _FormatError(f"{what}, expected lists of words of the chain")
+        stream.fromlist([*map(ids.__getitem__, words), BOUNDARY])
+    return np.array(stream, np.int32)
 
 
 def _rows(data: Any) -> tuple[list[Any], int]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, tab
 from fastsoftmax.markov.vocabulary import Vocabulary, kind_of
 
 Ids = npt.NDArray[np.int32]
+
+ONCE = Fraction(1)
 
 _LEAST_START = 2.0**-20  # of the start row's mass beside the end: below it a restart would try again for seconds
 
@@ -42,11 +45,14 @@ def _weighed(streams: Iterable[Ids], weight: int) -> Iterator[Ids]:
         yield stream
 
 
-def merged(model: Model | None, part: Model, weight: int) -> Model:
-    """Return the sum of two models, the part `weight` times. New tokens come after those of the first."""
+def merged(model: Model | None, part: Model, weight: Fraction) -> Model:
+    """Return the sum of two models, the part `weight` times. New tokens come after those of the first.
+
+    All counts are multiplied by the denominator of the weight, so that they stay whole.
+    """
     if model is None and weight == 1:
         return part
-    edges = part.transitions.edges(weight)
+    edges = part.transitions.edges(weight.numerator)
     if model is None:
         return Model(table(edges), part.vocabulary)
     if (model.vocabulary is None) != (part.vocabulary is None):
@@ -58,7 +64,7 @@ def merged(model: Model | None, part: Model, weight: int) -> Model:
         vocabulary = Vocabulary([*known.tokens, *(token for token in part.vocabulary.tokens if token not in known)])
         ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)  # of -1, the last
         edges = ordered(edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens]))
-    return Model(table(counting.merged(model.transitions.edges(), edges)), vocabulary)
+    return Model(table(counting.merged(model.transitions.edges(weight.denominator), edges)), vocabulary)
 
 
 def log_probabilities(model: Model, stream: Ids) -> npt.NDArray[np.float64]:

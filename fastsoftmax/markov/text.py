@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from fastsoftmax import _checks
 from fastsoftmax.markov import markovify, storage
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.generating import Generating
-from fastsoftmax.markov.model import Model, counted
+from fastsoftmax.markov.model import ONCE, Model, counted
 from fastsoftmax.markov.novelty import KeptText
 from fastsoftmax.markov.reading import Report, Source, cleaned, size_of
 from fastsoftmax.markov.sentences import Speakers
@@ -159,19 +160,19 @@ class MarkovText(TextScoring, Generating):
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
         model, texts = self._counted(source, weight, progress)
-        self._chain._add(model, 1)
+        self._chain._add(model, ONCE)
         self._text.add(self._renumbered(model, texts))
         return self
 
-    def merge(self, other: "MarkovText", weight: int = 1) -> Self:
+    def merge(self, other: "MarkovText", weight: float | Fraction = 1) -> Self:
         """Add the counts of another model of the same order, over the same tokens, `weight` times.
 
         Parameters
         ----------
         other : MarkovText
             The other model. Where this one keeps its text, that of the other is added to it.
-        weight : int
-            At least 1.
+        weight : int, float or Fraction
+            As in `MarkovChain.merge`.
 
         Returns
         -------
@@ -290,14 +291,26 @@ class MarkovText(TextScoring, Generating):
         return text
 
     @classmethod
-    def import_markovify(cls, source: str | os.PathLike[str]) -> "MarkovText":
+    def import_markovify(
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        tokens: str | Tokenizer = "words",
+        sequences: str = "sentences",
+        join: Callable[[list[str]], str] | None = None,
+    ) -> "MarkovText":
         """Make a model of one of markovify, with exactly its counts.
 
         Parameters
         ----------
         source : str or path
             What `to_json` of a markovify Text, NewlineText or Chain gave: a str is JSON, a path (`pathlib.Path`) a file
-            of it. Words stay as they are. Compiled models cannot be imported: they hold sums instead of counts.
+            of it. Words stay as they are. Compiled models cannot be imported: they hold sums instead of counts. Counts
+            that `markovify.combine` has multiplied by weights such as 0.3 are multiplied until they are whole. Its
+            sentences, if it has them, are kept for `novelty`.
+        tokens, sequences, join
+            As in `MarkovText`, for what markovify does not write down: the functions `word_split` and `word_join` of a
+            model of characters or of tagged words, and "lines" for a NewlineText.
 
         Returns
         -------
@@ -313,9 +326,10 @@ class MarkovText(TextScoring, Generating):
         -----
         Memory: what `json` makes of the file, and 500 bytes a transition.
         """
-        model = markovify.model_of(source)
-        text = cls(model.transitions.order)
+        model, texts = markovify.model_of(source)
+        text = cls(model.transitions.order, tokens=tokens, sequences=sequences, join=join, keep_text=texts is not None)
         text._chain._put(model)
+        text._text.put(texts or [])
         return text
 
     def _fitted(self) -> Model:
