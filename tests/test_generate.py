@@ -14,7 +14,7 @@ from scipy import stats
 
 import reference
 from fastsoftmax import MarkovText, Reason
-from fastsoftmax.markov import reading, tokens
+from fastsoftmax.markov import joining, reading, tokens
 from fastsoftmax.markov.novelty import Overlap
 from tests.cases import examples
 
@@ -328,12 +328,32 @@ def test_own_tokens():
         (["do", "n't", "stop"], "don't stop"),
         (["she", "'s", "(", "a", "b", ")", "…"], "she's (a b)…"),
         (["I", "’", "m", "here"], "I’m here"),  # noqa: RUF001
+        (["``", "Stop", "!", "''", "he", "said", "."], '"Stop!" he said.'),
+        (["He", "said", ",", '"', "stop", '"', ",", "and", '"', "go", '"', "."], 'He said, "stop", and "go".'),
+        (["It", "costs", "$", "3.50", "or", "3", "%", ",", "not", "£", "4", "."], "It costs $3.50 or 3%, not £4."),
+        (["We", "'re", "gon", "na", "go", "(", "``", "now", "''", ")", "."], 'We\'re gonna go ("now").'),
+        (["a", "$", "b", "#", "1"], "a $ b #1"),
         ([], ""),
         (["שלום", ",", "עולם", "!"], "שלום, עולם!"),
     ],
 )
 def test_rejoined(parts, expected):
-    assert tokens.rejoined(parts) == expected
+    assert joining.rejoined(parts) == expected
+
+
+def test_what_nltk_takes_apart_is_rejoined():
+    """As well as nltk itself does it: where a space was is not always known."""
+    tokenize = pytest.importorskip("nltk.tokenize", reason="needs nltk: the extra bench")
+    split, join = tokenize.NLTKWordTokenizer().tokenize, tokenize.TreebankWordDetokenizer().detokenize
+    certain = [
+        "He said, \"I can't go (now), it's $3.50!\" and left.",
+        '"Why?" she asked; "don\'t you want 5% of #1?"',
+        "I'm gonna go, and they'll lemme: \"No.\"",
+    ]
+    assert [joining.rejoined(split(line)) for line in certain] == certain
+    lines = MarkovText(30).fit("\n\n".join(topics.values())).generate(500, seed=1)
+    ours, theirs = (sum(rejoin(split(line)) == line for line in lines) for rejoin in (joining.rejoined, join))
+    assert ours >= theirs > 200
 
 
 def test_what_a_file_keeps(tmp_path):

@@ -1,5 +1,6 @@
 """MarkovText: how text becomes sentences, and how generated sentences obey the temperature."""
 
+import gzip
 import importlib
 import io
 import math
@@ -52,6 +53,32 @@ def sentences(source, order=1):
         ("Caf\u00e9 one. Cafe\u0301 two.", ["Caf\u00e9 one.", "Caf\u00e9 two."]),
         ("Ж. Ёлка растёт. И всё.", ["Ж. Ёлка растёт.", "И всё."]),
         ("no end at all", ["no end at all"]),
+        (
+            "Gen. Lee wrote on Feb. 3 from Richmond, Va. to Sen. Foot. See No. 5 and Nr. 5. He said No. Then he left.",
+            [
+                "Gen. Lee wrote on Feb. 3 from Richmond, Va. to Sen. Foot.",
+                "See No. 5 and Nr. 5.",
+                "He said No.",
+                "Then he left.",
+            ],
+        ),
+        ("« Oui. » Il part. « Non ! » « Si, dit-il. »", ["« Oui. »", "Il part.", "« Non ! »", "« Si, dit-il. »"]),
+        ("«\xa0Oui.\xa0» Il part.", ["« Oui. »", "Il part."]),
+        ("(« Oui. ” » ) Il part. (« Oui ” » ) et non.", ["(« Oui. ” » )", "Il part.", "(« Oui ” » ) et non."]),
+        ("»Nein.« Sie blieb.", ["»Nein.«", "Sie blieb."]),
+        ("„Ja.“ Er ging. (He left. ) She stayed.", ["„Ja.“", "Er ging.", "(He left. )", "She stayed."]),
+        (
+            "He left.[1] She stayed.* They won.¹ It ended.[12][b] “So.”† It was 3.14 long.",
+            ["He left.[1]", "She stayed.*", "They won.¹", "It ended.[12][b]", "“So.”†", "It was 3.14 long."],
+        ),
+        ("هل أنت هنا؟ نعم.", ["هل أنت هنا؟", "نعم."]),
+        ("یہ کتاب ہے۔ وہ قلم ہے۔", ["یہ کتاب ہے۔", "وہ قلم ہے۔"]),  # noqa: RUF001
+        ("यह किताब है। वह कलम है ॥ ठीक।", ["यह किताब है।", "वह कलम है ॥", "ठीक।"]),
+        ("Սա գիրք է։ Դա գրիչ է։", ["Սա գիրք է։", "Դա գրիչ է։"]),  # noqa: RUF001
+        ("ይህ መጽሐፍ ነው። ያ ምን ነው፧ እሺ።", ["ይህ መጽሐፍ ነው።", "ያ ምን ነው፧", "እሺ።"]),
+        ("はい｡そう｡", ["はい｡", "そう｡"]),
+        ("One\rtwo.\rThree\r\rFour", ["One two.", "Three", "Four"]),
+        ("Title\u2029Text one.\u2028Text two.", ["Title", "Text one.", "Text two."]),
     ],
 )
 def test_sentences(text, expected):
@@ -324,6 +351,59 @@ def test_marks_of_encodings(tmp_path):
         (path := tmp_path / encoding).write_bytes("A cat sat. The dog ran.".encode(encoding))
         with pytest.raises(ValueError, match=f"{encoding} is .*iconv -f UTF-16 -t UTF-8"):
             MarkovText(1).fit(path)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "latin-1", "CP1252", "UTF8", "shift_jis", "gb18030"]
+)
+def test_files_in_other_encodings(encoding, tmp_path, monkeypatch):
+    text = "日本の猫。It sat!\r\nThe dog ran." if encoding in ("shift_jis", "gb18030") else "Ünder é. It sat!\rÇa va."
+    expected = MarkovText(1).fit(text)
+    (path := tmp_path / "text.txt").write_bytes(text.encode(encoding))
+    with gzip.open(tmp_path / "text.gz", "wb") as packed:
+        packed.write(text.encode(encoding))
+    for block in (1, 7, 2**20):
+        monkeypatch.setattr(reading, "BLOCK", block)
+        for file in (path, tmp_path / "text.gz"):
+            model = MarkovText(1).fit(file, encoding=encoding)
+            assert contents(model) == contents(expected)
+            assert model.partial_fit([file, file], 2, encoding=encoding).chain.vocabulary == expected.chain.vocabulary
+            assert expected.scores(file, encoding=encoding) == expected.scores(text)
+            assert expected.log_likelihood(file, encoding=encoding) == expected.log_likelihood(text)
+            assert expected.perplexity(file, encoding=encoding) == expected.perplexity(text)
+
+
+def test_encodings_are_checked(tmp_path):
+    (path := tmp_path / "text.txt").write_bytes("Ünder é.".encode("latin-1"))
+    model = MarkovText(1)
+    for encoding in ("klingon", "base64", "rot13", "", "utf-8\0"):
+        with pytest.raises(
+            ValueError, match=r"^encoding is .*, expected the name of an encoding of text that Python knows"
+        ):
+            model.fit(path, encoding=encoding)
+    with pytest.raises(TypeError, match="encoding is 8, expected the name of an encoding"):
+        model.fit(path, encoding=8)
+    with pytest.raises(ValueError, match=r"source: .*text\.txt is not ascii at byte 0: ordinal not in range"):
+        model.fit(path, encoding="ascii")
+    path.write_bytes("A cat.".encode("utf-16") + b"\x00\xdc rest")
+    with pytest.raises(ValueError, match=r"is not utf-16 at byte 14: .*name another encoding, or convert it first"):
+        model.fit(path, encoding="utf-16")
+
+
+def test_lines_of_characters_keep_their_spaces(tmp_path, monkeypatch):
+    text = "def f():\r\n\treturn  1 \r\n\r\n  # 二。三\n\u3000é\u2028last"
+    expected = ["def f():", "\treturn  1", "  # 二。三", "\u3000é", "last"]
+    (path := tmp_path / "code.txt").write_bytes(text.encode())
+    for block in (1, 5, 2**20):
+        monkeypatch.setattr(reading, "BLOCK", block)
+        for source in (text, path, expected):
+            model = MarkovText(30, tokens="characters", sequences="lines").fit(source)
+            assert set(model.generate(200, seed=1)) == set(expected)
+    assert model.generate(2, start="\tre", seed=1) == ["\treturn  1"] * 2
+    assert model.generate(2, start="  ", seed=1) == ["  # 二。三"] * 2
+    assert model.log_likelihood("  # 二。三") == pytest.approx(math.log(1 / 5))
+    words = MarkovText(2, sequences="lines").fit("one\rtwo\r\nthree\u2028four\u2029five\x85six")
+    assert sorted(set(words.generate(99, seed=1))) == ["five", "four", "one", "six", "three", "two"]
 
 
 PARTS = [

@@ -1,9 +1,10 @@
 """From sources of text to pieces of clean UTF-8: files are read a part at a time, cut at white space.
 
-Clean is NFC, with ASCII white space only, and a space after every end mark that needs none. Most text is ASCII, which
-is clean as it stands.
+Clean is NFC, with line feeds as the ends of lines, ASCII white space only, and a space after every end mark that needs
+none; where text is taken as it stands (`spaced` is false) it keeps its spaces. Most text is ASCII, which is clean.
 """
 
+import codecs
 import io
 import os
 import re
@@ -14,40 +15,47 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from fastsoftmax._checks import described
+
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Report = Callable[[int], object]
 
 BLOCK = 2**24  # bytes of a file, or characters of a str, read at once
 
 CLOSING = "'\"’”»)\\]』」）】》〉"  # noqa: RUF001
-_UNSPACED_ENDS = "。！？"  # noqa: RUF001
+_UNSPACED_ENDS = "。！？｡"  # noqa: RUF001
+ENDS = ".!?…" + _UNSPACED_ENDS + "؟۔।॥։።፧"  # noqa: RUF001 - also of Arabic, Urdu, Devanagari, Armenian and Ethiopic
 _END_WITHOUT_SPACE = re.compile(f"[{_UNSPACED_ENDS}]+[{CLOSING}]*")
 _STEP = 64
 _ODD = r"[^\w\s\x00-\x7f]"  # every mark that combines with what is before it is such a character
 _ODD_RUN, _TWO_ODD = re.compile(f"{_ODD}{{{_STEP},}}+"), re.compile(_ODD + "{2}")
-_WIDE_SPACES = "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+_WIDE_SPACES = "\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+_LINE_ENDS = {"\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"}  # beside those of ASCII; the last one ends a paragraph
 _BOM, _BOM_CHARACTER = b"\xef\xbb\xbf", "\ufeff"  # what a file may begin with, and a str that was read from one
 _SHORT = 2**16  # characters of a document that is read together with others
 _LONGEST_NAME = 1024  # characters of the name of a file, with its folders, that a text is compared with
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}  # by suffix, the module that opens such files
 _SAMPLE = 4096  # bytes that tell whether a file is text
-_ICONV = "convert other encodings first, as in `iconv -f UTF-16 -t UTF-8`"
+_ICONV = "name another encoding, or convert it first, as in `iconv -f UTF-16 -t UTF-8`"
+UTF_8 = "utf-8"
 
 
-def pieces(source: Source, report: Report | None = None) -> Iterator[tuple[bytes, bool]]:
+def pieces(
+    source: Source, report: Report | None = None, encoding: str = UTF_8, spaced: bool = True
+) -> Iterator[tuple[bytes, bool]]:
     """Yield clean pieces of text, cut at white space, and whether each is the last one of its document.
 
-    `report` is told how many bytes of files and characters of str were read.
+    `report` is told how many bytes of files and characters of str were read; `encoding` is that of files.
 
     Raises
     ------
     TypeError
         If a part of `source` is neither a str nor a path.
     ValueError
-        If a file is not UTF-8, naming it and the byte.
+        If a file is not in its encoding, naming it and the byte.
     """
     for part, place in _parts(source):
-        parts = _of_text(part) if isinstance(part, str) else _of_file(Path(part), place)
+        parts = _of_text(part, spaced) if isinstance(part, str) else _of_file(Path(part), place, encoding, spaced)
         for piece, size, is_last in parts:
             if report is not None:
                 report(size)
@@ -64,11 +72,32 @@ def size_of(source: Source) -> int | None:
     return sum(len(part) if isinstance(part, str) else os.path.getsize(part) for part in parts)
 
 
-def cleaned(text: str) -> str:
-    """Return NFC text, with ASCII white space, in which a space follows every end mark that needs none."""
+def checked_encoding(encoding: Any) -> str:
+    """Check the name of an encoding, and return the one that Python knows it by."""
+    expected = "the name of an encoding of text that Python knows, as 'utf-8', 'latin-1' or 'utf-16'"
+    if not isinstance(encoding, str):
+        raise TypeError(f"encoding is {described(encoding)}, expected {expected}")
+    try:
+        "".encode(encoding)  # also that it is one of text: "base64" is not
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        raise ValueError(f"encoding is {encoding!r}, expected {expected}") from None
+
+
+def cleaned(text: str, spaced: bool = True) -> str:
+    """Return NFC text, in which line feeds end lines and, if `spaced`, all white space is ASCII and follows end marks.
+
+    These are the end marks that need no space after them.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii():
         return text
     text = composed(text)
+    for end, newline in _LINE_ENDS.items():
+        text = text.replace(end, newline)
+    if not spaced:
+        return text
     for space in _WIDE_SPACES:  # a search for one character is much faster than one for several
         text = text.replace(space, " ")
     if any(mark in text for mark in _UNSPACED_ENDS):
@@ -160,7 +189,7 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _of_text(text: str) -> Iterator[tuple[bytes, int, bool]]:
+def _of_text(text: str, spaced: bool) -> Iterator[tuple[bytes, int, bool]]:
     text = text.removeprefix(_BOM_CHARACTER)
     start = 0
     while start < len(text) or start == 0:
@@ -168,37 +197,62 @@ def _of_text(text: str) -> Iterator[tuple[bytes, int, bool]]:
         if stop - start > BLOCK:
             cut = max(text.rfind("\n", start, start + BLOCK), text.rfind(" ", start, start + BLOCK))
             stop = cut + 1 if cut >= start else stop
-        yield cleaned(text[start:stop]).encode("utf-8", "surrogatepass"), stop - start, stop == len(text)
+        yield cleaned(text[start:stop], spaced).encode("utf-8", "surrogatepass"), stop - start, stop == len(text)
         start = max(stop, 1)
 
 
-def _of_file(path: Path, place: str) -> Iterator[tuple[bytes, int, bool]]:
+def _of_file(path: Path, place: str, encoding: str, spaced: bool) -> Iterator[tuple[bytes, int, bool]]:
     opener = import_module(_PACKED[path.suffix]).open if path.suffix in _PACKED else open
+    where = f"{place}: {os.fspath(path)}"
     with opener(path, "rb") as file:
-        offset, block = 0, file.read(BLOCK)
-        if block.startswith(_BOM):
-            block, offset = block[len(_BOM) :], len(_BOM)
-        if block[:_SAMPLE].count(0) > len(block[:_SAMPLE]) // 4:
-            raise ValueError(f"{place}: {os.fspath(path)} is full of zeros, as UTF-16 is, expected UTF-8: {_ICONV}")
+        blocks = _utf8_blocks(file, where) if encoding == UTF_8 else _recoded_blocks(file, where, encoding)
+        block, size = next(blocks)
+        offset = size - len(block)  # of a BOM; errors in other encodings are told already
         waiting: list[bytes] = []  # blocks, or the end of one, without white space
         while True:
-            following = file.read(BLOCK)
-            cut = max(block.rfind(b"\n"), block.rfind(b" ")) + 1 if following else len(block)
-            if cut > 0 or not following:
+            following = next(blocks, None)
+            cut = len(block) if following is None else max(block.rfind(b"\n"), block.rfind(b" ")) + 1
+            if cut > 0 or following is None:
                 data = b"".join([*waiting, block[:cut]])
-                yield _decoded(data, path, place, offset), len(data), not following
-                waiting, offset = [], offset + len(data)
+                yield _decoded(data, where, offset, spaced), size, following is None
+                waiting, offset, size = [], offset + len(data), 0
             waiting.append(block[cut:])
-            block = following
-            if not following:
+            if following is None:
                 return
+            block, size = following[0], size + following[1]
 
 
-def _decoded(data: bytes, path: Path, place: str, offset: int) -> bytes:
+def _utf8_blocks(file: Any, where: str) -> Iterator[tuple[bytes, int]]:
+    """Yield blocks of a file, and the size of each in the file."""
+    block = file.read(BLOCK)
+    if block[:_SAMPLE].count(0) > len(block[:_SAMPLE]) // 4:
+        raise ValueError(f"{where} is full of zeros, as UTF-16 is, expected UTF-8: {_ICONV}")
+    yield block.removeprefix(_BOM), len(block)
+    while block := file.read(BLOCK):
+        yield block, len(block)
+
+
+def _recoded_blocks(file: Any, where: str, encoding: str) -> Iterator[tuple[bytes, int]]:
+    """Yield blocks of a file in another encoding as UTF-8, and the size of each in the file."""
+    decoder, read = codecs.getincrementaldecoder(encoding)(), 0
+    while True:
+        block = file.read(BLOCK)
+        read += len(block)
+        try:
+            text = decoder.decode(block, not block)
+        except UnicodeDecodeError as error:
+            byte = read - len(error.object) + error.start
+            raise ValueError(f"{where} is not {encoding} at byte {byte}: {error.reason}; {_ICONV}") from None
+        start = text.removeprefix(_BOM_CHARACTER) if read == len(block) else text
+        yield start.encode("utf-8", "surrogatepass"), len(block)
+        if not block:
+            return
+
+
+def _decoded(data: bytes, where: str, offset: int, spaced: bool) -> bytes:
     if data.isascii():
-        return data
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
     try:
-        return cleaned(data.decode()).encode()
+        return cleaned(data.decode(), spaced).encode()
     except UnicodeDecodeError as error:
-        where = f"{place}: {os.fspath(path)} is not UTF-8 at byte {offset + error.start}"
-        raise ValueError(f"{where}: {error.reason}; {_ICONV}") from None
+        raise ValueError(f"{where} is not UTF-8 at byte {offset + error.start}: {error.reason}; {_ICONV}") from None

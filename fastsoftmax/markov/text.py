@@ -12,12 +12,23 @@ from fastsoftmax import _checks
 from fastsoftmax.markov import markovify, storage
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.generating import Generating
+from fastsoftmax.markov.joining import rejoined
 from fastsoftmax.markov.model import ONCE, Model, counted
 from fastsoftmax.markov.novelty import KeptText
-from fastsoftmax.markov.reading import Report, Source, cleaned, size_of
+from fastsoftmax.markov.reading import UTF_8, Report, Source, checked_encoding, cleaned, size_of
 from fastsoftmax.markov.sentences import Speakers
 from fastsoftmax.markov.text_scoring import TextScoring
-from fastsoftmax.markov.tokens import JOINS, LINES, OWN, SENTENCES, TOKENIZERS, Reader, Tokenizer, rejoined, tokens_of
+from fastsoftmax.markov.tokens import (
+    JOINS,
+    LINES,
+    OWN,
+    SENTENCES,
+    TOKENIZERS,
+    Reader,
+    Tokenizer,
+    takes_lines_as_they_stand,
+    tokens_of,
+)
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL
 from fastsoftmax.markov.vocabulary import Vocabulary
 from fastsoftmax.markov.walks import progress_bar
@@ -30,8 +41,9 @@ class MarkovText(TextScoring, Generating):
 
     Text is split into paragraphs (at blank lines; a line break inside one is a space), these into sentences, and these
     into words, with the punctuation that is attached to them. A sentence ends with a word that ends in one of
-    ``. ! ? … 。 ！ ？`` and closing quotes or brackets, unless it is an initial or a usual abbreviation ("J.", "e.g.",
-    "Mr.") or the next word begins in lower case. Words are normalised to NFC.
+    ``. ! ? … 。 ！ ？``, or an end mark of Arabic, Urdu, Devanagari, Armenian or Ethiopic, with closing quotes,
+    brackets and notes ("[1]", "*") after it, unless it is an initial or a usual abbreviation ("J.", "e.g.", "Gen.",
+    "Feb."; "No." and such before a number) or the next word begins in lower case. Words are normalised to NFC.
 
     Parameters
     ----------
@@ -39,8 +51,8 @@ class MarkovText(TextScoring, Generating):
         How many tokens make a state, in [1, 1024]. Larger orders repeat the text more literally.
     tokens : {"words", "characters"} or function
         What the chain is over. Words are what white space separates, with the punctuation that is attached to them;
-        characters are what readers see as one (grapheme clusters; needs regex); a function takes a sentence and returns
-        its tokens as a list of str.
+        characters are what readers see as one (grapheme clusters; needs regex), in lines as they stand, with all their
+        spaces; a function takes a sentence and returns its tokens as a list of str.
     sequences : {"sentences", "lines"}
         What begins and ends: sentences as above, or lines, each by itself.
     join : function, optional
@@ -100,15 +112,17 @@ class MarkovText(TextScoring, Generating):
     def __repr__(self) -> str:
         return repr(self._chain).replace("MarkovChain", "MarkovText", 1)
 
-    def fit(self, source: Source, *, progress: bool = False) -> Self:
+    def fit(self, source: Source, *, encoding: str = UTF_8, progress: bool = False) -> Self:
         """Forget everything and learn from `source`.
 
         Parameters
         ----------
         source : str, path, or iterable of them
-            A str is text. A path (`pathlib.Path`) is a file, read as UTF-8, a part at a time; .gz, .bz2 and .xz are
-            unpacked. An iterable (also a pandas or polars Series) gives documents, or lines: no sentence crosses from
-            one to the next.
+            A str is text. A path (`pathlib.Path`) is a file, read a part at a time; .gz, .bz2 and .xz are unpacked. An
+            iterable (also a pandas or polars Series) gives documents, or lines: no sentence crosses from one to the
+            next.
+        encoding : str
+            That of files, any that Python knows, as "latin-1" or "utf-16".
         progress : bool
             Show how many bytes of files, or characters, were read (needs rich).
 
@@ -121,19 +135,19 @@ class MarkovText(TextScoring, Generating):
         TypeError
             If a part of `source` is neither a str nor a path, or it is a mapping or a data frame.
         ValueError
-            If a str names a file, there are no words, or a file is not UTF-8, naming it and the byte. The model is then
-            as before.
+            If a str names a file, there are no words, or a file is not in its encoding, naming it and the byte. The
+            model is then as before.
 
         Notes
         -----
         Memory: that of `MarkovChain.fit`, 256 MiB for 16 MiB of text at a time, and 4 bytes a word that is kept.
         """
-        model, texts = self._counted(source, 1, progress)
+        model, texts = self._counted(source, 1, encoding, progress)
         self._chain._put(model)
         self._text.put(texts)
         return self
 
-    def partial_fit(self, source: Source, weight: int = 1, *, progress: bool = False) -> Self:
+    def partial_fit(self, source: Source, weight: int = 1, *, encoding: str = UTF_8, progress: bool = False) -> Self:
         """Learn from `source` too, as if it was there `weight` times.
 
         Parameters
@@ -142,7 +156,7 @@ class MarkovText(TextScoring, Generating):
             As in `fit`.
         weight : int
             At least 1.
-        progress : bool
+        encoding, progress
             As in `fit`.
 
         Returns
@@ -159,7 +173,7 @@ class MarkovText(TextScoring, Generating):
         Memory: as `fit`, then as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
-        model, texts = self._counted(source, weight, progress)
+        model, texts = self._counted(source, weight, encoding, progress)
         self._chain._add(model, ONCE)
         self._text.add(self._renumbered(model, texts))
         return self
@@ -339,12 +353,12 @@ class MarkovText(TextScoring, Generating):
             raise ValueError("the tokens of the chain are integers, expected str, which text is made of")
         return model
 
-    def _reader(self) -> Reader:
-        return Reader(self._tokenizer, self._by_lines)
+    def _reader(self, encoding: str) -> Reader:
+        return Reader(self._tokenizer, self._by_lines, checked_encoding(encoding))
 
-    def _counted(self, source: Source, weight: int, progress: bool) -> tuple[Model, list[Ids]]:
+    def _counted(self, source: Source, weight: int, encoding: str, progress: bool) -> tuple[Model, list[Ids]]:
         """Return the model of a source, and the source as ids if it is kept."""
-        reader, texts = self._reader(), list[Ids]()
+        reader, texts = self._reader(encoding), list[Ids]()
 
         def streams(report: Report | None) -> Iterator[Ids]:
             for stream in reader.streams(source, report):
@@ -369,5 +383,7 @@ class MarkovText(TextScoring, Generating):
             return []
         if not isinstance(text, str):
             raise TypeError(f"{name} is {text!r}, expected a str of one or more words")
+        if self._tokenizer is not None and takes_lines_as_they_stand(self._tokenizer, self._by_lines):
+            return tokens_of(self._tokenizer, cleaned(text, spaced=False))
         words = cleaned(text).split()
         return words if self._tokenizer is None else tokens_of(self._tokenizer, " ".join(words))

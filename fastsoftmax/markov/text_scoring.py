@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.model import Model
-from fastsoftmax.markov.reading import Source
+from fastsoftmax.markov.reading import UTF_8, Source
 from fastsoftmax.markov.scoring import (
     Floats,
     Question,
@@ -27,7 +27,7 @@ class _Text(Protocol):
 
     def _fitted(self) -> Model: ...
 
-    def _reader(self) -> Reader: ...
+    def _reader(self, encoding: str) -> Reader: ...
 
     def _tokens(self, text: str | None, name: str) -> list[str]: ...
 
@@ -97,12 +97,13 @@ class TextScoring:
         k: float = 1.0,
         alpha: float = 0.4,
         discount: Any = None,
+        encoding: str = UTF_8,
     ) -> Scores:
         """Return how likely each word of `source` is after those before it, and the end of each sentence.
 
         Parameters
         ----------
-        source : str, path, or iterable of them
+        source, encoding
             As in `fit`.
         end, unseen, smoothing, k, alpha, discount
             As in `MarkovChain.log_likelihood`.
@@ -129,7 +130,7 @@ class TextScoring:
         >>> found.log_probabilities
         array([ 0., nan, nan,  0.])
         """
-        logs, ids, words = _scored(self, source, checked_question(end, unseen, smoothing, k, alpha, discount))
+        logs, ids, words = _scored(self, source, encoding, checked_question(end, unseen, smoothing, k, alpha, discount))
         ids = ids if end else ids[ids != BOUNDARY]
         return Scores(tuple([None if token == BOUNDARY else words[token] for token in ids.tolist()]), logs)
 
@@ -143,12 +144,13 @@ class TextScoring:
         k: float = 1.0,
         alpha: float = 0.4,
         discount: Any = None,
+        encoding: str = UTF_8,
     ) -> float:
         """Return the natural logarithm of the probability of all sentences of `source`.
 
         Parameters
         ----------
-        source : str, path, or iterable of them
+        source, encoding
             As in `fit`.
         end, unseen, smoothing, k, alpha, discount
             As in `MarkovChain.log_likelihood`.
@@ -167,7 +169,7 @@ class TextScoring:
         -----
         Memory: as `MarkovChain.log_likelihood`, 12 bytes a token, and 256 MiB for 16 MiB of text at a time.
         """
-        return sum_of(_scored(self, source, checked_question(end, unseen, smoothing, k, alpha, discount))[0])
+        return sum_of(_scored(self, source, encoding, checked_question(end, unseen, smoothing, k, alpha, discount))[0])
 
     def perplexity(
         self: _Text,
@@ -179,12 +181,13 @@ class TextScoring:
         k: float = 1.0,
         alpha: float = 0.4,
         discount: Any = None,
+        encoding: str = UTF_8,
     ) -> float:
         """Return exp(-log likelihood / number of words and sentence ends).
 
         Parameters
         ----------
-        source : str, path, or iterable of them
+        source, encoding
             As in `fit`.
         end, unseen, smoothing, k, alpha, discount
             As in `MarkovChain.perplexity`.
@@ -203,12 +206,14 @@ class TextScoring:
         -----
         Memory: as `log_likelihood`.
         """
-        return perplexity_of(_scored(self, source, checked_question(end, unseen, smoothing, k, alpha, discount))[0])
+        return perplexity_of(
+            _scored(self, source, encoding, checked_question(end, unseen, smoothing, k, alpha, discount))[0]
+        )
 
 
-def _scored(text: _Text, source: Source, asked: Question) -> tuple[Floats, Ids, Sequence[str]]:
+def _scored(text: _Text, source: Source, encoding: str, asked: Question) -> tuple[Floats, Ids, Sequence[str]]:
     """Return the logarithms of the probabilities of a text, and its ids among its own words."""
-    model, reader = text._fitted(), text._reader()
+    model, reader = text._fitted(), text._reader(encoding)
     own = np.concatenate(list(reader.streams(source)))
     words = reader.words()
     assert model.vocabulary is not None  # `_fitted` sees to it
