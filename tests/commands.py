@@ -23,9 +23,9 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> str:
     return result.stdout
 
 
-def refused(*arguments: str) -> str:
+def refused(*arguments: str, stdin: str | bytes | None = None) -> str:
     """Return the one line that a command ends with that must not go well."""
-    result = invoke(*arguments)
+    result = invoke(*arguments, stdin=stdin)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr.startswith("fastsoftmax: error: ")

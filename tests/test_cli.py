@@ -1,6 +1,7 @@
 """The command line: what it prints, what it refuses, and how it behaves in a pipe."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -28,7 +29,11 @@ def folder(tmp_path, monkeypatch):
     np.save("none.npy", np.zeros(0))
     Path("cut.npy").write_bytes(Path("batch.npy").read_bytes()[:500])
     Path("text.txt").write_text("The cat sat on the mat. The dog.")
+    Path("text.npy").write_text("text")
     Path("empty.txt").touch()
+    Path("twice.json").write_text('{"a": 1, "b": 2, "a": 3}')
+    Path("large.json").write_text('{"b": 1, "a": 1e400}')
+    Path("large.csv").write_text("b,1\na,1e400\n")
     Path("latin.txt").write_bytes(b"caf\xe9")
     return tmp_path
 
@@ -55,9 +60,20 @@ def test_help_is_plain_in_a_pipe(arguments):
         (["table"], "expected either logits as arguments"),
         (["table", "1", "--file", "row.npy"], "expected either logits as arguments"),
         (["table", "the=x"], "argument 'the=x' is 'x', expected TOKEN=LOGIT or a number"),
-        (["table", "1", "--bogus"], "no such option: --bogus"),
-        (["table", "1", "--seed=3"], "no such option: --seed=3"),
-        (["table", "1", "-t", "x"], "'--temperature' / '-t'"),
+        (["table", "1", "--bogus"], "No such option: --bogus"),
+        (["table", "1", "--seed=3"], "No such option: --seed"),
+        (["table", "1", "--temprature", "3"], "No such option: --temprature (Possible options: --temperature)"),
+        (["table", "1", "--top_k=3"], "No such option: --top_k (Possible options: --top, --top-k, --top-p)"),
+        (["table", "1", "-t", "x"], "temperature is 'x', expected a number"),
+        (["table", "1", "--top-k", "1.5"], "top-k is '1.5', expected an integer"),
+        (["sample", "row.npy", "--temperature", "abc"], "temperature is 'abc', expected a number"),
+        (["sample", "row.npy", "--seed", "x"], "seed is 'x', expected an integer"),
+        (["table", "a=1", "b=2", "a=3"], "token 'a' is given twice, expected one logit for each"),
+        (["table", "--file", "twice.json"], "twice.json has the token 'a' twice, expected one logit for each"),
+        (["table", "a=1e400"], "argument 'a=1e400' is '1e400', beyond the largest float, 1.8e308"),
+        (["table", "--", "-1e999"], "argument '-1e999' is '-1e999', beyond the largest float"),
+        (["table", "--file", "large.json"], "large.json: the logit of 'a' is '1e400', beyond the largest float"),
+        (["table", "--file", "large.csv"], "large.csv line 2 is '1e400', beyond the largest float"),
         (["table", "1", "-t", "-1"], "temperature is -1.0, expected a number >= 0"),
         (["table", "1", "-t", "nan"], "temperature is nan, expected a number >= 0"),
         (["table", "1", "--top-p", "1.5"], "top_p is 1.5, expected a number in [0, 1]"),
@@ -72,9 +88,11 @@ def test_help_is_plain_in_a_pipe(arguments):
         (["table", "--file", "empty.txt"], "empty.txt is empty, expected at least one logit"),
         (["table", "--file", "latin.txt"], "latin.txt is not UTF-8 text: byte 3 is 0xe9"),
         (["table", "--file", "text.txt"], "text.txt line 1 is 'dog.', expected a token and a logit"),
-        (["sample"], "Missing argument 'FILE.npy'"),
+        (["sample"], "Missing argument 'FILE'"),
         (["sample", "missing.npy"], "missing.npy: No such file or directory"),
-        (["sample", "text.txt"], "text.txt is not a .npy file"),
+        (["sample", "text.txt"], "text.txt line 1 is 'dog.', expected a token and a logit"),
+        (["sample", "text.npy"], "text.npy is not a .npy file"),
+        (["sample", "twice.json"], "twice.json has the token 'a' twice"),
         (["sample", "objects.npy"], "objects.npy cannot be read as .npy: Object arrays"),
         (["sample", "strings.npy"], "strings.npy has dtype <U1, expected floats or integers"),
         (["sample", "cut.npy"], "cut.npy cannot be read as .npy"),
@@ -89,6 +107,36 @@ def test_help_is_plain_in_a_pipe(arguments):
 @pytest.mark.usefixtures("folder")
 def test_bad_input_is_one_line_and_status_2(arguments, message):
     assert message in refused(*arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command):
+    assert f"Example: fastsoftmax {command}" in " ".join(run(command, "--help").split())
+
+
+def test_completion_of_shells():
+    shown = run("--show-completion", "bash") if "bash" in run("--help") else run("--help")
+    assert "completion" in shown
+
+
+@pytest.mark.parametrize("name", ["row.json", "row.csv", "row.txt"])
+@pytest.mark.usefixtures("folder")
+def test_sample_reads_what_table_reads(name):
+    content = {
+        "row.json": '{"the": 1.5, "cat": 3, "sat": "-inf"}',
+        "row.csv": "token,logit\nthe,1.5\ncat,3\nsat,-inf\n",
+    }
+    Path(name).write_text(content.get(name, "the 1.5\ncat 3\nsat -inf\n"))
+    tokens = fastsoftmax.sample([1.5, 3, -math.inf], n=20, seed=1)
+    names = [["the", "cat", "sat"][token] for token in tokens]
+    assert run("sample", name, "-n", "20", "--seed", "1") == " ".join(names) + "\n"
+    assert json.loads(run("sample", name, "-n", "20", "--seed", "1", "--json")) == {
+        "tokens": tokens.tolist(),
+        "names": names,
+    }
+    Path("list.json").write_text("[1.5, 3, -1e3]")
+    assert run("sample", "list.json", "--temperature", "0") == "1\n"
+    assert json.loads(run("sample", "list.json", "--temperature", "0", "--json")) == {"tokens": 1}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import os
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -48,18 +49,18 @@ def folder(tmp_path, monkeypatch):
         (["fit", "text.txt", "-o", "m.safetensors", "--order", "0"], "order is 0, expected an integer in [1, 1024]"),
         (
             ["fit", "text.txt", "-o", "m.safetensors", "--tokens", "bytes"],
-            "'bytes' is not one of 'words', 'characters'",
+            "tokens is 'bytes', expected one of 'words', 'characters'",
         ),
         (["fit", "empty.txt", "-o", "m.safetensors"], "no words"),
         (["fit", "text.txt", "missing.txt", "-o", "m.safetensors"], "missing.txt: No such file or directory"),
         (["fit", ".", "-o", "m.safetensors"], ".: Is a directory"),
         (["fit", "text.txt", "latin.txt", "-o", "m.safetensors"], "error: latin.txt is not UTF-8 at byte 3: "),
         (["generate", "missing.safetensors"], "missing.safetensors: No such file or directory"),
-        (["generate", "cut.safetensors"], "cut.safetensors is not a fastsoftmax text file that can be read"),
-        (["generate", "changed.safetensors"], "changed.safetensors is not a fastsoftmax text file that can be read"),
-        (["generate", "chain.safetensors"], "chain.safetensors is not a fastsoftmax text file that can be read"),
+        (["generate", "cut.safetensors"], "cut.safetensors is not a model of this library that can be read"),
+        (["generate", "changed.safetensors"], "changed.safetensors is not a model of this library that can be read"),
+        (["generate", "chain.safetensors"], "chain.safetensors is not a model of this library that can be read"),
         (["generate", "model.safetensors", "text.txt"], "expected one model or texts, got 2 files"),
-        (["generate", "model.safetensors", "--order", "1"], "order is given, expected none: a saved model has its own"),
+        (["generate", "model.safetensors", "--order", "1"], "order is given, expected none for a saved model"),
         (["generate", "model.safetensors", "--tokens", "words"], "tokens is given, expected none"),
         (["generate", "model.safetensors", "--sequences", "lines"], "sequences is given, expected none"),
         (["generate", "model.safetensors", "--novelty", ".5"], "a saved model does not hold its text"),
@@ -76,12 +77,12 @@ def folder(tmp_path, monkeypatch):
         (["generate", "text.txt", "--max-chars", "-1"], "max_chars is -1, expected an integer >= 0"),
         (["generate", "text.txt", "-n", "-1"], "n is -1, expected an integer"),
         (["walk", "missing.safetensors"], "missing.safetensors: No such file or directory"),
-        (["walk", "cut.safetensors"], "cut.safetensors is not a fastsoftmax text file that can be read"),
+        (["walk", "cut.safetensors"], "cut.safetensors is not a model of this library that can be read"),
         (["walk", "chain.safetensors", "text.txt"], "expected one model or texts, got 2 files"),
         (["walk", "chain.safetensors", "--order", "1"], "order is given, expected none"),
-        (["walk", "text.txt", "--tokens", "-1"], "tokens is -1, expected an integer >= 0"),
+        (["walk", "text.txt", "--length", "-1"], "length is -1, expected an integer >= 0"),
         (
-            ["walk", "text.txt", "--tokens", "2", "--start", "The cat sat"],
+            ["walk", "text.txt", "--length", "2", "--start", "The cat sat"],
             "start has 3 tokens, expected at most length, 2",
         ),
         (["walk", "chain.safetensors", "--start", "catt"], "'catt' was never seen, near matches: 'cat'"),
@@ -89,15 +90,18 @@ def folder(tmp_path, monkeypatch):
         (["score", "model.safetensors"], "Missing argument"),
         (
             ["score", "chain.safetensors", "text.txt"],
-            "chain.safetensors is not a fastsoftmax text file that can be read",
+            "chain.safetensors is not a model of this library that can be read",
         ),
         (["score", "model.safetensors", "text.txt", "missing.txt"], "missing.txt: No such file or directory"),
         (["score", "model.safetensors", "empty.txt"], "error: empty.txt has no words"),
         (["score", "model.safetensors", "latin.txt"], "error: latin.txt is not UTF-8 at byte 3: "),
-        (["score", "model.safetensors", "text.txt", "--smoothing", "x"], "'x' is not one of 'none', 'add-k', "),
+        (
+            ["score", "model.safetensors", "text.txt", "--smoothing", "x"],
+            "smoothing is 'x', expected one of 'none', ",
+        ),
         (["info", "missing.safetensors"], "missing.safetensors: No such file or directory"),
-        (["info", "text.txt"], "text.txt is not a fastsoftmax text file that can be read"),
-        (["info", "changed.safetensors"], "changed.safetensors is not a fastsoftmax text file that can be read"),
+        (["info", "text.txt"], "text.txt is not a model of this library that can be read"),
+        (["info", "changed.safetensors"], "changed.safetensors is not a model of this library that can be read"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, message):
@@ -140,7 +144,7 @@ def test_fit_replaces_a_model():
 
 
 def test_files_are_read_a_part_at_a_time():
-    assert models.source_of(["a.txt", "b.txt"], "sentences") == [Path("a.txt"), Path("b.txt")]
+    assert models.source_of(["a.txt", "b.txt"], "sentences", "utf-8") == [Path("a.txt"), Path("b.txt")]
 
 
 WORDS = ["the", "Cat", "sentence.", "Mr.", "approx.", "wonderful!", "wonderful?)", "e.g.", "\u00e9tude.", "A"]
@@ -154,7 +158,7 @@ def test_parts_of_standard_input_are_the_text(sequences, words, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inputs, "_BLOCK", block)
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-        parts = list(inputs.pipe_parts("-", sequences == "lines"))
+        parts = list(inputs.pipe_parts("-", sequences == "lines", "utf-8"))
     assert "".join(parts) == text
     whole = MarkovText(2, sequences=sequences).fit(text).chain
     found = MarkovText(2, sequences=sequences).fit(parts).chain
@@ -166,10 +170,10 @@ def test_parts_of_standard_input_are_the_text(sequences, words, block):
 def test_standard_input_is_cut_where_it_can_be(monkeypatch):
     monkeypatch.setattr(inputs, "_BLOCK", 40)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A line without a blank one, but wonderful.\n" * 9)))
-    assert len(list(inputs.pipe_parts("-", False))) > 4
+    assert len(list(inputs.pipe_parts("-", False, "utf-8"))) > 4
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A line.\n" * 20 + b"caf\xe9")))
     with pytest.raises(inputs.InputError, match="standard input is not UTF-8 text: byte 163 is 0xe9"):
-        list(inputs.pipe_parts("-", True))
+        list(inputs.pipe_parts("-", True, "utf-8"))
 
 
 @pytest.mark.slow
@@ -240,7 +244,7 @@ def test_generate_where_some_sentences_fit(monkeypatch):
 
 def test_walk_is_that_of_python():
     chain = MarkovText().fit(TEXT).chain
-    options = ["--tokens", "50", "--seed", "7", "-t", ".8", "--top-k", "2", "--top-p", ".9", "--min-p", ".01"]
+    options = ["--length", "50", "--seed", "7", "-t", ".8", "--top-k", "2", "--top-p", ".9", "--min-p", ".01"]
     wanted = {"seed": 7, "temperature": 0.8, "top_k": 2, "top_p": 0.9, "min_p": 0.01, "on_dead_end": "restart"}
     expected = chain.walk(1, 50, **wanted)[0]
     assert run("walk", "model.safetensors", *options) == " ".join(expected) + "\n"
@@ -254,8 +258,8 @@ def test_walk_is_that_of_python():
 
 def test_walk_of_chains():
     words = MarkovChain.load("chain.safetensors").walk(1, 20, seed=1, on_dead_end="restart")[0]
-    assert run("walk", "chain.safetensors", "--tokens", "20", "--seed", "1").split() == words
-    options = ["walk", "integers.safetensors", "--tokens", "20", "--seed", "1", "--start", "2 3"]
+    assert run("walk", "chain.safetensors", "--length", "20", "--seed", "1").split() == words
+    options = ["walk", "integers.safetensors", "--length", "20", "--seed", "1", "--start", "2 3"]
     numbers = MarkovChain.load("integers.safetensors").walk(1, 20, start=[2, 3], seed=1, on_dead_end="restart")[0]
     assert run(*options).split() == list(map(str, numbers))
     assert json.loads(run(*options, "--json")) == {"tokens": numbers}
@@ -264,13 +268,13 @@ def test_walk_of_chains():
 def test_walk_of_characters():
     text = MarkovText(2, tokens="characters").fit(TEXT)
     expected = text.chain.walk(1, 60, start=list("The d"), seed=1, on_dead_end="restart")[0]
-    options = ["--tokens", "60", "--seed", "1", "--start", "The d"]
+    options = ["--length", "60", "--seed", "1", "--start", "The d"]
     assert run("walk", "characters.safetensors", *options) == "".join(expected) + "\n"
 
 
 def test_models_of_a_function():
     MarkovText(1, tokens=str.split, sequences="lines").fit("a b c\na c").save("own.safetensors")
-    walked = run("walk", "own.safetensors", "--tokens", "9", "--start", "a b").split()
+    walked = run("walk", "own.safetensors", "--length", "9", "--start", "a b").split()
     assert walked[:3] == ["a", "b", "c"]
     assert json.loads(run("info", "own.safetensors", "--json"))["tokens"] == "of a function"
     for command in (["generate", "own.safetensors"], ["score", "own.safetensors", "text.txt"]):
@@ -280,20 +284,20 @@ def test_models_of_a_function():
 @pytest.mark.parametrize("options", [[], ["--json"]])
 @pytest.mark.parametrize("model", ["model", "characters", "integers"])
 def test_walk_is_written_in_blocks(model, options, monkeypatch):
-    arguments = ["walk", f"{model}.safetensors", "--seed", "1", "--tokens", "50", *options]
+    arguments = ["walk", f"{model}.safetensors", "--seed", "1", "--length", "50", *options]
     whole = run(*arguments)
     monkeypatch.setattr(walk, "_BLOCK", 7)
     assert run(*arguments) == whole
 
 
 def test_walk_of_no_token():
-    assert run("walk", "text.txt", "--tokens", "0") == "\n"
-    assert json.loads(run("walk", "text.txt", "--tokens", "0", "--json")) == {"tokens": []}
+    assert run("walk", "text.txt", "--length", "0") == "\n"
+    assert json.loads(run("walk", "text.txt", "--length", "0", "--json")) == {"tokens": []}
 
 
 @pytest.mark.slow
 def test_walk_into_a_closed_pipe_is_silent():
-    child = process("walk", "model.safetensors", "--tokens", "1000000")
+    child = process("walk", "model.safetensors", "--length", "1000000")
     assert child.stdout.read(4) == b"The "
     child.stdout.close()
     assert child.stderr.read() == b""
@@ -483,3 +487,67 @@ def test_info_of_a_model_without_transitions():
     MarkovText().fit(TEXT).prune(1000).save("empty.safetensors")
     assert "transitions   0" in run("info", "empty.safetensors")
     assert json.loads(run("info", "empty.safetensors", "--json"))["widest_states"] == []
+
+
+# Encodings, what is left out of scores, and the tokens of a walk
+
+
+@pytest.mark.usefixtures("folder")
+def test_encoding(monkeypatch):
+    text = "The Ünder cat sat. A dog ran."
+    for encoding in ("latin-1", "utf-16"):
+        Path("other.txt").write_bytes(text.encode(encoding))
+        run("fit", "other.txt", "-o", "other.safetensors", "--encoding", encoding)
+        assert MarkovText.load("other.safetensors").chain.vocabulary == text.split()
+        assert "Ünder" in run("generate", "other.txt", "--encoding", encoding, "--start", "The", "-n", "1")
+        assert "Ünder" in run("walk", "other.txt", "--encoding", encoding, "--length", "50", "--seed", "1")
+        scored = json.loads(run("score", "other.safetensors", "other.txt", "--encoding", encoding, "--json"))
+        assert scored["texts"][0]["unknown"] == 0
+        piped = run("fit", "-", "-o", "piped.safetensors", "--encoding", encoding, stdin=text.encode(encoding))
+        assert piped.startswith("piped.safetensors: order 2, 2 sentences")
+        assert MarkovText.load("piped.safetensors").chain.vocabulary == text.split()
+    for command in (["fit", "-o", "x.safetensors"], ["generate"], ["walk"]):
+        for source in ("other.txt", "-"):
+            message = refused(*command, source, "--encoding", "klingon", stdin=b"A cat.")
+            assert "encoding is 'klingon', expected the name of an encoding" in message
+    assert "encoding is given, expected none" in refused("walk", "model.safetensors", "--encoding", "utf-8")
+    assert "other.txt is not ascii at byte" in refused("generate", "other.txt", "--encoding", "ascii")
+    assert "standard input is not ascii text" in refused("generate", "-", "--encoding", "ascii", stdin=b"\xff")
+
+
+@pytest.mark.usefixtures("folder")
+def test_score_leaves_out():
+    Path("new.txt").write_text("The cow sat. A dog ran.")
+    model = MarkovText.load("model.safetensors")
+    for options, asked in (
+        (["--unseen", "skip"], {"unseen": "skip"}),
+        (["--no-end"], {"end": False}),
+        (
+            ["--no-end", "--unseen", "skip", "--smoothing", "add-k"],
+            {"end": False, "unseen": "skip", "smoothing": "add-k"},
+        ),
+    ):
+        found = model.scores(Path("new.txt"), **asked)
+        (text,) = json.loads(run("score", "model.safetensors", "new.txt", *options, "--json"))["texts"]
+        assert text["skipped"] == found.skipped
+        likelihood = text["log_likelihood"]
+        assert likelihood == found.log_likelihood or (likelihood == "-inf" and found.log_likelihood == -math.inf)
+        assert ("left out" in run("score", "model.safetensors", "new.txt", *options)) == ("skip" in options)
+
+
+@pytest.mark.usefixtures("folder")
+def test_walks_over_characters_and_lines():
+    options = ["--order", "1", "--tokens", "characters", "--sequences", "lines", "--seed", "3"]
+    Path("names.txt").write_text("anna\nhannah\n  otto\n")
+    chain = MarkovText(1, tokens="characters", sequences="lines").fit(Path("names.txt")).chain
+    expected = "".join(chain.walk(1, 40, seed=3, on_dead_end="restart")[0])
+    assert run("walk", "names.txt", *options, "--length", "40") == expected + "\n"
+    assert run("walk", "names.txt", *options, "--length", "5", "--start", "  o").startswith("  o")
+    assert "tokens is '50', expected one of 'words', 'characters'" in refused("walk", "names.txt", "--tokens", "50")
+
+
+@pytest.mark.parametrize("name", ["text.txt", "empty.txt", "other.safetensors"])
+@pytest.mark.usefixtures("folder")
+def test_info_of_another_file(name):
+    Path("other.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    assert f"{name} is not a model of this library" in refused("info", name)

@@ -255,7 +255,7 @@ def test_npy_files_that_are_not_what_they_say(tmp_path, content):
     file = tmp_path / "bad.npy"
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.npy (cannot be read as \.npy: .|has dtype)"):
-        inputs.read_array(str(file))
+        inputs.read_rows(str(file))
     assert "bad.npy" in refused("sample", str(file))
 
 
@@ -282,7 +282,7 @@ def test_json_about_as_deep_as_python_is(tmp_path, depth):
 def test_models_with_a_long_or_deep_header(tmp_path):
     file = tmp_path / "deep.safetensors"
     base = next(fuzzed._bases())
-    for depth, message in ((10**4, "its header is wrong"), (10**6, "its header is wrong .of [0-9]+ bytes")):
+    for depth, message in ((10**4, "its header is wrong"), (10**6, "its header is wrong: it is none")):
         with contextlib.suppress(RecursionError):
             fuzzed.save_file({"tokens": base.arrays["tokens"]}, file, {"fastsoftmax": "[" * depth})
         assert "its header is wrong" in refused("info", str(file))
@@ -292,7 +292,7 @@ def test_models_with_a_long_or_deep_header(tmp_path):
 
 def test_standard_input_that_is_closed(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    for read in (inputs.read_logits, inputs.read_array, lambda name: list(inputs.pipe_parts("-", True))):
+    for read in (inputs.read_logits, inputs.read_rows, lambda name: list(inputs.pipe_parts("-", True, "utf-8"))):
         with pytest.raises(InputError, match="standard input is closed"):
             read("-")
 
@@ -341,7 +341,7 @@ def test_long_texts_of_one_unit(unit, monkeypatch):
     with contextlib.suppress(InputError):
         [*inputs._lines(text, "x.txt")]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode() * 3)))
-    assert "".join(inputs.pipe_parts("-", False)) == text * 3
+    assert "".join(inputs.pipe_parts("-", False, "utf-8")) == text * 3
 
 
 def test_an_unknown_token_that_is_long():
@@ -448,4 +448,4 @@ def test_a_small_file_that_claims_much_takes_little(tmp_path, size):
             assert peak_of(functools.partial(MarkovChain.load, file, mmap=mmap)) < 2**18
     npy_file = tmp_path / "bad.npy"
     npy_file.write_bytes(npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({size},)}}"))
-    assert peak_of(lambda: inputs.read_array(str(npy_file))) < 2**18
+    assert peak_of(lambda: inputs.read_rows(str(npy_file))) < 2**18

@@ -346,7 +346,7 @@ def test_missing(path):
 )
 def test_foreign(path, content, mmap):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.safetensors is not a fastsoftmax chain file that can be read: ."):
+    with pytest.raises(ValueError, match=r"model\.safetensors is not a model of this library that can be read: ."):
         MarkovChain.load(path, mmap=mmap)
 
 
@@ -361,10 +361,10 @@ def test_foreign_safetensors(path):
 
 def test_the_other_kind(path):
     MarkovText().fit("One two.").save(path)
-    with pytest.raises(ValueError, match=r"is not a fastsoftmax chain file that can be read: it holds a text"):
+    with pytest.raises(ValueError, match=r"is not a model of this library that can be read: it holds a text"):
         MarkovChain.load(path)
     MarkovChain().fit([["a"]]).save(path)
-    with pytest.raises(ValueError, match=r"is not a fastsoftmax text file that can be read: it holds a chain"):
+    with pytest.raises(ValueError, match=r"is not a model of this library that can be read: it holds a chain"):
         MarkovText.load(path)
 
 
@@ -374,10 +374,10 @@ def test_truncated_anywhere(path, name):
     whole = path.read_bytes()
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match=r"model\.safetensors is not a fastsoftmax chain file"):
+        with pytest.raises(ValueError, match=r"model\.safetensors is not a model of this library"):
             MarkovChain.load(path, mmap=bool(size % 2))
     path.write_bytes(whole + b"\0")
-    with pytest.raises(ValueError, match=r"model\.safetensors is not a fastsoftmax chain file"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is not a model of this library"):
         MarkovChain.load(path)
 
 
@@ -505,14 +505,14 @@ def test_forged(path, changes, message):
     """Wrong contents with a right checksum are refused before any kernel sees them."""
     forged(path, **changes)
     for mmap in (True, False):
-        with pytest.raises(ValueError, match=rf"model\.safetensors is not a fastsoftmax chain file .*{message}"):
+        with pytest.raises(ValueError, match=rf"model\.safetensors is not a model of this library .*{message}"):
             MarkovChain.load(path, mmap=mmap)
 
 
 @pytest.mark.parametrize(("changes", "message"), FORGED)
 def test_forged_and_found_later(path, later, changes, message):
     forged(path, **changes)
-    with pytest.raises(ValueError, match=rf"model\.safetensors is not a fastsoftmax chain file .*{message}"):
+    with pytest.raises(ValueError, match=rf"model\.safetensors is not a model of this library .*{message}"):
         _ = MarkovChain.load(path).transitions
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -32,7 +33,7 @@ class _Group(TyperGroup):
         except (KeyboardInterrupt, typer.Abort):
             sys.exit(130)
         except _UsageError as error:
-            _fail(error.format_message())  # type: ignore[attr-defined]
+            _fail(_told(error))
         except OSError as error:
             _drop_output()
             _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
@@ -43,6 +44,21 @@ class _Group(TyperGroup):
         except MemoryError:
             _fail("not enough memory")
         sys.exit(status or 0)
+
+
+def _told(error: Any) -> str:
+    """Return the message of a wrong use. That of a wrong value is pydantic's own, who does not say what came."""
+    faults = error.__cause__.errors() if hasattr(error.__cause__, "errors") else []
+    if not faults or getattr(error, "param", None) is None:
+        return str(error.format_message())
+    kind, message = faults[0]["type"], faults[0]["msg"]
+    expected = _EXPECTED.get(kind.split("_")[0], message)
+    if " is not one of " in message:
+        expected = "one of " + message.partition(" is not one of ")[2].rstrip(".")
+    return f"{error.param.opts[0].lstrip('-')} is {faults[0]['input']!r}, expected {expected}"
+
+
+_EXPECTED = {"int": "an integer", "float": "a number", "bool": "true or false"}
 
 
 def _drop_output() -> None:
@@ -61,7 +77,6 @@ def _fail(message: str) -> NoReturn:
 
 app = typer.Typer(
     cls=_Group,
-    add_completion=False,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
     rich_markup_mode="rich" if sys.stdout is not None and sys.stdout.isatty() else None,
@@ -88,8 +103,18 @@ def _root(
         typer.echo(context.get_help())
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # so that -1.5 is a logit
+def refuse_option(name: str, context: typer.Context) -> NoReturn:
+    """Raise what typer does for an option that is none, where unknown ones are arguments."""
+    known = [option for parameter in context.command.params for option in parameter.opts]
+    near = sorted(get_close_matches(name, known))
+    raise InputError(f"No such option: {name}" + (f" (Possible options: {', '.join(near)})" if near else ""))
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True}, epilog="Example: fastsoftmax table the=1 quick=2 -t 1 -t 5"
+)  # so that -1.5 is a logit
 def table(
+    context: typer.Context,
     logits: Annotated[
         list[str] | None,
         typer.Argument(metavar="TOKEN=LOGIT", help="the=1.1 quick=.5, or plain numbers, which name themselves."),
@@ -137,7 +162,7 @@ def table(
 
     for argument in logits or []:
         if argument.startswith("--"):
-            raise InputError(f"no such option: {argument}")
+            refuse_option(argument.split("=")[0], context)
     if top is not None and top < 0:
         raise InputError(f"top is {top}, expected an integer >= 0")
     if bool(logits) == (file is not None):
@@ -147,9 +172,15 @@ def table(
     table.show(row, list(dict.fromkeys(temperature or [1.0])), filters, sort, top, as_json)
 
 
-@app.command()
+@app.command(epilog="Example: fastsoftmax sample logits.npy --temperature 0.7 --top-p 0.9 --seed 1")
 def sample(
-    file: Annotated[str, typer.Argument(metavar="FILE.npy", help="Logits of shape (..., V); - is standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="Logits: .npy of shape (..., V), or one row as `table` reads it; - is standard input.",
+        ),
+    ],
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -178,18 +209,18 @@ def sample(
     step: Annotated[int, typer.Option("--step", metavar="N", help="Position in the sequence, in [0, 2**64).")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Draw tokens from logits: one row a line, as indices into the vocabulary."""
+    """Draw tokens from logits: one row a line, as indices into the vocabulary, or the names that the file has."""
     from fastsoftmax.cli.sample import draw
 
     params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     draw(file, {**params, "seed": seed, "rng": rng, "step": step}, draws, as_json)
 
 
-for _command in (markov_app.fit, markov_app.generate, markov_app.walk, markov_app.score, markov_app.info):
-    app.command()(_command)
+for _command, _example in markov_app.COMMANDS.items():
+    app.command(epilog=f"Example: fastsoftmax {_example}")(_command)
 
 
-@app.command()
+@app.command(epilog="Example: fastsoftmax warmup")
 def warmup() -> None:
     """Compile the usual kernels ahead of their first use, and keep them on disk."""
     from fastsoftmax.cli.warmup import run
@@ -197,7 +228,7 @@ def warmup() -> None:
     run()
 
 
-@app.command()
+@app.command(epilog="Example: fastsoftmax doctor --json")
 def doctor(as_json: Json = False) -> None:
     """Show versions, the CPU and the kernel cache, and check results; exit with 1 if anything is wrong."""
     from fastsoftmax.cli.doctor import run

@@ -1,5 +1,6 @@
 """What commands read: files and standard input, as bytes, text, logits and tokens with logits."""
 
+import codecs
 import csv
 import io
 import json
@@ -7,6 +8,7 @@ import math
 import re
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 STDIN = "-"
+UTF_8 = "utf-8"
 _NPY = b"\x93NUMPY"
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _SEPARATOR = re.compile(r"[,;\s]")
@@ -51,18 +54,30 @@ def is_pipe(name: str) -> bool:
     return name == STDIN or Path(name).is_fifo() or Path(name).is_char_device()
 
 
-def pipe_parts(name: str, by_lines: bool) -> Iterator[str]:
+def pipe_parts(name: str, by_lines: bool, encoding: str) -> Iterator[str]:
     """Yield what comes through a pipe in parts that no line crosses, or no sentence."""
+    try:
+        recode = None if encoding == UTF_8 else codecs.getincrementaldecoder(encoding)()
+    except LookupError:
+        return  # `fit` says so
     cut, waiting, offset = _LINE_END if by_lines else _SENTENCE_END, bytearray(), 0
     with nullcontext(_stdin()) if name == STDIN else open(name, "rb") as file:
         while block := file.read(_BLOCK):
-            waiting += block
+            waiting += block if recode is None else _recoded(recode, block, name, encoding)
             ends = [match.end() for match in cut.finditer(waiting, max(len(waiting) - _TAIL, 0))]
             if ends:
                 yield _decoded(bytes(waiting[: ends[-1]]), name, offset)
                 del waiting[: ends[-1]]
                 offset += ends[-1]
-    yield _decoded(bytes(waiting), name, offset)
+    yield _decoded(bytes(waiting) + (b"" if recode is None else _recoded(recode, b"", name, encoding)), name, offset)
+
+
+def _recoded(decoder: codecs.IncrementalDecoder, block: bytes, name: str, encoding: str) -> bytes:
+    """Return a block, or what is left after the last one, as UTF-8."""
+    try:
+        return decoder.decode(block, not block).encode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{_place(name)} is not {encoding} text: {error.reason}") from None
 
 
 def _stdin() -> BinaryIO:
@@ -71,14 +86,21 @@ def _stdin() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def read_array(name: str) -> Array:
-    """Return the array of a .npy file, or of standard input for `-`."""
-    return _array(read_bytes(name), name)
+def read_rows(name: str) -> tuple[Array, list[str] | None]:
+    """Return the logits (..., V) of a .npy file, or a row of what `read_logits` reads, with the names of its tokens."""
+    content = read_bytes(name)
+    if content.startswith(_NPY) or name.endswith(".npy"):
+        return _array(content, name), None
+    row = _row(content, name)
+    return row.values, None if row.tokens == [str(index) for index in range(len(row.tokens))] else row.tokens
 
 
 def read_logits(name: str) -> Logits:
     """Return the tokens and logits of a .npy, JSON or text file, told apart by content; `-` is standard input."""
-    content = read_bytes(name)
+    return _row(read_bytes(name), name)
+
+
+def _row(content: bytes, name: str) -> Logits:
     if content.startswith(_NPY) or name.endswith(".npy"):
         row = np.atleast_1d(_array(content, name))
         if row.ndim > 1 and row.shape[:-1] == (1,) * (row.ndim - 1):
@@ -94,9 +116,12 @@ def read_logits(name: str) -> Logits:
 
 def parse_logits(arguments: list[str]) -> Logits:
     """Return the tokens and logits of arguments such as `the=1.1`, or `1.1`, which is its own token."""
-    tokens, values = [], []
+    tokens, values, named = [], [], set[str]()
     for argument in arguments:
         token, equals, number = argument.rpartition("=")
+        if equals and token in named:
+            raise InputError(f"token {token!r} is given twice, expected one logit for each")
+        named.update([token] if equals else [])
         tokens.append(token if equals else argument)
         values.append(_number(number, f"argument {argument!r}", "TOKEN=LOGIT or a number"))
     return Logits(tokens, np.array(values))
@@ -104,7 +129,9 @@ def parse_logits(arguments: list[str]) -> Logits:
 
 def _from_json(text: str, name: str) -> Logits:
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_float=lambda number: number, object_pairs_hook=lambda items: _once(items, name))
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:  # also an integer of too many digits
         raise InputError(f"{_place(name)} is not JSON: {error}") from None
     if isinstance(data, dict):
@@ -115,6 +142,15 @@ def _from_json(text: str, name: str) -> Logits:
         raise InputError(f"{_place(name)} holds a JSON {type(data).__name__}, expected an object or a list of logits")
     values = [_number(value, f"{_place(name)}: the logit of {token!r}", "a number") for token, value in items]
     return Logits([token for token, _ in items], np.array(values))
+
+
+def _once(items: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    """Return an object of JSON, in which no token may stand twice."""
+    data = dict(items)
+    if len(data) < len(items):
+        twice = next(token for token, count in Counter(token for token, _ in items).items() if count > 1)
+        raise InputError(f"{_place(name)} has the token {twice!r} twice, expected one logit for each")
+    return data
 
 
 def _from_lines(text: str, name: str) -> Logits:
@@ -188,9 +224,14 @@ def _number(value: Any, place: str, expected: str) -> float:
     try:
         if isinstance(value, (bool, type(None))):
             raise TypeError
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
+        number = float(value)
+        if math.isinf(number) and isinstance(value, str) and "inf" not in value.lower():
+            raise OverflowError
+        return number
+    except (TypeError, ValueError):
         raise InputError(f"{place} is {_shown(value)}, expected {expected}") from None
+    except OverflowError:
+        raise InputError(f"{place} is {_shown(value)}, beyond the largest float, 1.8e308") from None
 
 
 def _shown(value: Any) -> str:

@@ -1,10 +1,25 @@
 """The commands about Markov models, and their options."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from fastsoftmax.cli.options import Json, MinP, Seed, Sequences, Smoothing, Temperature, Tokens, TopK, TopP
+from fastsoftmax.cli.options import (
+    Encoding,
+    Json,
+    MinP,
+    OwnSequences,
+    OwnTokens,
+    Seed,
+    Sequences,
+    Smoothing,
+    Temperature,
+    Tokens,
+    TopK,
+    TopP,
+    Unseen,
+)
 
 Sources = Annotated[
     list[str] | None,
@@ -26,19 +41,20 @@ OwnOrder = Annotated[
 
 
 def fit(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="UTF-8 text files; - is standard input.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
     model: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")],
     order: Annotated[int, typer.Option("--order", metavar="N", help="How many tokens make a state, >= 1.")] = 2,
     tokens: Annotated[Tokens, typer.Option("--tokens", help="What the chain is over.")] = Tokens.WORDS,
     sequences: Annotated[
         Sequences, typer.Option("--sequences", help="What begins and ends: sentences, or each line by itself.")
     ] = Sequences.SENTENCES,
+    encoding: Encoding = None,
 ) -> None:
     """Fit a Markov chain to texts of any size, and save it."""
     from fastsoftmax.cli import markov
     from fastsoftmax.cli.models import Kind
 
-    markov.fit(texts, model, Kind(order, tokens, sequences))
+    markov.fit(texts, model, Kind(order, tokens, sequences, encoding))
 
 
 def generate(
@@ -73,14 +89,9 @@ def generate(
     min_p: MinP = 0.0,
     seed: Seed = None,
     order: OwnOrder = None,
-    tokens: Annotated[
-        Tokens | None,
-        typer.Option("--tokens", help="What the chain is over; a saved model has its own.", show_default="words"),
-    ] = None,
-    sequences: Annotated[
-        Sequences | None,
-        typer.Option("--sequences", help="What begins and ends; a saved model has its own.", show_default="sentences"),
-    ] = None,
+    tokens: OwnTokens = None,
+    sequences: OwnSequences = None,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Generate whole sentences from a Markov chain, one a line; exit with 1 if none fits."""
@@ -90,13 +101,13 @@ def generate(
     bounds = {"min_words": min_words, "max_words": max_words, "max_chars": max_chars, "novelty": novelty}
     params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
     wanted = {"n": number, "start": start, **bounds, **params}
-    if not markov.generate(sources or [], Kind(order, tokens, sequences), wanted, as_json):
+    if not markov.generate(sources or [], Kind(order, tokens, sequences, encoding), wanted, as_json):
         raise typer.Exit(1)
 
 
 def walk(
     sources: Sources = None,
-    tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="How many tokens, >= 0.")] = 100,
+    length: Annotated[int, typer.Option("--length", "-n", metavar="N", help="How many tokens, >= 0.")] = 100,
     start: Annotated[
         str | None,
         typer.Option("--start", metavar="WORDS", help="What the walk starts with.", show_default="any start"),
@@ -107,32 +118,42 @@ def walk(
     min_p: MinP = 0.0,
     seed: Seed = None,
     order: OwnOrder = None,
+    tokens: OwnTokens = None,
+    sequences: OwnSequences = None,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Walk on and on: where a sentence ends, another begins."""
+    from fastsoftmax.cli.models import Kind
     from fastsoftmax.cli.walk import walk as run
 
     params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
-    run(sources or [], order, tokens, start, params, as_json)
+    run(sources or [], Kind(order, tokens, sequences, encoding), length, start, params, as_json)
 
 
 def score(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model saved by `fit`.")],
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="UTF-8 text files; - is standard input.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
     smoothing: Annotated[
         Smoothing,
         typer.Option("--smoothing", help="How what was never seen gets a probability; a new word never does."),
     ] = Smoothing.NONE,
+    end: Annotated[bool, typer.Option("--end/--no-end", help="Predict the ends of sentences too, or not.")] = True,
+    unseen: Annotated[
+        Unseen,
+        typer.Option("--unseen", help="A word that was never seen makes a text impossible, or is left out."),
+    ] = Unseen.IMPOSSIBLE,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Show how well a model predicts texts: log-likelihood in nats, bits a word, perplexity.
 
-    The end of a sentence is predicted too, and is a word to the last two. A text with a word that was never seen is
-    impossible (-inf), and without --smoothing one with any transition that was not.
+    The end of a sentence is predicted too, unless --no-end, and is a word to the last two. A text with a word that was
+    never seen is impossible (-inf), unless --unseen skip, and without --smoothing one with any transition that was not.
     """
     from fastsoftmax.cli.score import score as run
 
-    run(model, texts, smoothing, as_json)
+    run(model, texts, {"smoothing": smoothing, "end": end, "unseen": unseen, "encoding": encoding or "utf-8"}, as_json)
 
 
 def info(
@@ -143,3 +164,13 @@ def info(
     from fastsoftmax.cli.info import info as run
 
     run(model, as_json)
+
+
+COMMANDS: dict[Callable[..., None], str] = {
+    fit: "fit book.txt -o book.safetensors --order 2",
+    generate: "generate book.safetensors --temperature 0.5 -n 3 --min-words 5 --max-words 12",
+    walk: "walk book.safetensors --length 1000",
+    score: "score book.safetensors book.txt --smoothing kneser-ney",
+    info: "info book.safetensors",
+}
+"""The commands, with an example of each."""

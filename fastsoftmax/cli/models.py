@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.cli import output
 from fastsoftmax.cli.corpus import sentences
-from fastsoftmax.cli.inputs import STDIN, InputError, is_pipe, pipe_parts
+from fastsoftmax.cli.inputs import STDIN, UTF_8, InputError, is_pipe, pipe_parts
 from fastsoftmax.markov.storage import stated
 
 SUFFIX = ".safetensors"
@@ -23,6 +23,7 @@ class Kind(NamedTuple):
     order: int | None = None
     tokens: str | None = None
     sequences: str | None = None
+    encoding: str | None = None
 
 
 def text_model(sources: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
@@ -59,23 +60,26 @@ def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
             raise InputError("this Python has no language reference (pydoc_data), expected a model or texts") from None
     size = sum(os.path.getsize(name) for name in texts if name != STDIN)
     shows_progress = output.progress_shows() and (STDIN in texts or size >= MANY_BYTES)
-    return learn(text, texts, source_of(texts, lines), shows_progress)
+    encoding = kind.encoding or UTF_8
+    return learn(text, texts, source_of(texts, lines, encoding), encoding, shows_progress)
 
 
-def learn(text: MarkovText, names: list[str], source: Iterable[Path | str], progress: bool = False) -> MarkovText:
+def learn(
+    text: MarkovText, names: list[str], source: Iterable[Path | str], encoding: str, progress: bool = False
+) -> MarkovText:
     """Fit a model to texts of these names."""
     try:
-        return text.fit(source, progress=progress)
+        return text.fit(source, encoding=encoding, progress=progress)
     except ValueError as error:  # it tells of a source, or of source[0], a file that it names
         message = re.sub(r"^source(\[\d+\])?: ", "", str(error))
         raise InputError(re.sub("^source(?= has)", " ".join(names), message)) from None
 
 
-def source_of(names: list[str], sequences: str) -> list[Path] | Iterator[Path | str]:
+def source_of(names: list[str], sequences: str, encoding: str) -> list[Path] | Iterator[Path | str]:
     """Return what `fit` reads: files, a part at a time, and pipes, which can be read once only."""
     if not any(map(is_pipe, names)):
         return [Path(name) for name in names]
-    parts = (pipe_parts(name, sequences == "lines") if is_pipe(name) else [Path(name)] for name in names)
+    parts = (pipe_parts(name, sequences == "lines", encoding) if is_pipe(name) else [Path(name)] for name in names)
     return chain.from_iterable(parts)
 
 
@@ -86,5 +90,5 @@ def _names_a_model(sources: list[str], kind: Kind) -> bool:
         raise InputError(f"expected one model or texts, got {len(sources)} files with a model among them")
     for name, value in kind._asdict().items():
         if value is not None:
-            raise InputError(f"{name} is given, expected none: a saved model has its own")
+            raise InputError(f"{name} is given, expected none for a saved model, which needs none or has its own")
     return True

@@ -29,6 +29,13 @@ class Smoothing(StrEnum):
     KNESER_NEY = "kneser-ney"
 
 
+class Unseen(StrEnum):
+    """What to do about words that were never seen."""
+
+    IMPOSSIBLE = "impossible"
+    SKIP = "skip"
+
+
 Temperature = Annotated[
     float,
     typer.Option(
@@ -48,5 +55,17 @@ MinP = Annotated[
 ]
 Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Key in [0, 2**64).", show_default="fresh randomness")
+]
+OwnTokens = Annotated[
+    Tokens | None,
+    typer.Option("--tokens", help="What the chain is over; a saved model has its own.", show_default="words"),
+]
+OwnSequences = Annotated[
+    Sequences | None,
+    typer.Option("--sequences", help="What begins and ends; a saved model has its own.", show_default="sentences"),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="That of the texts, as latin-1 or utf-16.", show_default="utf-8"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -7,16 +7,19 @@ import numpy as np
 
 import fastsoftmax
 from fastsoftmax.cli import output
-from fastsoftmax.cli.inputs import InputError, read_array
+from fastsoftmax.cli.inputs import InputError, read_rows
 
 
 def draw(file: str, params: dict[str, Any], n: int | None, as_json: bool) -> None:
-    """Print the tokens drawn from each row of logits, a row a line."""
+    """Print the tokens drawn from each row of logits, a row a line: indices, or the names that a file gives them."""
     if params["rng"] is not None and params["rng"] < 0:
         raise InputError(f"rng is {params['rng']}, expected an integer >= 0")
-    tokens = np.asarray(fastsoftmax.sample(read_array(file), n=n, **params))
+    logits, names = read_rows(file)
+    tokens = np.asarray(fastsoftmax.sample(logits, n=n, **params))
+    named = tokens if names is None else np.array(names, object)[tokens]
     if as_json:
-        output.write_json({"tokens": tokens.tolist()})
+        found = {"tokens": tokens.tolist()}
+        output.write_json(found if names is None else found | {"names": np.asarray(named).tolist()})
     else:
-        rows = tokens.reshape(math.prod(tokens.shape[:-1]), n) if n is not None else tokens.reshape(-1, 1)
+        rows = np.reshape(named, (math.prod(tokens.shape[:-1]), n) if n is not None else (-1, 1))
         output.write("\n".join(" ".join(map(str, row)) for row in rows.tolist()))

@@ -17,20 +17,18 @@ MANY = 2**20  # tokens: half a second or so
 _BLOCK = 2**16  # tokens that are written at once
 
 
-def walk(
-    sources: list[str], order: int | None, tokens: int, start: str | None, params: dict[str, Any], as_json: bool
-) -> None:
+def walk(sources: list[str], kind: Kind, length: int, start: str | None, params: dict[str, Any], as_json: bool) -> None:
     """Print a walk of so many tokens."""
-    if tokens < 0:
-        raise InputError(f"tokens is {tokens}, expected an integer >= 0")
-    model = any_model(sources, Kind(order))
+    if length < 0:
+        raise InputError(f"length is {length}, expected an integer >= 0")
+    model = any_model(sources, kind)
     chain = model.chain if isinstance(model, MarkovText) else model
     between = "" if isinstance(model, MarkovText) and model.tokens == "characters" else " "
-    shows_progress = tokens >= MANY and output.progress_shows()
+    shows_progress = length >= MANY and output.progress_shows()
     begin = None if start is None else _start(start, model)
-    walks = chain.walk(1, tokens, start=begin, on_dead_end="restart", progress=shows_progress, **params)
+    walks = chain.walk(1, length, start=begin, on_dead_end="restart", progress=shows_progress, **params)
     with output.progress(shows_progress and not output.on_terminal()) as bar:
-        blocks = bar.track(_blocks(walks), total=-(-tokens // _BLOCK), description="writing")
+        blocks = bar.track(_blocks(walks), total=-(-length // _BLOCK), description="writing")
         if as_json:
             _write((json.dumps(block)[1:-1] for block in blocks), '{"tokens": [', ", ", "]}\n")
         else:
@@ -69,4 +67,4 @@ def _start(start: str, model: MarkovChain | MarkovText) -> list[Any]:
             raise InputError(f"start is {start!r}, expected integers: the model has no words") from None
     if isinstance(model, MarkovChain) or model.tokens != "characters":
         return words
-    return characters(" ".join(words))
+    return characters(composed(start) if model.sequences == "lines" else " ".join(words))

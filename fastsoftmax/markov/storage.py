@@ -89,13 +89,13 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
         contents of a large file that is mapped is found later: see `Transitions.check`.
     """
     target, mapped = _path(path), flag("mmap", mmap)
-    with _refusing(target, kind):
+    with _refusing(target):
         buffer = _opened(target, mapped)
         about, arrays = _read(target, buffer)
         _check_header(kind, about, arrays)
 
     def checked_words() -> list[str] | None:
-        with _refusing(target, kind):
+        with _refusing(target):
             return _checked_words(arrays, about.get("contents"))
 
     file: MappedFile | None = None
@@ -132,12 +132,12 @@ class _DamageError(Exception):
 
 
 @contextmanager
-def _refusing(path: Path, kind: str) -> Iterator[None]:
+def _refusing(path: Path) -> Iterator[None]:
     """Say which file it is that something is wrong with."""
     try:
         yield
     except (SafetensorError, _DamageError) as error:
-        raise ValueError(f"{path} is not a fastsoftmax {kind} file that can be read: {error}") from None
+        raise ValueError(f"{path} is not a model of this library that can be read: {error}") from None
 
 
 def sealed(about: dict[str, Any], arrays: Arrays) -> dict[str, str]:
@@ -163,7 +163,7 @@ def _advise(buffer: bytes | memory.mmap, advice: str) -> None:
 def _read(path: Path, buffer: bytes | memory.mmap) -> tuple[dict[str, Any], Arrays]:
     """Return what the metadata says, and the arrays of a file, not copied."""
     size = int.from_bytes(buffer[:8], "little")
-    _require(size <= _LONGEST_HEADER, f"its header is wrong (of {size} bytes, expected at most {_LONGEST_HEADER})")
+    _require(size <= _LONGEST_HEADER, "its header is wrong: it is none")
     with safe_open(path, framework="np"):  # checks the header: names, types, shapes, places, the size of the file
         pass
     try:
@@ -187,7 +187,7 @@ def _check_header(kind: str, about: dict[str, Any], arrays: Arrays) -> None:
     """Check what can be known of a file without its contents."""
     _require(about.get("format") == FORMAT, f"its format is {described(about.get('format'))}, expected {FORMAT!r}")
     _require(all(isinstance(value, (str, int)) for value in about.values()), "its metadata is wrong")
-    _require(about.get("kind") == kind, f"it holds a {about.get('kind')}")
+    _require(about.get("kind") == kind, f"it holds a {about.get('kind')}, expected a {kind}")
     stated = {name: value for name, value in about.items() if name != "header"}
     _require(about.get("header") == _header_digest(stated, arrays), "its header does not match its checksum")
     _require(set(arrays) in ({*_TABLE}, {*_TABLE, *_WORDS}), f"its arrays are {sorted(arrays)}")

@@ -170,7 +170,7 @@ def interrupt_commands(folder: Path, times: int, words: int = 1_000_000) -> int:
     commands = [
         ["fit", str(text), "-o", str(model), "--order", "2"],
         ["generate", str(model), "-n", "20000"],
-        ["walk", str(model), "--tokens", "5000000"],
+        ["walk", str(model), "--length", "5000000"],
     ]
     began = time.monotonic()
     subprocess.run([*COMMAND, *commands[0]], cwd=ROOT, check=True, capture_output=True)

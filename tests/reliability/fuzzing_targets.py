@@ -148,7 +148,7 @@ def logits(data: bytes, folder: Path) -> None:
     name = folder / f"logits.{SUFFIXES[data[0] % len(SUFFIXES) if data else 0]}"
     name.write_bytes(data[1:])
     with ours():
-        inputs.read_array(str(name))
+        inputs.read_rows(str(name))
     with ours():
         values = inputs.read_logits(str(name)).values
         fastsoftmax.probabilities(values, top_p=0.9)
@@ -308,8 +308,8 @@ def _arguments() -> Iterator[list[str]]:
         "generate 3.safetensors -n 2 --start The --seed 1 --max-words 9 --json",
         "generate text.txt --novelty 0.5 --min-words 2 --max-chars 40 --order 1",
         "generate --tokens words",
-        "walk 0.safetensors --tokens 5 --start b --seed 1",
-        "walk 1.safetensors --tokens 5 --start 1 --json",
+        "walk 0.safetensors --length 5 --start b --seed 1",
+        "walk 1.safetensors --length 5 --start 1 --json",
         "score 3.safetensors text.txt - --smoothing kneser-ney --json",
         "info 2.safetensors --json",
         "--version",
