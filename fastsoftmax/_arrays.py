@@ -142,7 +142,9 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
             raise TypeError
         given = tuple(map(operator.index, given))
     except TypeError:
-        raise TypeError(f"axis is {axis!r}, expected an integer, a tuple of integers or None") from None
+        raise TypeError(
+            f"axis is {_checks.described(axis)}, expected an integer, a tuple of integers or None"
+        ) from None
     if ndim == 0:  # as NumPy's reductions of a scalar
         if any(one not in (0, -1) for one in given):
             raise np.exceptions.AxisError(f"axis is {axis}, expected None, 0 or -1 for an array without dimensions")

@@ -4,6 +4,7 @@ import math
 import numbers
 import operator
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -214,7 +215,7 @@ def integer(name: str, value: Any, least: int, most: float = math.inf) -> int:
     """Check one integer argument."""
     expected = f"an integer >= {least}" if most == math.inf else f"an integer in [{least}, {_short(int(most))}]"
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}, expected {expected}")
+        raise TypeError(f"{name} is {described(value)}, expected {expected}")
     try:
         number = operator.index(value)
     except TypeError:
@@ -298,6 +299,11 @@ def key_of(rng: Any, seed: Any) -> Iterator[int | None]:
 
 
 def described(value: Any) -> str:
-    """Return a value as a message shows it, in one line."""
+    """Return a value as a message shows it, in one line; of a buffer or an array what it is, not what it holds."""
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    if isinstance(value, (bytes, bytearray, array)):
+        return f"{kind} of length {len(value)}"
+    if isinstance(shape, tuple) and not isinstance(value, np.generic):
+        return f"{kind} of shape {tuple(shape)} and dtype {getattr(value, 'dtype', getattr(value, 'format', None))}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -126,7 +126,7 @@ def test_what_is_refused(source, message, tmp_path):
 
 
 def test_other_sources(tmp_path):
-    for source, shown in ((b"[]", r"b'\[\]'"), (None, "None"), (CHAIN, r"\[\[\['___BEGIN__'.*")):
+    for source, shown in ((b"[]", "bytes of length 2"), (None, "None"), (CHAIN, r"\[\[\['___BEGIN__'.*")):
         with pytest.raises(TypeError, match=f"source is {shown}, expected a str of JSON or a pathlib.Path"):
             MarkovText.import_markovify(source)
     with pytest.raises(FileNotFoundError):

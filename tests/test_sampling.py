@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import tracemalloc
+from array import array
 from typing import Any
 
 import numpy as np
@@ -624,3 +625,35 @@ def test_parameters_and_batch_broadcast_to_each_other() -> None:
     assert sample(row, seed=4, allowed=masks).tolist() == expected
     assert sample(row, seed=4, allowed=masks, details=True).tokens.tolist() == expected
     assert sample(row, seed=4, temperature=[0.5, 2.0], bias={3: 2.0}).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "buffer",
+    [b"secret", bytearray(b"secret"), memoryview(b"secret"), np.frombuffer(b"secret", np.uint8), array("d", [7])],
+)
+def test_messages_never_print_what_a_buffer_holds(buffer: Any) -> None:
+    refusals = list[str]()
+    for call in (
+        lambda: sample([1.0, 2.0], seed=buffer),
+        lambda: sample([1.0, 2.0], seed=1, out=buffer),
+        lambda: sample([1.0, 2.0], seed=1, n=buffer),
+        lambda: sample([1.0, 2.0], seed=1, bias=buffer),
+        lambda: Sampler(buffer, seed=1),
+        lambda: fastsoftmax.softmax([1.0, 2.0], out=buffer),
+        lambda: fastsoftmax.MarkovText().fit([buffer]),
+        lambda: fastsoftmax.MarkovText(order=buffer),
+        lambda: fastsoftmax.MarkovText().fit("A cat.").generate(start=buffer),
+        lambda: fastsoftmax.MarkovChain.from_transitions(buffer),
+        lambda: fastsoftmax.MarkovChain().fit([["a"]]).merge(buffer),
+        lambda: fastsoftmax.MarkovText.import_markovify(buffer),
+        lambda: fastsoftmax.set_num_threads(buffer),
+    ):
+        try:
+            call()  # some take what can be read as an array
+        except (TypeError, ValueError) as error:
+            refusals.append(str(error))
+    assert len(refusals) >= 10
+    for message in refusals:
+        assert "secret" not in message
+        assert "115" not in message  # the first byte
+        assert "array('d'" not in message

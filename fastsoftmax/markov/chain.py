@@ -166,7 +166,7 @@ class MarkovChain(Scoring, Analysis):
         """
         share = _checks.ratio("weight", weight, MAX_TOTAL)
         if not isinstance(other, MarkovChain):
-            raise TypeError(f"other is {other!r}, expected a MarkovChain")
+            raise TypeError(f"other is {_checks.described(other)}, expected a MarkovChain")
         if other._order != self._order:
             raise ValueError(f"other has order {other._order}, expected {self._order}")
         part = other._model

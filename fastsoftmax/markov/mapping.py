@@ -23,7 +23,9 @@ def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | N
         Naming the state, the token and what is wrong.
     """
     if not isinstance(transitions, Mapping):
-        raise TypeError(f"transitions is {transitions!r}, expected a dict of dicts, {{state: {{next token: weight}}}}")
+        raise TypeError(
+            f"transitions is {described(transitions)}, expected a dict of dicts, {{state: {{next token: weight}}}}"
+        )
     if not transitions:
         raise ValueError("transitions is empty, expected at least one state")
     first = next(iter(transitions))
@@ -36,7 +38,7 @@ def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | N
     for key, row in transitions.items():
         context = _context("transitions", key, order, tokens)
         if not isinstance(row, Mapping):
-            raise TypeError(f"transitions[{key!r}] is {row!r}, expected a dict {{next token: weight}}")
+            raise TypeError(f"transitions[{key!r}] is {described(row)}, expected a dict {{next token: weight}}")
         for token, weight in _positive(f"transitions[{key!r}]", row, "next token"):
             nexts.append(BOUNDARY if token is None else tokens.id_of(token, f"transitions[{key!r}][{token!r}]"))
             weights.append(weight)
@@ -99,7 +101,7 @@ def _state(key: Any) -> tuple[Any, ...]:
 
 def _weight(weight: Any, place: str) -> float:
     if not isinstance(weight, Real) or isinstance(weight, bool):
-        raise TypeError(f"{place} is {weight!r}, expected a finite number >= 0")
+        raise TypeError(f"{place} is {described(weight)}, expected a finite number >= 0")
     try:
         number = float(weight)
     except OverflowError:

@@ -153,7 +153,7 @@ def _parts(source: Any) -> Iterator[tuple[Any, str]]:
         elif isinstance(part, (str, os.PathLike)):
             yield part, f"source[{index}]"
         else:
-            raise TypeError(f"source[{index}] is {part!r}, expected a str or a pathlib.Path")
+            raise TypeError(f"source[{index}] is {described(part)}, expected a str or a pathlib.Path")
     if short:
         yield "\n\n".join(short), "source"
 

@@ -321,7 +321,8 @@ def _left_out(model: Model, stream: Ids, rule: Rule | None) -> npt.NDArray[np.bo
 
 def sum_of(logs: Floats) -> float:
     """Return the sum of logarithms but for those left out."""
-    return math.fsum(logs[~np.isnan(logs)].data)
+    left_out = np.isnan(logs)
+    return math.fsum((logs[~left_out] if left_out.any() else logs).data)
 
 
 def perplexity_of(logs: Floats) -> float:

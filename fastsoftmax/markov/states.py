@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._checks import described
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Transitions
 from fastsoftmax.markov.vocabulary import UNKNOWN, Vocabulary, is_integer
 
@@ -44,10 +45,10 @@ def ids_of(name: str, value: Any, vocabulary: Vocabulary | None) -> list[int]:
     try:
         tokens = list(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}, expected a token ({kind}) or a sequence of tokens") from None
+        raise TypeError(f"{name} is {described(value)}, expected a token ({kind}) or a sequence of tokens") from None
     for token in tokens:
         if not (is_integer(token) if vocabulary is None else isinstance(token, str)):
-            raise TypeError(f"{name} holds {token!r}, expected tokens of type {kind}")
+            raise TypeError(f"{name} holds {described(token)}, expected tokens of type {kind}")
     if vocabulary is None:
         for token in tokens:
             if not 0 <= token <= MAX_ID:

@@ -203,7 +203,7 @@ class MarkovText(TextScoring, Generating):
         Memory: as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
         """
         if not isinstance(other, MarkovText):
-            raise TypeError(f"other is {other!r}, expected a MarkovText")
+            raise TypeError(f"other is {_checks.described(other)}, expected a MarkovText")
         if other._named != self._named:
             raise ValueError(f"other has tokens {other._named!r}, expected {self._named!r}")
         if self._keeps and not other._keeps:
@@ -382,7 +382,7 @@ class MarkovText(TextScoring, Generating):
         if text is None:
             return []
         if not isinstance(text, str):
-            raise TypeError(f"{name} is {text!r}, expected a str of one or more words")
+            raise TypeError(f"{name} is {_checks.described(text)}, expected a str of one or more words")
         if self._tokenizer is not None and takes_lines_as_they_stand(self._tokenizer, self._by_lines):
             return tokens_of(self._tokenizer, cleaned(text, spaced=False))
         words = cleaned(text).split()

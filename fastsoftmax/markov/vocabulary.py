@@ -207,7 +207,9 @@ class Encoder:
         try:
             iterator = iter(sequences)
         except TypeError:
-            raise TypeError(f"sequences is {sequences!r}, expected an iterable of sequences of tokens") from None
+            raise TypeError(
+                f"sequences is {_checks.described(sequences)}, expected an iterable of sequences of tokens"
+            ) from None
         yield from self._blocks(iterator)
 
     def _blocks(self, iterator: Iterator[Any]) -> Iterator[Ids]:
@@ -264,7 +266,7 @@ def is_integer(token: Any) -> bool:
 def _append(stream: "array[int]", sequence: Any, ids: dict[str, int], kind: Kind | None, index: int | None) -> Kind:
     """Append a sequence and the boundary to the stream and return its kind of token."""
     if isinstance(sequence, (str, bytes)):
-        what = f"a {type(sequence).__name__} ({sequence[:40]!r})"
+        what = f"a str ({sequence[:40]!r})" if isinstance(sequence, str) else _checks.described(sequence)
         raise TypeError(f"{_place(index)} is {what}, expected a sequence of tokens: {_HINT}")
     if isinstance(sequence, (list, tuple)):
         tokens = sequence
@@ -279,7 +281,9 @@ def _append(stream: "array[int]", sequence: Any, ids: dict[str, int], kind: Kind
         try:
             tokens = list(sequence)
         except TypeError:
-            raise TypeError(f"{_place(index)} is {sequence!r}, expected a sequence of tokens") from None
+            raise TypeError(
+                f"{_place(index)} is {_checks.described(sequence)}, expected a sequence of tokens"
+            ) from None
     if not tokens:
         raise ValueError(f"{_place(index)} is empty, expected at least one token")
     kind = kind or ("int" if is_integer(tokens[0]) else "str")
@@ -308,9 +312,8 @@ def _refuse(tokens: Sequence[Any], index: int | None, kind: Kind, accepted: Call
     """Raise a TypeError that names the first token of another kind."""
     for position, token in enumerate(tokens):
         if not accepted(token):
-            raise TypeError(
-                f"{_place(index)}[{position}] is {token!r}, expected {kind}: tokens are all str or all int"
-            ) from None
+            what = f"{_place(index)}[{position}] is {_checks.described(token)}"
+            raise TypeError(f"{what}, expected {kind}: tokens are all str or all int") from None
 
 
 def _place(index: int | None) -> str:
