@@ -345,6 +345,19 @@ def test_what_gives_its_keys_is_no_source():
             MarkovChain(1).fit(named)
 
 
+@pytest.mark.parametrize("package", ["pandas", "polars"])
+def test_series_and_frames(package):
+    frames = pytest.importorskip(package, reason=f"{package} is what this reads")
+    assert sentences(frames.Series(["A cat sat. The dog", "ran off."])) == ["A cat sat.", "The dog", "ran off."]
+    assert MarkovChain(1).fit(frames.Series([["a", "b"], ["b"]])).vocabulary == ["a", "b"]
+    frame = frames.DataFrame({"text": ["A cat."]})
+    for data in (frame, frame.lazy()) if package == "polars" else (frame,):
+        with pytest.raises(TypeError, match="source is a data frame, whose column names would be learned"):
+            MarkovText(1).fit(data)
+        with pytest.raises(TypeError, match="sequences is a data frame, whose column names would be learned"):
+            MarkovChain(1).fit(data)
+
+
 def test_marks_of_encodings(tmp_path):
     assert MarkovText(1).fit("\ufeffA cat sat.").generate(seed=1) == ["A cat sat."]
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32-le"):
