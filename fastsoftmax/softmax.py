@@ -9,10 +9,10 @@ import numpy as np
 from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array, Axis, Numbers
 from fastsoftmax._checks import FloatArray
-from fastsoftmax.kernels import columns
-from fastsoftmax.kernels import group as groups
-from fastsoftmax.kernels import softmax as kernels
-from fastsoftmax.kernels.llvm import LANES
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.softmax import columns
+from fastsoftmax.kernels.softmax import lockstep as groups
+from fastsoftmax.kernels.softmax import long_rows as kernels
 
 STREAMED = 2**25  # bytes of results that no cache holds: they go past the caches
 LONG = 2**14  # rows from this length on keep their weights apart from the results, where they stay in cache

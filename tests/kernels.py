@@ -3,10 +3,10 @@
 import numpy as np
 
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.kept import keep
-from fastsoftmax.kernels.sampling import place_at
-from fastsoftmax.kernels.weights import scale_of
-from fastsoftmax.kernels.workspace import workspace_of
+from fastsoftmax.kernels.sampling.keep import keep
+from fastsoftmax.kernels.sampling.sample import place_at
+from fastsoftmax.kernels.sampling.workspace import workspace_of
+from fastsoftmax.kernels.softmax.weights import scale_of
 
 
 @jit

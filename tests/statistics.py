@@ -23,7 +23,7 @@ from scipy import stats
 
 import fastsoftmax
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.philox import philox4x32, uniform
+from fastsoftmax.kernels.math.philox import philox4x32, uniform
 from tests.reliability import Check, Progress
 
 FALSE_ALARM = 1e-4

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain
-from fastsoftmax.kernels.table import Cut
+from fastsoftmax.kernels.markov.table import Cut
 from fastsoftmax.markov.graph import graph_of
 from fastsoftmax.markov.model import next_of
 

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import fastsoftmax
 
 ROOT = Path(__file__).parent.parent
@@ -53,12 +55,46 @@ def test_the_picture_of_the_whole() -> None:
 def test_the_picture_of_the_kernels() -> None:
     prefix = "fastsoftmax.kernels."
     arrows = {
-        (file.stem, name.removeprefix(prefix).split(".")[0])
-        for file in (PACKAGE / "kernels").glob("*.py")
+        (file.parent.name, name.removeprefix(prefix).split(".")[0])
+        for file in (PACKAGE / "kernels").glob("*/*.py")
         for name in imported(file)
         if name.startswith(prefix)
     }
-    assert arrows == pictured(PICTURES[1])
+    assert {(a, b) for a, b in arrows if a != b} == pictured(PICTURES[1])
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_there_is_no_way_back(picture: str) -> None:
+    arrows, floor = pictured(picture), set[str]()
+    while arrows:
+        ground = {b for _, b in arrows} - {a for a, _ in arrows} - floor
+        assert ground, arrows
+        floor |= ground
+        arrows = {(a, b) for a, b in arrows if b not in ground}
+
+
+def test_no_file_imports_in_a_circle() -> None:
+    modules = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in PACKAGE.rglob("*.py")
+    }
+    arrows = {
+        module: {other for name in imported(file) for other in (name, name.rpartition(".")[0]) if other in modules}
+        - {module}
+        for module, file in modules.items()
+        if file.name != "__init__.py"
+    }
+    while leaves := {module for module, others in arrows.items() if not others & arrows.keys()}:
+        arrows = {module: others for module, others in arrows.items() if module not in leaves}
+    assert not arrows
+
+
+def test_rooms_say_in_which_order_to_read_them() -> None:
+    for room in [PACKAGE / "kernels", *(file.parent for file in (PACKAGE / "kernels").glob("*/__init__.py"))]:
+        text = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+        for file in room.iterdir():
+            if file.name not in ("__init__.py", "__pycache__"):
+                assert f"`{file.stem}`" in text, file
 
 
 def test_only_the_cross_check_imports_the_library() -> None:

@@ -329,12 +329,12 @@ def test_warmup_leaves_nothing_to_compile():
         import numpy as np
         import fastsoftmax
         from fastsoftmax.cli import warmup
-        from fastsoftmax.kernels import columns, group, softmax
+        from fastsoftmax.kernels.softmax import columns, lockstep, long_rows
 
         for name, call in warmup._logits_jobs({"float32": np.arange(4, dtype=np.float32)}):
             if name.startswith("softmax"):
                 call()
-        kernels = columns.softmax_short, columns.softmax_columns, group.softmax_group, softmax.softmax
+        kernels = columns.softmax_short, columns.softmax_columns, lockstep.softmax_group, long_rows.softmax
         before = [len(kernel.signatures) for kernel in kernels]
         for size in (1, 100, 300, 5000, 40000):
             fastsoftmax.softmax(np.zeros((3, size), np.float32), temperature=[1.0, 2.0, 3.0])

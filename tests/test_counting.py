@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import reference
 from fastsoftmax import MarkovChain
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.lanes import first_lane, splat
-from fastsoftmax.kernels.table import Cut, Rows, build_rows, empty, grown, room, row_is_sound
-from fastsoftmax.kernels.walk import _locate
+from fastsoftmax.kernels.lanes.numbers import first_lane, splat
+from fastsoftmax.kernels.markov.table import Cut, Rows, build_rows, empty, grown, room, row_is_sound
+from fastsoftmax.kernels.markov.walk import _locate
 from fastsoftmax.markov import counting, vocabulary
 from fastsoftmax.markov.counting import Sum, count, merged, ordered
 from fastsoftmax.markov.transitions import Edges, table

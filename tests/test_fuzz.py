@@ -25,7 +25,7 @@ import fastsoftmax
 from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplingParams
 from fastsoftmax.cli import inputs
 from fastsoftmax.cli.inputs import InputError
-from fastsoftmax.kernels import count
+from fastsoftmax.kernels.markov import count
 from fastsoftmax.markov import reading, tokens
 from tests.cases import examples
 from tests.commands import refused

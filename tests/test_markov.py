@@ -18,7 +18,7 @@ from scipy import stats
 
 import reference
 from fastsoftmax import _threads
-from fastsoftmax.kernels import table as kernels
+from fastsoftmax.kernels.markov import table as kernels
 from fastsoftmax.markov import MarkovChain, Walks
 from fastsoftmax.markov import walks as walks_module
 from tests.cases import examples

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import reference
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.memory import store
-from fastsoftmax.kernels.philox import uniform, uniforms
+from fastsoftmax.kernels.lanes.loads import store
+from fastsoftmax.kernels.math.philox import uniform, uniforms
 from reference.philox import MULTIPLIERS, WEYL
 from tests import statistics
 

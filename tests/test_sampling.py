@@ -15,8 +15,8 @@ import fastsoftmax
 import reference
 from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.draw import draw_group, draw_within, list_masses
-from fastsoftmax.kernels.masses import GROUP, groups_of
+from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
+from fastsoftmax.kernels.sampling.groups import GROUP, groups_of, list_masses
 from tests.cases import DTYPES, FILTERS
 
 INF, NAN = math.inf, math.nan

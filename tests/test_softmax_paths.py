@@ -10,10 +10,10 @@ import pytest
 
 import fastsoftmax
 from fastsoftmax import _threads
-from fastsoftmax.kernels.columns import SHORT
-from fastsoftmax.kernels.exp import expm1
-from fastsoftmax.kernels.group import MIDDLE
-from fastsoftmax.kernels.weights import BLOCK
+from fastsoftmax.kernels.math.exp import expm1
+from fastsoftmax.kernels.softmax.columns import SHORT
+from fastsoftmax.kernels.softmax.lockstep import MIDDLE
+from fastsoftmax.kernels.softmax.weights import BLOCK
 from tests.cases import DTYPES
 
 module: Any = sys.modules["fastsoftmax.softmax"]  # hidden by the function of that name

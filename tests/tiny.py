@@ -6,7 +6,7 @@ What such a test says of a kernel holds for all; the long checks say it of the l
 import numpy as np
 
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.exp import exp, log
+from fastsoftmax.kernels.math.exp import exp, log
 
 
 @jit

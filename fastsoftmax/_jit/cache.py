@@ -166,9 +166,14 @@ def sources_digest(file: Path) -> str:
         *map(importlib.metadata.version, ("numba", "llvmlite", "numpy")),
     ):
         digest.update(str(part).encode() + b"\0")
-    for name, content in sorted((source.name, source.read_bytes()) for source in reached(file)):
+    for name, content in sorted((_named(source), source.read_bytes()) for source in reached(file)):
         digest.update(name.encode() + b"\0" + content)
     return digest.hexdigest()
+
+
+def _named(source: Path) -> str:
+    """Return the name of a source within the package: rooms may hold files of one name."""
+    return source.relative_to(PACKAGE).as_posix() if source.is_relative_to(PACKAGE) else source.name
 
 
 def reached(file: Path) -> set[Path]:

@@ -1,1 +1,4 @@
-"""The compiled kernels: short loops over plain arrays, without checks or Python objects."""
+"""The compiled kernels, and the memory that they need: short loops over plain arrays, without checks or Python objects.
+
+Read `lanes`, `math`, `softmax`, then `sampling` and `markov`. Each room uses those before it; `markov` uses no softmax.
+"""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import count as kernels
+from fastsoftmax.kernels.markov import count as kernels
 from fastsoftmax.markov.transitions import Edges, Ids
 
 Keys = npt.NDArray[np.uint64]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels.table import Cut, row_weights
+from fastsoftmax.kernels.markov.table import Cut, row_weights
 from fastsoftmax.markov.balance import Sparse, scipy_part, shares, sparse
 from fastsoftmax.markov.model import restart_state
 from fastsoftmax.markov.transitions import BOUNDARY, Transitions

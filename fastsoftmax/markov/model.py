@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import table as tables
-from fastsoftmax.kernels.follow import follow
-from fastsoftmax.kernels.table import Cut
+from fastsoftmax.kernels.markov import table as tables
+from fastsoftmax.kernels.markov.follow import follow
+from fastsoftmax.kernels.markov.table import Cut
 from fastsoftmax.markov import counting
 from fastsoftmax.markov.counting import count, ordered
 from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, table

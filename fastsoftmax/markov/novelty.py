@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import suffix
+from fastsoftmax.kernels.markov import suffix
 from fastsoftmax.markov.counting import ranked
 
 Ids = npt.NDArray[np.int32]

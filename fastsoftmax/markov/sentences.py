@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import condition as kernels
-from fastsoftmax.kernels.table import Cut
-from fastsoftmax.kernels.walk import DEAD_END
+from fastsoftmax.kernels.markov import condition as kernels
+from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.walk import DEAD_END
 from fastsoftmax.markov.model import Model
 from fastsoftmax.markov.states import Start
 from fastsoftmax.markov.transitions import Transitions

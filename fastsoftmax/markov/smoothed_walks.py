@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels.table import Cut
+from fastsoftmax.kernels.markov.table import Cut
 from fastsoftmax.markov.model import Model, check_start
 from fastsoftmax.markov.smoothing import Smoothed
 from fastsoftmax.markov.transitions import BOUNDARY

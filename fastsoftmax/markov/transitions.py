@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _threads
-from fastsoftmax.kernels import count as kernels
-from fastsoftmax.kernels.table import Rows, row_is_sound
+from fastsoftmax.kernels.markov import count as kernels
+from fastsoftmax.kernels.markov.table import Rows, row_is_sound
 
 BOUNDARY = -1
 MAX_ID = 2**31 - 2

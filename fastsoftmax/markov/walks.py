@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
-from fastsoftmax.kernels import table as tables
-from fastsoftmax.kernels import walk as kernels
-from fastsoftmax.kernels.condition import choose
-from fastsoftmax.kernels.table import Cut
+from fastsoftmax.kernels.markov import table as tables
+from fastsoftmax.kernels.markov import walk as kernels
+from fastsoftmax.kernels.markov.condition import choose
+from fastsoftmax.kernels.markov.table import Cut
 from fastsoftmax.markov.model import Model, restart_state
 from fastsoftmax.markov.states import Start, describe, ids_of, start_of
 from fastsoftmax.markov.transitions import BOUNDARY, Transitions

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels import words as kernels
+from fastsoftmax.kernels.markov import words as kernels
 
 Ids = npt.NDArray[np.int32]
 

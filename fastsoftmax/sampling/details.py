@@ -9,8 +9,9 @@ import numpy.typing as npt
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax._values import Valued, by_value
-from fastsoftmax.kernels import details as kernels
-from fastsoftmax.kernels import sampling, softmax
+from fastsoftmax.kernels.sampling import describe as kernels
+from fastsoftmax.kernels.sampling import sample as sampling
+from fastsoftmax.kernels.softmax import long_rows as softmax
 from fastsoftmax.sampling.memory import Memory
 from fastsoftmax.sampling.params import of, parameters_of
 from fastsoftmax.sampling.rows import Rows

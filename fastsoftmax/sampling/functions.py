@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _arrays, _checks, _threads
-from fastsoftmax.kernels import sampling as kernels
+from fastsoftmax.kernels.sampling import sample as kernels
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
 from fastsoftmax.sampling.memory import Memory
 from fastsoftmax.sampling.params import of, parameters_of, words_of

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastsoftmax._arrays import Array
-from fastsoftmax.kernels.workspace import workspace_bytes
+from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 
 _LINE = 64  # bytes of a cache line: memory starts at one
 _KEPT = 2**26  # bytes; more is not kept

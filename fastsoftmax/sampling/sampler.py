@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
-from fastsoftmax.kernels.sampling import sample
+from fastsoftmax.kernels.sampling.sample import sample
 from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.memory import AT_ONCE, Memory
 from fastsoftmax.sampling.params import SamplingParams, parameters_of, words_of

@@ -79,7 +79,8 @@ def _host(target: str, runs: str) -> None:
     import atheris
 
     # Kernels are compiled from bytecode, which has to stay as it is; atheris excludes modules, not packages.
-    kernels = [f"fastsoftmax.kernels.{path.stem}" for path in (ROOT / "fastsoftmax" / "kernels").glob("*.py")]
+    rooms = (path.parent.name for path in (ROOT / "fastsoftmax" / "kernels").glob("*/__init__.py"))
+    kernels = [f"fastsoftmax.kernels.{room}" for room in rooms]
     with atheris.instrument_imports(include=["fastsoftmax"], exclude=["fastsoftmax._jit", *kernels]):
         from tests.reliability.fuzzing_targets import targets
     folder = Path(tempfile.mkdtemp(dir=None if "TMPDIR" in os.environ else _memory()))

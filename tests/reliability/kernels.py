@@ -1,6 +1,6 @@
 """The tests with bounds checks in every kernel, and which lines of the kernels the tests compile.
 
-`NUMBA_BOUNDSCHECK=1` checks what is indexed, array[i]. Lanes are moved by the intrinsics of `kernels/memory.py`, loads,
+`NUMBA_BOUNDSCHECK=1` checks what is indexed, array[i]. Lanes are moved by intrinsics (`kernels/lanes/loads.py`), loads,
 stores and gathers at raw addresses, which no such check reaches: for them there are the tests of all sizes and layouts.
 
 Numba tells which lines it compiles, after it has pruned the branches that a signature cannot take; bodies of intrinsics
@@ -109,8 +109,10 @@ def measure(arguments: list[str]) -> Lines:
         code = pytest.main(["-n", "0", "-q", "-p", "no:cacheprovider", *arguments])
     measured.stop()
     assert code == 0, code
-    measured.get_data().add_lines({name: found for name, found in seen.items() if Path(name).parent == KERNELS})
-    files = {path.name: measured.analysis2(str(path)) for path in sorted(KERNELS.glob("*.py"))}
+    measured.get_data().add_lines({name: found for name, found in seen.items() if KERNELS in Path(name).parents})
+    files = {
+        path.relative_to(KERNELS).as_posix(): measured.analysis2(str(path)) for path in sorted(KERNELS.glob("*/*.py"))
+    }
     return Lines(
         sum(len(statements) for _, statements, _, _, _ in files.values()),
         sum(len(excluded) for _, _, excluded, _, _ in files.values()),

@@ -1,0 +1,319 @@
+"""Between arrays and lanes: loads, stores, and hints to the caches.
+
+Arrays hold float32, float64, or 16-bit numbers as carriers: uint16 for the bits of float16, int16 for those of
+bfloat16 (numba has neither type on a CPU). `load` widens and `store` rounds to nearest even, in registers.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.typing.templates import Signature
+
+from fastsoftmax._jit import intrinsic
+from fastsoftmax.kernels.lanes import llvm
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.numbers import ELEMENT, Lanes
+
+LINE = 64  # bytes that memory moves at once
+STORED = {
+    types.float32: llvm.FLOAT,
+    types.float64: llvm.DOUBLE,
+    types.int32: llvm.I32,
+    types.int64: llvm.I64,
+    types.uint16: llvm.I16,
+    types.int16: llvm.I16,
+}
+
+
+def address(context: Any, builder: ir.IRBuilder, array: Any, value: ir.Value, index: ir.Value) -> ir.Value:
+    """Return the address of array[index] as a pointer to a vector."""
+    data = context.make_array(array)(context, builder, value).data
+    return builder.bitcast(builder.gep(data, [index]), llvm.vector(STORED[array.dtype]).as_pointer())
+
+
+def lanes_inside(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> ir.Value:
+    """Return the mask of the lanes whose index, start + lane, is below stop."""
+    lanes = ir.Constant(llvm.vector(llvm.I64), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, llvm.splat(builder, builder.sub(stop, start)))
+
+
+def masked_load(builder: ir.IRBuilder, pointer: ir.Value, inside: ir.Value) -> ir.Value:
+    """Load the lanes that are inside; the others are 0."""
+    vector = pointer.type.pointee
+    name = f"llvm.masked.load.{llvm.suffix(vector)}.p0"
+    return llvm.call(builder, name, vector, pointer, llvm.I32(1), inside, ir.Constant(vector, None))
+
+
+def masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, inside: ir.Value) -> None:
+    """Store the lanes that are inside."""
+    name = f"llvm.masked.store.{llvm.suffix(value.type)}.p0"
+    llvm.call(builder, name, ir.VoidType(), value, pointer, llvm.I32(1), inside)
+
+
+def widen_stored(builder: ir.IRBuilder, value: ir.Value, stored: types.Type, element: ir.Type) -> ir.Value:
+    """Return what was loaded from an array of type `stored` as numbers."""
+    if stored == types.uint16:
+        value = builder.fpext(builder.bitcast(value, llvm.vector(llvm.HALF)), llvm.vector(llvm.FLOAT))
+    elif stored == types.int16:
+        bits = builder.shl(builder.zext(value, llvm.vector(llvm.I32)), llvm.constant(llvm.I32, 16))
+        value = builder.bitcast(bits, llvm.vector(llvm.FLOAT))
+    if value.type.element == llvm.FLOAT and element == llvm.DOUBLE:
+        value = builder.fpext(value, llvm.vector(llvm.DOUBLE))
+    return value
+
+
+def round_to_stored(builder: ir.IRBuilder, value: ir.Value, stored: types.Type) -> ir.Value:
+    """Return numbers as an array of type `stored` holds them; int64 lose their upper half in an array of int32."""
+    if stored == types.int32 and value.type.element == llvm.I64:
+        return builder.trunc(value, llvm.vector(llvm.I32))
+    if stored == types.float64:
+        return value if value.type.element == llvm.DOUBLE else builder.fpext(value, llvm.vector(llvm.DOUBLE))
+    if value.type.element == llvm.DOUBLE:
+        value = builder.fptrunc(value, llvm.vector(llvm.FLOAT))
+    if stored == types.uint16:
+        return builder.bitcast(builder.fptrunc(value, llvm.vector(llvm.HALF)), llvm.vector(llvm.I16))
+    if stored == types.int16:
+        return _round_to_bfloat16(builder, value)
+    return value
+
+
+def _round_to_bfloat16(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Add half a unit of the upper 16 bits, less one where they are even; a NaN becomes the quiet NaN."""
+
+    def constant(number: int) -> ir.Constant:
+        return llvm.constant(llvm.I32, number)
+
+    bits = builder.bitcast(value, llvm.vector(llvm.I32))
+    odd = builder.and_(builder.lshr(bits, constant(16)), constant(1))
+    rounded = builder.lshr(builder.add(bits, builder.add(odd, constant(0x7FFF))), constant(16))
+    nan = builder.fcmp_unordered("uno", value, value)
+    return builder.trunc(builder.select(nan, constant(0x7FC0), rounded), llvm.vector(llvm.I16))
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, index: Any, like: Any) -> Any:
+    """Return array[index : index + 16] as numbers of the type of the scalar `like`."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        value = builder.load(address(context, builder, array, arguments[0], arguments[1]), align=1)
+        return widen_stored(builder, value, array.dtype, ELEMENT[like])
+
+    return Lanes(like)(array, types.int64, like), codegen
+
+
+@intrinsic
+def load_part(typing_context: Any, array: Any, index: Any, stop: Any, fill: Any) -> Any:
+    """Return array[index : index + 16], with `fill` in the lanes at or after `stop`; none of those is read."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        values, start, end, filler = arguments
+        pointer = address(context, builder, array, values, start)
+        inside = lanes_inside(builder, start, end)
+        value = masked_load(builder, pointer, inside)
+        value = widen_stored(builder, value, array.dtype, ELEMENT[fill])
+        return builder.select(inside, value, llvm.splat(builder, filler))
+
+    return Lanes(fill)(array, types.int64, types.int64, fill), codegen
+
+
+@intrinsic
+def borrowed(typing_context: Any, array: Any) -> Any:
+    """Return an argument of a kernel without its owner, whom the caller holds meanwhile; None for None.
+
+    numba counts references at every call of a helper, even an inlined one: an atomic operation, which holds up what
+    the CPU does beside it. An array made inside a kernel must not be borrowed: it is freed after its last use.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        if array == types.none:
+            return arguments[0]
+        view = context.make_array(array)(context, builder, arguments[0])
+        view.meminfo = ir.Constant(view.meminfo.type, None)
+        view.parent = ir.Constant(view.parent.type, None)
+        return view._getvalue()
+
+    return array(array), codegen
+
+
+@intrinsic
+def allow(typing_context: Any, lanes: Any, allowed: Any, index: Any) -> Any:
+    """Return the lanes, logits from `index` on (a multiple of 16), with -inf where their bits in `allowed` are 0.
+
+    `allowed` has a uint16 for 16 tokens, the lowest bit first, or is None: all are allowed.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        vector, bits, start = arguments
+        if allowed == types.none:
+            return vector
+        data = context.make_array(allowed)(context, builder, bits).data
+        word = builder.load(builder.gep(data, [builder.lshr(start, llvm.I64(4))]))
+        mask = builder.bitcast(word, llvm.vector(llvm.BIT))
+        return builder.select(mask, vector, ir.Constant(vector.type, [-math.inf] * LANES))
+
+    return lanes(lanes, allowed, types.int64), codegen
+
+
+@intrinsic
+def append(typing_context: Any, array: Any, index: Any, lanes: Any, mask: Any) -> Any:
+    """Write the lanes in which the mask holds, one after the other, from array[index] on.
+
+    Up to 16 elements from there on may be overwritten.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        values, start, vector, inside = arguments
+        data = context.make_array(array)(context, builder, values).data
+        if "+avx512f" not in llvm.features(context):
+            _append_one_by_one(builder, data, start, vector, inside)
+            return context.get_dummy_value()
+        if vector.type.element == llvm.DOUBLE:
+            for part, bits in zip(llvm.halves(builder, vector), llvm.halves(builder, inside), strict=True):
+                _append_compressed(builder, data, start, part, bits)
+                count = builder.ctpop(builder.bitcast(bits, ir.IntType(LANES // 2)))
+                start = builder.add(start, builder.zext(count, llvm.I64))
+        else:
+            _append_compressed(builder, data, start, vector, inside)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes, mask), codegen
+
+
+def _append_compressed(
+    builder: ir.IRBuilder, data: ir.Value, index: ir.Value, vector: ir.Value, mask: ir.Value
+) -> None:
+    """Compress in a register and write all of it: a masked compressing store is slow on some CPUs."""
+    kind = {llvm.FLOAT: "f32", llvm.DOUBLE: "f64", llvm.I32: "i32"}[vector.type.element]
+    name = f"llvm.x86.avx512.mask.compress.v{vector.type.count}{kind}"
+    packed = llvm.call(builder, name, vector.type, vector, vector, mask)
+    builder.store(packed, builder.bitcast(builder.gep(data, [index]), vector.type.as_pointer()), align=1)
+
+
+def _append_one_by_one(
+    builder: ir.IRBuilder, data: ir.Value, index: ir.Value, vector: ir.Value, mask: ir.Value
+) -> None:
+    """Write every lane to the place that is next, which moves on where the mask holds."""
+    for lane in range(LANES):
+        builder.store(builder.extract_element(vector, llvm.I32(lane)), builder.gep(data, [index]))
+        index = builder.add(index, builder.zext(builder.extract_element(mask, llvm.I32(lane)), llvm.I64))
+
+
+@intrinsic
+def gather(typing_context: Any, array: Any, indices: Any) -> Any:
+    """Return array[i] for every lane i of `indices` (int64, not negative); int32 are widened."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        stored, everywhere = llvm.vector(STORED[array.dtype]), llvm.constant(llvm.BIT, 1)
+        size = array.dtype.bitwidth // 8
+        offsets = builder.mul(arguments[1], llvm.constant(llvm.I64, size))
+        addresses = builder.add(llvm.splat(builder, builder.ptrtoint(data, llvm.I64)), offsets)
+        pointers = builder.inttoptr(addresses, llvm.vector(data.type))
+        name = f"llvm.masked.gather.{llvm.suffix(stored)}.v{LANES}p0"
+        found = llvm.call(builder, name, stored, pointers, llvm.I32(size), everywhere, ir.Constant(stored, None))
+        return builder.sext(found, llvm.vector(llvm.I64)) if array.dtype == types.int32 else found
+
+    return Lanes(types.int64 if array.dtype == types.int32 else array.dtype)(array, indices), codegen
+
+
+@intrinsic
+def element(typing_context: Any, array: Any, index: Any, like: Any) -> Any:
+    """Return array[index] as a number of the type of the scalar `like`."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        value = llvm.splat(builder, builder.load(builder.gep(data, [arguments[1]])))
+        return builder.extract_element(widen_stored(builder, value, array.dtype, ELEMENT[like]), llvm.I32(0))
+
+    return like(array, types.int64, like), codegen
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Write array[index : index + 16], rounded to the array's type."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        pointer = address(context, builder, array, arguments[0], arguments[1])
+        builder.store(round_to_stored(builder, arguments[2], array.dtype), pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), codegen
+
+
+@intrinsic
+def store_part(typing_context: Any, array: Any, index: Any, stop: Any, lanes: Any) -> Any:
+    """Write array[index : min(index + 16, stop)], rounded to the array's type."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        values, start, end, numbers = arguments
+        pointer = address(context, builder, array, values, start)
+        value = round_to_stored(builder, numbers, array.dtype)
+        masked_store(builder, value, pointer, lanes_inside(builder, start, end))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64, lanes), codegen
+
+
+@intrinsic
+def stream(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Write array[index : index + 16] past the caches (`until_line` says which indices start a cache line)."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        pointer = address(context, builder, array, arguments[0], arguments[1])
+        value = round_to_stored(builder, arguments[2], array.dtype)
+        instruction = builder.store(value, pointer, align=min(LINE, LANES * array.dtype.bitwidth // 8))
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([llvm.I32(1)]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), codegen
+
+
+def _prefetch(writing: int, near: int) -> Callable[..., Any]:
+    """Return an operation that asks for the cache line of array[index], into the cache that is `near` (3: the first).
+
+    The index may lie beyond the array's end: nothing waits for the line, and nothing faults.
+    """
+
+    @intrinsic
+    def ask(typing_context: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+            llvm.call(
+                builder, "llvm.prefetch.p0", ir.VoidType(), pointer, llvm.I32(writing), llvm.I32(near), llvm.I32(1)
+            )
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), codegen
+
+    return ask
+
+
+prefetch, prefetch_far, prefetch_to_write = _prefetch(0, 3), _prefetch(0, 2), _prefetch(1, 3)
+
+
+@intrinsic
+def until_line(typing_context: Any, array: Any, index: Any) -> Any:
+    """Return how many elements after array[index] the next cache line starts."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        address = builder.ptrtoint(builder.gep(data, [arguments[1]]), llvm.I64)
+        bytes_left = builder.and_(builder.neg(address), llvm.I64(LINE - 1))
+        return builder.udiv(bytes_left, llvm.I64(array.dtype.bitwidth // 8))
+
+    return types.int64(array, types.int64), codegen
+
+
+@intrinsic
+def finish_streams(typing_context: Any) -> Any:
+    """Let what was streamed be seen before anything that is written later."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen

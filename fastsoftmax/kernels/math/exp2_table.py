@@ -1,0 +1,107 @@
+"""Powers of two by 16ths or 32nds of an octave: one of so many numbers by the low bits of each lane, and an exponent.
+
+The numbers stay in registers where the CPU can permute them: one instruction with AVX-512, five for 16 with AVX2
+(float32 only). Elsewhere each lane is a load. The result is the same.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.templates import Signature
+
+from fastsoftmax._jit import intrinsic
+from fastsoftmax.kernels.lanes import llvm
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.numbers import Lanes
+
+
+def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
+    """Return an operation, on lanes or scalars: table[k] * 2**n, where the low bits of the float r hold 16 n + k.
+
+    `table` gives the bits of the 16 numbers (or 32: then of 32 n + k) by the bits of a mantissa (23 or 52). The
+    exponent is added as an integer: right as long as the result is a normal number.
+    """
+
+    @intrinsic
+    def power(typing_context: Any, r: Any) -> Any:
+        element = r.element if isinstance(r, Lanes) else r
+        integer, mantissa = (llvm.I32, 23) if element == types.float32 else (llvm.I64, 52)
+        numbers = table(mantissa)
+        place = mantissa - (len(numbers).bit_length() - 1)
+        # What the low bits k of r will add to the exponent's place is taken off beforehand.
+        entries = [bits - (k << place) for k, bits in enumerate(numbers)]
+
+        def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+            carrier = arguments[0]
+            if isinstance(r, Lanes):
+                bits = builder.bitcast(carrier, llvm.vector(integer))
+                entry = _look_up(context, builder, entries, bits)
+                shifted = builder.shl(bits, llvm.constant(integer, place))
+            else:
+                bits = builder.bitcast(carrier, integer)
+                entry = _load(builder, entries, bits)
+                shifted = builder.shl(bits, integer(place))
+            return builder.bitcast(builder.add(entry, shifted), carrier.type)
+
+        return r(r), codegen
+
+    return power
+
+
+def _look_up(context: Any, builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
+    """Return the entries at the low bits of each lane."""
+    features = llvm.features(context)
+    if "+avx512f" in features:
+        return _permute_512(builder, entries, bits)
+    if "+avx2" in features and bits.type.element == llvm.I32:
+        return _by_halves(builder, bits, lambda index: _permute_256(builder, entries, index))
+    result = ir.Constant(bits.type, ir.Undefined)
+    for lane in range(LANES):
+        entry = _load(builder, entries, builder.extract_element(bits, llvm.I32(lane)))
+        result = builder.insert_element(result, entry, llvm.I32(lane))
+    return result
+
+
+def _load(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
+    """Return the entry at the low bits of an integer, from memory."""
+    array = ir.Constant(ir.ArrayType(bits.type, len(entries)), entries)
+    table = cgutils.global_constant(builder.module, "powers", array)
+    index = builder.and_(bits, bits.type(len(entries) - 1))
+    return builder.load(builder.gep(table, [llvm.I32(0), index], inbounds=True))
+
+
+def _permute_512(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
+    if bits.type.element == llvm.I64:  # 16 entries
+        low, high = _registers(llvm.I64, entries, 8)
+        name = "llvm.x86.avx512.vpermi2var.q.512"
+        return _by_halves(builder, bits, lambda index: llvm.call(builder, name, low.type, low, index, high))
+    tables = _registers(llvm.I32, entries, 16)
+    if len(tables) == 1:
+        return llvm.call(builder, "llvm.x86.avx512.permvar.si.512", bits.type, tables[0], bits)
+    return llvm.call(builder, "llvm.x86.avx512.vpermi2var.d.512", bits.type, tables[0], bits, tables[1])
+
+
+def _permute_256(builder: ir.IRBuilder, entries: list[int], index: ir.Value) -> ir.Value:
+    """Permute each register of eight by the low three bits, then choose by the bits above these."""
+    tables = _registers(llvm.I32, entries, 8)
+    found = [llvm.call(builder, "llvm.x86.avx2.permd", index.type, table, index) for table in tables]
+    bit = 3
+    while len(found) > 1:
+        as_sign = builder.shl(index, ir.Constant(index.type, [31 - bit] * 8))
+        chosen = builder.icmp_signed("<", as_sign, ir.Constant(index.type, [0] * 8))
+        found = [builder.select(chosen, b, a) for a, b in zip(found[::2], found[1::2], strict=True)]
+        bit += 1
+    return found[0]
+
+
+def _registers(integer: ir.Type, entries: list[int], size: int) -> list[ir.Constant]:
+    kind = ir.VectorType(integer, size)
+    return [ir.Constant(kind, entries[i : i + size]) for i in range(0, len(entries), size)]
+
+
+def _by_halves(builder: ir.IRBuilder, bits: ir.Value, operation: Callable[[ir.Value], ir.Value]) -> ir.Value:
+    """Do an operation on the lower eight lanes and on the upper ones."""
+    low, high = map(operation, llvm.halves(builder, bits))
+    return builder.shuffle_vector(low, high, ir.Constant(llvm.vector(llvm.I32), list(range(LANES))))

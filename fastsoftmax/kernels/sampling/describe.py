@@ -1,0 +1,200 @@
+"""What there is to know of a draw and of the set it is drawn from, while the set is at hand.
+
+One more read of the row with an exponential an element, for its mass at the temperature, before any filter. A kept set
+that is not listed takes another one; a rank takes a read of the kept set.
+
+A log-probability is z / T less that of the largest logit, less log(1 + tail), where the tail is the mass of all tokens
+but one of the largest, over the mass of that one: it is never above 0, and a probability near to 1 keeps its digits.
+With weights 1, 1 and 0.5 the tail is 1.5, and the log-probabilities are -log 2.5, -log 2.5 and log 0.5 - log 2.5.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import borrowed, element, load_part
+from fastsoftmax.kernels.lanes.numbers import (
+    FloatRow,
+    IntRow,
+    Number,
+    Row,
+    Rows,
+    count_lanes,
+    if_given,
+    lane_bits,
+    like,
+    lowest_bit,
+    mask_of,
+    select,
+    splat,
+    sum_lanes,
+    widen,
+)
+from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.math.exp import log1p
+from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
+from fastsoftmax.kernels.sampling.keep import Kept, keep
+from fastsoftmax.kernels.sampling.light import group_masses
+from fastsoftmax.kernels.sampling.listing import prefix
+from fastsoftmax.kernels.sampling.unlisted import cut_weights
+from fastsoftmax.kernels.sampling.workspace import Workspace, bits_at, parameters_at, workspace_of
+from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
+
+Details = tuple[Any, ...]
+"""Of each row: how many are kept, their share of the mass, the entropy; of each draw: its log-probability, the rank."""
+
+
+@if_given
+def row_of(details: Details, row: int) -> Any:
+    """Return a row's part of the details, the numbers of a row as vectors of one."""
+    kept, shares, entropies, log_masses, ranks = details
+    part = slice(row, row + 1)
+    return kept[part], shares[part], entropies[part], log_masses[row], ranks[row]
+
+
+@inline
+def kept_facts(
+    kept: Kept, logits: Row, allowed: Row | None, row_largest: Number, scale: Scale, workspace: Workspace
+) -> tuple[int, float, float]:
+    """Return (count, tail, energy) of a kept set.
+
+    How many tokens there are; the sum of all their weights but one of the largest; and the sum of the weights times the
+    distance from the largest logit. Both in units of the largest weight.
+    """
+    _, _, _, values, weights, _, _ = workspace
+    zero = like(row_largest, 0.0)
+    top, none = splat(row_largest), splat(zero)
+    bar = splat(kept.cut)
+    above = equal = largest = 0
+    lighter = energy = 0.0
+    for group in range(groups_of(kept.size)):
+        start = group * GROUP
+        size = min(GROUP, kept.size - start)
+        if not kept.listed:
+            cut_weights(kept.cut, kept.ties, logits, allowed, group, row_largest, scale, workspace)
+        masses, energies = widen(none), widen(none)
+        for i in range(0, size, LANES):
+            if kept.listed:
+                z = load_part(values, start + i, kept.size, like(row_largest, -math.inf))
+                w = load_part(weights, start + i, kept.size, zero)
+            else:
+                z = read(logits, allowed, start + i, row_largest)
+                w = load_part(weights, i, size, zero)
+            above += count_lanes(z > bar)
+            equal += count_lanes(z == bar)
+            largest += count_lanes((w > none) & (z == top))
+            below = (w > none) & (z < top)
+            masses = select(below, masses + widen(w), masses)
+            energies = select(below, energies + widen(w) * (widen(top) - widen(z)), energies)
+        lighter += sum_lanes(masses)
+        energy += sum_lanes(energies)
+    unit = np.float64(weight_of(row_largest, scale)[0])
+    count = kept.size if kept.listed else above + min(equal, kept.ties)
+    return count, lighter / unit + (largest - 1), energy / unit
+
+
+@inline
+def rank_of(place: int, logits: Row, allowed: Row | None, number: Number) -> int:
+    """Return how many logits come before the one at `place`: larger ones, and equal ones before it."""
+    z = splat(element(logits, place, number))
+    rank = 0
+    for i in range(0, logits.size, LANES):
+        rank += count_lanes(read(logits, allowed, i, number) > z)
+    for i in range(0, place, LANES):
+        before = (1 << min(place - i, LANES)) - 1
+        rank += count_lanes(mask_of(lane_bits(read(logits, allowed, i, number) == z) & before))
+    return rank
+
+
+@if_given
+def describe(
+    details: Any,
+    kept: Kept,
+    places: IntRow,
+    logits: Row,
+    allowed: Row | None,
+    temperature: float,
+    scale: Scale,
+    row_largest: Number,
+    workspace: Workspace,
+) -> None:
+    """Fill in a row's part of the details; `places` are those of the tokens drawn, in the list or the row.
+
+    The workspace is void then.
+    """
+    counts, shares, entropies, log_masses, ranks = details
+    maxima, sums, _, values, _, spare_values, spare_weights = workspace
+    counts[0], tail, energy = kept_facts(kept, logits, allowed, row_largest, scale, workspace)
+    log_mass = log1p(tail)
+    entropies[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)
+    for j in range(places.size):
+        place = places[j]
+        if kept.listed:
+            z = values[place]
+            ranks[j] = rank_of(place, values[: kept.size], None, row_largest)
+        else:
+            z = element(logits, place, row_largest)
+            ranks[j] = rank_of(place, logits, allowed, row_largest)
+        log_masses[j] = log_weight(z, row_largest, temperature) - log_mass
+    _, total = group_masses(logits, allowed, scale, row_largest, maxima, sums, (spare_values, spare_weights))
+    shares[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
+
+
+@inline
+def log_weight(z: Number, largest: Number, temperature: float) -> float:
+    """Return the logarithm of exp((z - largest) / temperature)."""
+    if z == largest:
+        return 0.0
+    return (np.float64(z) - np.float64(largest)) / temperature
+
+
+@jit
+def write_kept(
+    logits: Rows,
+    allowed: Rows | None,
+    parameters: Rows,
+    number: Number,
+    memory: Row,
+    offsets: IntRow,
+    out_tokens: IntRow,
+    out_masses: FloatRow,
+) -> None:
+    """Write the kept set of each row, its tokens in index order and their probabilities, from the row's offset on.
+
+    Rows with no room, since they have no distribution, are passed over.
+    """
+    size = logits.shape[1]
+    logits, allowed, parameters = borrowed(logits), borrowed(allowed), borrowed(parameters)
+    workspace = workspace_of(borrowed(memory), size, number)
+    _, _, tokens, _, weights, _, _ = workspace
+    for row in range(logits.shape[0]):
+        if offsets[row] == offsets[row + 1]:
+            continue
+        row_logits, row_allowed = logits[row], bits_at(allowed, row)
+        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
+        scale = scale_of(temperature, number)
+        row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
+        at = offsets[row]
+        if kept.listed:
+            for i in range(kept.size):
+                out_tokens[at + i] = tokens[i]
+                out_masses[at + i] = weights[i]
+        else:
+            left = kept.ties
+            for group in range(groups_of(size)):
+                cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
+                start = group * GROUP
+                for i in range(start, min(start + GROUP, size), LANES):
+                    stay, left = prefix(read(row_logits, row_allowed, i, number), splat(kept.cut), left)
+                    bits = lane_bits(stay)
+                    while bits != 0:
+                        lane = lowest_bit(bits)
+                        bits &= bits - 1
+                        out_tokens[at] = i + lane
+                        out_masses[at] = weights[i - start + lane]
+                        at += 1
+        some = out_masses[offsets[row] : offsets[row + 1]]
+        some /= some.sum()

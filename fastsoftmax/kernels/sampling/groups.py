@@ -1,0 +1,121 @@
+"""Groups of 512 logits, in which a row is searched and drawn from: their maxima, their weights and their masses.
+
+group_maxima   one read, at the speed of the load ports: the largest of every sixteenth of each group.
+group_weights  the weights of one group, those of softmax.
+list_masses    the running masses of the groups of a list, added by pieces of 64.
+
+`allowed` is None or the row's bits (see `loads.allow`).
+"""
+
+import math
+
+from fastsoftmax._jit import function, inline
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import load_part, store, until_line
+from fastsoftmax.kernels.lanes.numbers import (
+    FloatRow,
+    Number,
+    Row,
+    lane_bits,
+    larger,
+    largest_lane,
+    like,
+    splat,
+    sum_lanes,
+    unordered,
+    widen,
+)
+from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_weights, lane_maxima
+
+Buffers = tuple[Row, Row]  # the logits of a group, and their weights
+GROUP = 512
+
+
+# 2**(f / 32) = 1 + SLOPE f + BEND f**2 within 5.3e-8 for |f| <= 1/2: the series, its cubic term spread by Chebyshev.
+@inline
+def groups_of(size: int) -> int:
+    """Return how many groups a row has."""
+    return (size + GROUP - 1) // GROUP
+
+
+@inline
+def before_line(logits: Row, allowed: Row | None, start: int, stop: int) -> int:
+    """Return after how many logits of a group vectors lie within cache lines: a load across two takes twice as long."""
+    return min(until_line(logits, start) % LANES, stop - start) if allowed is None else 0
+
+
+@function
+def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) -> Number:
+    """Fill in the largest of every sixteenth of each group; return that of the row, or NaN where one is NaN."""
+    top = splat(like(number, -math.inf))
+    nan = unordered(top, top)
+    for group in range(groups_of(logits.size)):
+        start = group * GROUP
+        stop = min(start + GROUP, logits.size)
+        head = before_line(logits, allowed, start, stop)
+        lanes = lane_maxima(logits, allowed, start + head, stop, number)
+        if head > 0:
+            z = load_part(logits, start, start + head, like(number, -math.inf))
+            nan = nan | unordered(z, z)
+            lanes = larger(z, lanes)
+        store(maxima, group * LANES, lanes)
+        nan = nan | unordered(lanes, lanes)
+        top = larger(lanes, top)
+    return like(number, math.nan) if lane_bits(nan) != 0 else largest_lane(top)
+
+
+@function
+def group_weights(
+    logits: Row, allowed: Row | None, group: int, row_largest: Number, scale: Scale, buffers: Buffers
+) -> float:
+    """Write the weights of a group, those of softmax, to the second buffer; return the sum."""
+    values, weights = buffers
+    start = group * GROUP
+    stop = min(start + GROUP, logits.size)
+    if allowed is None:
+        return block_weights(logits[start:stop], 0, stop - start, row_largest, scale, weights)
+    for i in range(start, stop, LANES):
+        store(values, i - start, read(logits, allowed, i, row_largest))
+    return block_weights(values, 0, stop - start, row_largest, scale, weights)
+
+
+@function
+def list_weights(values: Row, count: int, row_largest: Number, scale: Scale, weights: Row) -> float:
+    """Write the weights of a list, those of softmax; return their sum."""
+    total = 0.0
+    for start in range(0, count, BLOCK):
+        total += block_weights(values, start, min(start + BLOCK, count), row_largest, scale, weights)
+    return total
+
+
+PIECE = 64
+
+
+@inline
+def piece_sum(masses: Row, start: int, stop: int, number: Number) -> float:
+    """Return the sum of masses[start:stop], at most a piece."""
+    total = widen(splat(like(number, 0.0)))
+    for i in range(start, stop, LANES):
+        total = total + widen(load_part(masses, i, stop, like(number, 0.0)))
+    result: float = sum_lanes(total)
+    return result
+
+
+@inline
+def group_sum(masses: Row, start: int, stop: int, number: Number) -> float:
+    """Return the sum of masses[start:stop], at most a group."""
+    total = 0.0
+    for piece in range(start, stop, PIECE):
+        total += piece_sum(masses, piece, min(piece + PIECE, stop), number)
+    return total
+
+
+@inline
+def list_masses(masses: Row, count: int, number: Number, sums: FloatRow) -> float:
+    """Fill in the running masses of the groups of a list; return the last one."""
+    total = 0.0
+    for start in range(0, count, GROUP):
+        total += group_sum(masses, start, min(start + GROUP, count), number)
+        sums[start // GROUP] = total
+    return total

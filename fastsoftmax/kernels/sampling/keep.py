@@ -1,0 +1,171 @@
+"""Which tokens of a row the filters keep, and the masses that a draw chooses from: a list, or a cut of the whole row.
+
+list   what reaches a threshold is gathered, then top-k, top-p and min-p cut the list, in this order. The threshold
+       comes from the maxima of the groups: the k-th largest, or the one at and above which they have the mass p.
+whole  where the list would be long: no filter, a nucleus of many tokens, a low min-p (see `whole`).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from fastsoftmax._jit import function, inline
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import allow, load, load_part
+from fastsoftmax.kernels.lanes.numbers import Number, Row, lane_bits, like, lowest_bit, splat
+from fastsoftmax.kernels.math.exp import log
+from fastsoftmax.kernels.math.floats import following
+from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
+from fastsoftmax.kernels.sampling.bisect import find_cut, weight_at
+from fastsoftmax.kernels.sampling.exact import NEAR, decided, distance_to
+from fastsoftmax.kernels.sampling.groups import GROUP, group_maxima, list_masses, list_weights
+from fastsoftmax.kernels.sampling.light import group_masses
+from fastsoftmax.kernels.sampling.listing import gather, keep_prefix
+from fastsoftmax.kernels.sampling.threshold import MANY, is_long, kth_maximum, least_near, nucleus_maximum
+from fastsoftmax.kernels.sampling.unlisted import cut_masses, cut_row
+from fastsoftmax.kernels.sampling.workspace import Workspace
+from fastsoftmax.kernels.softmax.weights import Scale, weight_of
+
+
+class Kept(NamedTuple):
+    """The kept set of a row.
+
+    It is a list of `size` tokens in the workspace, or, where it is not `listed`, all tokens above `cut` and the first
+    `ties` that equal it.
+    """
+
+    listed: bool
+    size: int
+    cut: Number
+    ties: int
+
+
+@inline
+def cut_list(
+    logits: Row,
+    allowed: Row | None,
+    scale: Scale,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    least: Number,
+    threshold: Number,
+    row_largest: Number,
+    total: float,
+    workspace: Workspace,
+) -> int:
+    """List the tokens that the filters leave, none of which is below the threshold; return how many.
+
+    `least` is what min-p allows. `total` is the row's mass, where top-p is on and top-k is not.
+    """
+    maxima, sums, tokens, values, weights, spare_values, spare_weights = workspace
+    size = logits.size
+    by_count = limited(top_k, size)
+    count = gather(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
+    if by_count and count > top_k:
+        cut, above = find_cut(values, None, count, row_largest, float(top_k), spare_values, None)
+        count = keep_prefix(tokens, values, None, count, cut, top_k - int(above))
+    listed = list_weights(values, count, row_largest, scale, weights)
+    if top_p < 1.0:
+        target = nucleus_mass(top_p, listed if by_count else total)
+        if target < listed * (1.0 + NEAR):
+            cut, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
+            weight = weight_at(cut, values, weights)
+            ties = ties_within(weight, above, target, count)
+            distance = distance_to(target, above, weight, ties)
+            some = values[:count]
+            if by_count:
+                cut, ties = decided(row_largest, some, None, None, None, temperature, top_p, cut, ties, distance)
+            else:
+                cut, ties = decided(row_largest, some, None, logits, allowed, temperature, top_p, cut, ties, distance)
+            count = keep_prefix(tokens, values, weights, count, cut, ties)
+    if least > threshold:
+        count = keep_prefix(tokens, values, weights, count, least, count)
+    list_masses(weights, count, row_largest, sums)
+    return count
+
+
+@inline
+def first_at(logits: Row, allowed: Row | None, maxima: Row, row_largest: Number) -> int:
+    """Return the first token with the largest logit."""
+    top = splat(row_largest)
+    group = 0
+    while lane_bits(load(maxima, group * LANES, row_largest) == top) == 0:
+        group += 1
+    token = group * GROUP
+    fill = like(row_largest, -math.inf)
+    bits = 0
+    while bits == 0:
+        bits = lane_bits(allow(load_part(logits, token, logits.size, fill), allowed, token) == top)
+        token += LANES
+    return token - LANES + int(lowest_bit(bits))
+
+
+@function
+def keep(
+    logits: Row,
+    allowed: Row | None,
+    scale: Scale,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    min_p: float,
+    number: Number,
+    workspace: Workspace,
+) -> tuple[Number, Kept]:
+    """Return the row's largest logit and the kept set; `sums` gets the running masses of its groups.
+
+    Where the largest logit is NaN or -inf, there is no distribution, and the kept set is void.
+    """
+    maxima, sums, tokens, values, weights, _, _ = workspace
+    size = logits.size
+    by_count = limited(top_k, size)
+    lowest = following(like(number, -math.inf))
+    total = 0.0
+    if temperature > 0.0 and not by_count and (top_p < 1.0 or min_p == 0.0):
+        row_largest, total = group_masses(logits, allowed, scale, number, maxima, sums, (values, weights))
+    else:
+        row_largest = group_maxima(logits, allowed, number, maxima)
+    if not row_largest > -math.inf:
+        return row_largest, Kept(False, 0, lowest, 0)
+    if temperature == 0.0:
+        tokens[0] = first_at(logits, allowed, maxima, row_largest)
+        values[0] = row_largest
+        weights[0] = weight_of(row_largest, scale)[0]
+        sums[0] = np.float64(weights[0])
+        return row_largest, Kept(True, 1, lowest, 0)
+    least = lowest
+    if min_p > 0.0 and temperature < math.inf and row_largest < math.inf:
+        least = least_near(row_largest, -temperature * log(min_p))
+    threshold = least
+    if row_largest == math.inf:
+        threshold = row_largest
+    elif by_count:
+        threshold = max(kth_maximum(top_k, row_largest, size, workspace), lowest)
+    elif top_p < 1.0:
+        threshold = max(threshold, nucleus_maximum(top_p * total, row_largest, size, scale, workspace))
+    if not filtered(size, top_k, top_p, min_p):
+        return row_largest, Kept(False, size, lowest, size)
+    if size > MANY and not by_count and row_largest < math.inf and is_long(threshold, row_largest, size, workspace):
+        cut, ties = least, size
+        if top_p < 1.0:
+            cut, ties = cut_row(logits, allowed, scale, temperature, top_p, row_largest, total, workspace)
+        if top_p == 1.0 or least > cut:
+            cut, ties = least, size
+            cut_masses(logits, allowed, scale, cut, row_largest, workspace)
+        return row_largest, Kept(False, size, cut, ties)
+    count = cut_list(logits, allowed, scale, temperature, top_k, top_p, least, threshold, row_largest, total, workspace)
+    return row_largest, Kept(True, count, lowest, 0)
+
+
+@inline
+def limited(top_k: int, size: int) -> bool:
+    """Return whether top-k is on."""
+    return top_k > 0 and top_k < size
+
+
+@inline
+def filtered(size: int, top_k: int, top_p: float, min_p: float) -> bool:
+    """Return whether any filter is on."""
+    return limited(top_k, size) or top_p < 1.0 or min_p > 0.0

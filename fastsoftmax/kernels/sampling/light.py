@@ -1,0 +1,258 @@
+"""Light weights: a second, cheaper exponential for what only masses to a relative 1e-6 are needed of.
+
+group_masses  the maxima and running masses of the groups of a row, in one read, limited by an exponential an element.
+              float32 takes 10 operations for 16 logits, where softmax takes 17: one of 32 powers from registers, and
+              degree 2. Weights are relative to a power of two near the largest logit so far, which is raised where a
+              group comes far above it, so no pass over the row comes before. For float64, extreme temperatures and
+              infinities there are no light weights: the maxima come first, then the weights of softmax.
+light_scale   the same for one group at a time, in the unit of the exact weights.
+"""
+
+import math
+from decimal import Decimal, localcontext
+
+import numpy as np
+
+from fastsoftmax._jit import function, inline
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import allow, load, load_part, prefetch, prefetch_far, store
+from fastsoftmax.kernels.lanes.numbers import (
+    FloatRow,
+    Number,
+    Row,
+    Vector,
+    by_type,
+    fma,
+    lane_bits,
+    larger,
+    largest_lane,
+    like,
+    not_below,
+    select,
+    splat,
+    sum_lanes,
+    unordered,
+)
+from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.math.exp import ROUND_SINGLE, power_of_two
+from fastsoftmax.kernels.math.exp2_table import powers
+from fastsoftmax.kernels.sampling.groups import GROUP, Buffers, before_line, group_maxima, group_weights, groups_of
+from fastsoftmax.kernels.softmax.weights import Scale, lane_maxima, weight_of
+
+Light = tuple[bool, Number, Number, Number]  # whether light weights are possible; hi, shift and their unit
+
+
+AHEAD = 4096  # logits between a read and what is asked for meanwhile
+
+
+REACH = 60.0  # octaves above the reference that a logit may be; 512 of them do not overflow
+
+
+LEAST = -64.0  # octaves below it from which a mass is nothing: 2**31 of them are below 2**-33 of the rest
+
+
+WIDEST = 2.0**21  # 32nds of an octave up to which the exponent of a logit is known exactly
+
+
+FURTHEST = 900.0  # octaves between the references of one row
+
+
+def _table(mantissa: int) -> list[int]:
+    """Return the bits of 2**(k / 32), rounded to float32, for k in range(32)."""
+    with localcontext(prec=40):
+        return [int(np.float32(float(Decimal(2) ** (Decimal(k) / 32))).view(np.uint32)) for k in range(32)]
+
+
+power = powers(_table)
+
+
+_OCTAVE = math.log(2.0) / 32.0
+
+
+SLOPE = _OCTAVE * (1.0 + (_OCTAVE / 2.0) ** 2 / 8.0)
+
+
+BEND = _OCTAVE**2 / 2.0
+
+
+@inline
+def light_weight(z: Vector, hi: Vector, shift: Vector) -> tuple[Vector, Vector, Vector]:
+    """Return (unit, series, inside): unit * series is 2**(z hi / 32 + k0) to a relative 1.2e-7.
+
+    `shift` is ROUND + 32 k0. `inside` is false where the weight is nothing, and for -inf; it is true for NaN.
+    """
+    r = fma(z, hi, shift)
+    f = fma(z, hi, shift - r)
+    series = fma(fma(f, like(f, BEND), like(f, SLOPE)), f, like(f, 1.0))
+    return power(r), series, not_below(r, like(r, ROUND_SINGLE + 32.0 * LEAST))
+
+
+@inline
+def add_light(z: Vector, hi: Vector, shift: Vector, total: Vector) -> Vector:
+    """Return total plus the light weights."""
+    unit, series, inside = light_weight(z, hi, shift)
+    return select(inside, fma(unit, series, total), total)
+
+
+@inline
+def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Number, shift: Number) -> float:
+    """Return the sum of the light weights of logits[start:stop], a group; NaN where one of them is."""
+    number = hi
+    hi_lanes, shift_lanes = splat(hi), splat(shift)
+    a = splat(like(number, 0.0))
+    b, c, d = a, a, a
+    whole = start + (stop - start) // 64 * 64
+    for i in range(start, whole, 64):
+        for j in range(i, i + 64, 16):
+            prefetch(logits, j + GROUP)
+            prefetch_far(logits, j + AHEAD)
+        a = add_light(allow(load(logits, i, number), allowed, i), hi_lanes, shift_lanes, a)
+        b = add_light(allow(load(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, b)
+        c = add_light(allow(load(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, c)
+        d = add_light(allow(load(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, d)
+    for i in range(whole, stop, 16):
+        p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
+        a = add_light(p, hi_lanes, shift_lanes, a)
+    result: float = sum_lanes((a + b) + (c + d))
+    return result
+
+
+@inline
+def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> float:
+    """Return the exact weight of the largest logit over its light one."""
+    light = largest_lane(add_light(splat(row_largest), splat(hi), splat(shift), splat(like(hi, 0.0))))
+    return weight_of(row_largest, scale)[1] / np.float64(light)
+
+
+def _light_masses(
+    number: Number, logits: Row, allowed: Row | None, scale: Scale, maxima: Row, sums: FloatRow
+) -> tuple[Number, float]:
+    unknown = like(number, math.nan), 0.0
+    s, hi, _ = scale
+    hi = hi + hi
+    if s != 1.0 or not (hi > 0.0 and hi < math.inf):
+        return unknown
+    top = splat(like(number, -math.inf))
+    bar, shift = like(number, -math.inf), like(number, ROUND_SINGLE)
+    total = first = octave = 0.0
+    for group in range(groups_of(logits.size)):
+        start = group * GROUP
+        stop = min(start + GROUP, logits.size)
+        head = before_line(logits, allowed, start, stop)
+        lanes = lane_maxima(logits, allowed, start + head, stop, number, False)  # the mass will tell of a NaN
+        if head > 0:
+            lanes = larger(load_part(logits, start, start + head, like(number, -math.inf)), lanes)
+        store(maxima, group * LANES, lanes)
+        top = larger(lanes, top)
+        if lane_bits(lanes > splat(bar)) != 0:
+            exponent = np.float64(largest_lane(lanes)) * np.float64(hi)
+            octave = math.floor(exponent / 32.0)
+            if not abs(exponent) < WIDEST:
+                return unknown
+            if bar == -math.inf or octave - first > FURTHEST:  # all before is nothing beside this
+                sums[:group] = 0.0
+                total, first = 0.0 * total, octave  # still NaN if one was before
+            bar = like(number, (octave + REACH) * 32.0 / hi)
+            shift = like(number, ROUND_SINGLE - 32.0 * octave)
+        if bar > -math.inf:
+            total += light_sum(logits, allowed, start, stop, hi, shift) * power_of_two(int(octave - first))
+        else:
+            lanes = lane_maxima(logits, allowed, start, stop, number)
+            if lane_bits(unordered(lanes, lanes)) != 0:
+                return unknown
+        sums[group] = total
+    if math.isnan(total):
+        return unknown
+    row_largest = largest_lane(top)
+    if row_largest > -math.inf:
+        total *= unit_of(row_largest, scale, hi, shift) * power_of_two(int(first - octave))
+    return row_largest, total
+
+
+def _no_light_masses(
+    number: Number, logits: Row, allowed: Row | None, scale: Scale, maxima: Row, sums: FloatRow
+) -> tuple[Number, float]:
+    return like(number, math.nan), 0.0
+
+
+light_masses = by_type(_light_masses, _no_light_masses)
+
+
+def _light_scale(row_largest: Number, scale: Scale) -> Light:
+    s, hi, _ = scale
+    hi = hi + hi
+    exponent = np.float64(row_largest) * np.float64(hi)
+    if s != 1.0 or not (hi > 0.0 and hi < math.inf) or not abs(exponent) < WIDEST:
+        return False, hi, hi, hi
+    shift = like(hi, ROUND_SINGLE - 32.0 * math.floor(exponent / 32.0))
+    return True, hi, shift, like(hi, unit_of(row_largest, scale, hi, shift))
+
+
+def _no_light_scale(row_largest: Number, scale: Scale) -> Light:
+    return False, row_largest, row_largest, row_largest
+
+
+light_scale = by_type(_light_scale, _no_light_scale)
+"""Of the largest logit and the scale: what `sweep_weights` takes to compute light weights, or that it cannot."""
+
+
+@inline
+def sweep_weights(
+    logits: Row,
+    allowed: Row | None,
+    group: int,
+    row_largest: Number,
+    scale: Scale,
+    light: Light,
+    buffers: Buffers,
+) -> None:
+    """Write the weights of a group to the second buffer: light ones, in the unit of the exact ones, if they can be."""
+    _, weights = buffers
+    possible, hi, shift, unit = light
+    if not possible:
+        group_weights(logits, allowed, group, row_largest, scale, buffers)
+        return
+    light_weights(unit, logits, allowed, group * GROUP, hi, shift, weights)
+
+
+def _light_weights(
+    unit: Number, logits: Row, allowed: Row | None, start: int, hi: Number, shift: Number, weights: Row
+) -> None:
+    units, none, hi_lanes, shift_lanes = splat(unit), splat(like(unit, 0.0)), splat(hi), splat(shift)
+    stop = min(start + GROUP, logits.size)
+    whole = start + (stop - start) // LANES * LANES
+    for i in range(start, whole, LANES):
+        unit_, series, inside = light_weight(allow(load(logits, i, hi), allowed, i), hi_lanes, shift_lanes)
+        store(weights, i - start, select(inside, unit_ * (series * units), none))
+    if whole < stop:
+        unit_, series, inside = light_weight(read(logits, allowed, whole, hi), hi_lanes, shift_lanes)
+        store(weights, whole - start, select(inside, unit_ * (series * units), none))
+
+
+def _no_light_weights(
+    unit: Number, logits: Row, allowed: Row | None, start: int, hi: Number, shift: Number, weights: Row
+) -> None:
+    return
+
+
+light_weights = by_type(_light_weights, _no_light_weights)
+
+
+@function
+def group_masses(
+    logits: Row, allowed: Row | None, scale: Scale, number: Number, maxima: Row, sums: FloatRow, buffers: Buffers
+) -> tuple[Number, float]:
+    """Fill in the maxima (see `group_maxima`) and the running masses of the groups, in any unit.
+
+    Returns the row's largest logit (NaN where one is NaN), and the row's mass in the unit of `weight_of`.
+    """
+    row_largest, total = light_masses(number, logits, allowed, scale, maxima, sums)
+    if not math.isnan(row_largest):
+        return row_largest, total
+    row_largest = group_maxima(logits, allowed, number, maxima)
+    total = 0.0
+    if row_largest > -math.inf:
+        for group in range(groups_of(logits.size)):
+            total += group_weights(logits, allowed, group, row_largest, scale, buffers)
+            sums[group] = total
+    return row_largest, total

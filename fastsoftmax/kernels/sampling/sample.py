@@ -1,0 +1,158 @@
+"""sample and probabilities: the whole road from a row of logits to tokens, the same for both.
+
+    keep   1 read for the largest logits, at the speed of the load ports; with an exponential an element for the masses,
+           for top-p without top-k and where no filter is on. Then what the filters leave: a short list, or a cut.
+    draw   group, piece, token, by running masses; without a list, only the weights of the group drawn are computed.
+
+Rows are independent. `allowed` is None or has the bits of each row (see `memory.allow`), or of one for all.
+"""
+
+import math
+
+import numpy as np
+
+from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import allow, borrowed, load, load_part, store_part
+from fastsoftmax.kernels.lanes.numbers import IntRows, Number, Row, Rows, lane_bits, like, lowest_bit, splat, unordered
+from fastsoftmax.kernels.lanes.rows import fill_row, write
+from fastsoftmax.kernels.math.philox import uniform
+from fastsoftmax.kernels.sampling.describe import Details, describe, row_of
+from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
+from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
+from fastsoftmax.kernels.sampling.keep import Kept, keep
+from fastsoftmax.kernels.sampling.unlisted import cut_weights
+from fastsoftmax.kernels.sampling.workspace import Workspace, bits_at, parameters_at, workspace_of
+from fastsoftmax.kernels.softmax.weights import Scale, scale_of
+
+NAN, EMPTY = 0, 1
+
+
+@inline
+def refusal(row: int, row_largest: Number) -> int:
+    """Return what `sample` and `probabilities` return for a row without a distribution; -1 for any other."""
+    if math.isnan(row_largest):
+        return 2 * row + NAN
+    return -1 if row_largest > -math.inf else 2 * row + EMPTY
+
+
+@inline
+def place_at(
+    u: float,
+    kept: Kept,
+    seen: int,
+    logits: Row,
+    allowed: Row | None,
+    row_largest: Number,
+    scale: Scale,
+    workspace: Workspace,
+) -> tuple[int, int]:
+    """Return the place in the kept set, in the list or the row, whose cumulative mass is the first to exceed u.
+
+    `seen` is the group whose weights are there, if the set is not listed; returned is the one whose are then.
+    """
+    _, sums, _, _, weights, _, _ = workspace
+    groups = groups_of(kept.size)
+    target = u * sums[groups - 1]
+    group = draw_group(sums, groups, target)
+    before = sums[group - 1] if group > 0 else 0.0
+    share = (target - before) / (sums[group] - before)
+    start = group * GROUP
+    stop = min(start + GROUP, kept.size)
+    if kept.listed:
+        return draw_within(weights, start, stop, share, row_largest), seen
+    if group != seen:
+        cut_weights(kept.cut, kept.ties, logits, allowed, group, row_largest, scale, workspace)
+    return start + draw_within(weights, 0, stop - start, share, row_largest), group
+
+
+@jit
+def sample(
+    logits: Rows,
+    allowed: Rows | None,
+    parameters: Rows,
+    words: Rows,
+    stream: int,
+    stride: int,
+    first_draw: int,
+    number: Number,
+    memory: Row,
+    out: IntRows,
+    details: Details | None,
+) -> int:
+    """Write out.shape[1] tokens of each row to `out`, from draw first_draw on; row i has stream + stride * i.
+
+    `words` has the seed and the step of each row, or of all. Returns -1, or for the first row without a distribution
+    2 * row + NAN or EMPTY. `details` None costs nothing.
+    """
+    rows, size = logits.shape
+    logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
+    parameters, words = borrowed(parameters), borrowed(words)
+    workspace = workspace_of(borrowed(memory), size, number)
+    _, _, tokens, _, _, _, _ = workspace
+    for row in range(rows):
+        row_logits, row_allowed = logits[row], bits_at(allowed, row)
+        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
+        scale = scale_of(temperature, number)
+        row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
+        refused = refusal(row, row_largest)
+        if refused >= 0:
+            return refused
+        word = min(row, words.shape[0] - 1)
+        seen = -1
+        for j in range(out.shape[1]):
+            u = uniform(words[word, 0], words[word, 1], np.uint64(first_draw + j), np.uint64(stream + stride * row))
+            place, seen = place_at(u, kept, seen, row_logits, row_allowed, row_largest, scale, workspace)
+            out[row, j] = place
+        describe(
+            row_of(details, row), kept, out[row], row_logits, row_allowed, temperature, scale, row_largest, workspace
+        )
+        if kept.listed:
+            for j in range(out.shape[1]):
+                out[row, j] = tokens[out[row, j]]
+    return -1
+
+
+@jit
+def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: Number, memory: Row, out: Rows) -> int:
+    """Write the distribution that `sample` draws from to each row of `out`; return what `sample` returns."""
+    rows, size = logits.shape
+    logits, allowed, parameters, out = borrowed(logits), borrowed(allowed), borrowed(parameters), borrowed(out)
+    workspace = workspace_of(borrowed(memory), size, number)
+    _, sums, tokens, _, weights, _, _ = workspace
+    for row in range(rows):
+        row_logits, row_allowed, row_out = logits[row], bits_at(allowed, row), out[row]
+        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
+        scale = scale_of(temperature, number)
+        row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
+        refused = refusal(row, row_largest)
+        if refused >= 0:
+            return refused
+        fill_row(row_out, like(number, 0.0))
+        if kept.listed:
+            total = sums[groups_of(kept.size) - 1]
+            for i in range(kept.size):
+                write(row_out, tokens[i], like(number, weights[i] / total))
+            continue
+        total = 0.0
+        for group in range(groups_of(size)):
+            cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
+            total += group_sum(weights, 0, min(GROUP, size - group * GROUP), number)
+        whole = splat(like(number, total))
+        for group in range(groups_of(size)):
+            cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
+            start = group * GROUP
+            for i in range(start, min(start + GROUP, size), LANES):
+                store_part(row_out, i, size, load(weights, i - start, number) / whole)
+    return -1
+
+
+@jit
+def first_nan(logits: Row, allowed: Row | None, number: Number) -> int:
+    """Return the index of the first NaN of a row that has one, among the allowed tokens."""
+    start = bits = 0
+    while bits == 0:
+        z = allow(load_part(logits, start, logits.size, like(number, 0.0)), allowed, start)
+        bits = lane_bits(unordered(z, z))
+        start += LANES
+    return start - LANES + int(lowest_bit(bits))

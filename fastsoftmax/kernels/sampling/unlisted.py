@@ -1,0 +1,226 @@
+"""Kept sets too long to list: the cut of a whole row, and the mass that it leaves in each group.
+
+cut_masses  one sweep with an exponential an element: what is at and above a logit.
+cut_row     the nucleus: a sweep that weighs what is above two quantiles of a sample, and lists what is between them.
+
+The kept set is all tokens above `cut` and the first `ties` that equal it.
+"""
+
+import math
+
+import numpy as np
+
+from fastsoftmax._jit import inline
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import allow, append, load, load_part, store
+from fastsoftmax.kernels.lanes.numbers import (
+    Number,
+    Row,
+    Vector,
+    count_lanes,
+    lane_bits,
+    like,
+    select,
+    splat,
+    sum_lanes,
+)
+from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.math.exp import log
+from fastsoftmax.kernels.math.floats import following, preceding
+from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
+from fastsoftmax.kernels.sampling.bisect import bracket, find_cut, pad, stride_of, sweep
+from fastsoftmax.kernels.sampling.exact import decided, distance_to
+from fastsoftmax.kernels.sampling.groups import GROUP, group_weights, groups_of, list_weights
+from fastsoftmax.kernels.sampling.light import light_scale, sweep_weights
+from fastsoftmax.kernels.sampling.listing import prefix
+from fastsoftmax.kernels.sampling.threshold import below
+from fastsoftmax.kernels.sampling.workspace import Workspace
+from fastsoftmax.kernels.softmax.weights import Scale, weight_of
+
+
+@inline
+def cut_masses(
+    logits: Row, allowed: Row | None, scale: Scale, cut: Number, row_largest: Number, workspace: Workspace
+) -> None:
+    """Fill in the running masses of what each group has at and above the cut."""
+    _, sums, _, values, weights, _, _ = workspace
+    total, bar = 0.0, splat(cut)
+    light = light_scale(row_largest, scale)
+    for group in range(groups_of(logits.size)):
+        sweep_weights(logits, allowed, group, row_largest, scale, light, (values, weights))
+        start = group * GROUP
+        a = b = c = d = splat(like(cut, 0.0))  # four sums: each waits for its last addition
+        for i in range(0, min(GROUP, logits.size - start), 4 * LANES):
+            a = add_from(read(logits, allowed, start + i, cut), bar, weights, i, a)
+            b = add_from(read(logits, allowed, start + i + 16, cut), bar, weights, i + 16, b)
+            c = add_from(read(logits, allowed, start + i + 32, cut), bar, weights, i + 32, c)
+            d = add_from(read(logits, allowed, start + i + 48, cut), bar, weights, i + 48, d)
+        total += sum_lanes((a + b) + (c + d))
+        sums[group] = total
+
+
+@inline
+def add_from(z: Vector, bar: Vector, weights: Row, i: int, mass: Vector) -> Vector:
+    """Return the mass with the weights from i on of the logits that reach the bar."""
+    return select(z >= bar, mass + load(weights, i, weights[0]), mass)
+
+
+@inline
+def weigh_bracket(
+    logits: Row, allowed: Row | None, scale: Scale, low: Number, high: Number, row_largest: Number, workspace: Workspace
+) -> tuple[int, float, float, int]:
+    """Fill in the mass of each group at and above `high`, and list what is between `low` and `high` in the spare rows.
+
+    What equals `low` is only counted. `tokens` gets the number listed up to the end of each group and that of the
+    ties, in turn. Returns both for the row, and the masses above and between.
+    """
+    _, sums, ends, values, weights, spare_values, spare_weights = workspace
+    found = ties = 0
+    above = inside = 0.0
+    none = splat(like(low, 0.0))
+    bottom, top = splat(low), splat(high)
+    light = light_scale(row_largest, scale)
+    for group in range(groups_of(logits.size)):
+        sweep_weights(logits, allowed, group, row_largest, scale, light, (values, weights))
+        start = group * GROUP
+        over = other_over = between = none
+        for i in range(0, min(GROUP, logits.size - start), 2 * LANES):
+            z, y = read(logits, allowed, start + i, low), read(logits, allowed, start + i + LANES, low)
+            over = add_from(z, top, weights, i, over)
+            other_over = add_from(y, top, weights, i + LANES, other_over)
+            if lane_bits(((z >= bottom) & (z < top)) | ((y >= bottom) & (y < top))) == 0:
+                continue
+            for j in range(i, i + 2 * LANES, LANES):
+                x, w = read(logits, allowed, start + j, low), load(weights, j, low)
+                ties += count_lanes(x == bottom)
+                within = (x > bottom) & (x < top)
+                append(spare_values, found, x, within)
+                append(spare_weights, found, w, within)
+                found += count_lanes(within)
+                between = select(within, between + w, between)
+        sums[group] = sum_lanes(over + other_over)
+        above += sums[group]
+        inside += sum_lanes(between)
+        ends[2 * group], ends[2 * group + 1] = found, ties
+    return found, above, inside, ties
+
+
+@inline
+def cut_row(
+    logits: Row,
+    allowed: Row | None,
+    scale: Scale,
+    temperature: float,
+    top_p: float,
+    row_largest: Number,
+    total: float,
+    workspace: Workspace,
+) -> tuple[Number, int]:
+    """Return (cut, ties) of the nucleus, and fill in the running masses that it leaves in the groups."""
+    _, _, _, values, weights, spare_values, spare_weights = workspace
+    infinity = like(row_largest, math.inf)
+    lowest = following(-infinity)
+    size = 0
+    for i in range(0, logits.size - LANES, stride_of(logits.size)):
+        store(spare_values, size, allow(load(logits, i, row_largest), allowed, i))
+        size += LANES
+    list_weights(spare_values, size, row_largest, scale, spare_weights)
+    low, high = bracket(spare_values, spare_weights, size, top_p)
+    low = max(low, lowest)
+    if temperature < math.inf:
+        # All the logits below a bound weigh at most V times its weight. Where that is less than (1 - p) of the mass,
+        # none of them is in the nucleus; half of it leaves room for rounding.
+        share = 0.5 * (1.0 - top_p) * total / weight_of(row_largest, scale)[1] / logits.size
+        low = max(low, below(row_largest, -temperature * log(share)))
+    target = nucleus_mass(top_p, total)
+    found = ties = 0
+    above = inside = 0.0
+    for attempt in range(2):
+        found, above, inside, ties = weigh_bracket(logits, allowed, scale, low, high, row_largest, workspace)
+        whole = above + inside + ties * weight_alone(low, row_largest, scale, workspace)
+        if attempt > 0 or above < target <= whole:
+            break
+        low, high = (preceding(high), infinity) if above >= target else (lowest, low)  # where the sample was wrong
+    cut = low
+    if above + inside >= target and found > 0:
+        pad(spare_values, found, row_largest)
+        _, _, top = sweep(spare_values, spare_weights, found, infinity)
+        cut, more = find_cut(spare_values, spare_weights, found, top, target - above, values, weights)
+        above += more
+        ties = found
+    else:
+        above += inside
+    tie_weight = weight_alone(cut, row_largest, scale, workspace)
+    ties = ties_within(tie_weight, above, target, ties)
+    distance = distance_to(target, above, tie_weight, ties)
+    at = cut, ties
+    cut, ties = decided(row_largest, logits, allowed, None, None, temperature, top_p, cut, ties, distance)
+    if (cut, ties) != at:
+        low = cut
+        weigh_bracket(logits, allowed, scale, cut, following(cut), row_largest, workspace)
+        tie_weight = weight_alone(cut, row_largest, scale, workspace)
+    add_bracket(cut, ties, tie_weight, cut == low, groups_of(logits.size), workspace)
+    return cut, ties
+
+
+@inline
+def weight_alone(z: Number, row_largest: Number, scale: Scale, workspace: Workspace) -> float:
+    """Return the weight of a logit."""
+    _, _, _, values, weights, _, _ = workspace
+    values[0] = z
+    list_weights(values, 1, row_largest, scale, weights)
+    return np.float64(weights[0])
+
+
+@inline
+def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups: int, workspace: Workspace) -> None:
+    """Add to each group what it keeps of the bracket, and sum the groups up.
+
+    `tokens` gets, at 2 g + 1, the number of logits that equal the cut up to the end of group g; `counted` says that it
+    has it already.
+    """
+    _, sums, ends, _, _, spare_values, spare_weights = workspace
+    bar = splat(cut)
+    running = 0.0
+    first = seen = counted_before = 0
+    for group in range(groups):
+        last = ends[2 * group]
+        mass = splat(like(cut, 0.0))
+        equal = 0
+        for i in range(first, last, LANES):
+            z = load_part(spare_values, i, last, like(cut, math.nan))
+            mass = select(z > bar, mass + load(spare_weights, i, cut), mass)
+            equal += count_lanes(z == bar)
+        if counted:
+            equal = ends[2 * group + 1] - counted_before
+            counted_before = ends[2 * group + 1]
+        running += sums[group] + sum_lanes(mass) + (min(seen + equal, ties) - min(seen, ties)) * tie_weight
+        seen += equal
+        first = last
+        sums[group] = running
+        ends[2 * group + 1] = seen
+
+
+@inline
+def cut_weights(
+    cut: Number,
+    ties: int,
+    logits: Row,
+    allowed: Row | None,
+    group: int,
+    row_largest: Number,
+    scale: Scale,
+    workspace: Workspace,
+) -> None:
+    """Write the weights of a group of a row that is cut so, 0 for what is not kept."""
+    _, _, ends, values, weights, _, _ = workspace
+    group_weights(logits, allowed, group, row_largest, scale, (values, weights))
+    if cut == following(like(row_largest, -math.inf)):
+        return
+    bar, none = splat(cut), splat(like(row_largest, 0.0))
+    left = ties
+    if ties < logits.size and group > 0:
+        left = max(ties - ends[2 * group - 1], 0)
+    for i in range(0, min(GROUP, logits.size - group * GROUP), LANES):
+        stay, left = prefix(read(logits, allowed, group * GROUP + i, row_largest), bar, left)
+        store(weights, i, select(stay, load(weights, i, row_largest), none))

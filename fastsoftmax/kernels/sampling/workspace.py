@@ -1,0 +1,63 @@
+"""The memory that sampling from a row needs, in one array of bytes that Python keeps between calls."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from fastsoftmax._jit import inline
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, by_type, if_given
+from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
+
+Workspace = tuple[Row, FloatRow, IntRow, Row, Row, Row, Row]
+"""maxima, sums; tokens, values, weights of the list; two spare rows of values and weights."""
+
+view_as = by_type(lambda number, memory: memory.view(np.float32), lambda number, memory: memory.view(np.float64))
+
+
+@lru_cache
+def workspace_bytes(size: int, itemsize: int) -> int:
+    """Return how many bytes `workspace_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
+    groups, padded = -(-size // GROUP), _padded(size)
+    return (groups * LANES + 2 * LANES + 4 * padded) * itemsize + 8 * groups + 4 * padded + 8 * LANES
+
+
+def _padded(size: int) -> int:
+    """Return the length of a list: two vectors more than it holds, since lists end so and vectors are written whole."""
+    return (max(size, GROUP) + LANES - 1) // LANES * LANES + 2 * LANES
+
+
+padded = inline(_padded)
+
+
+@inline
+def workspace_of(memory: Row, size: int, number: Number) -> Workspace:
+    """Divide the bytes of `memory` for a row of `size` logits."""
+    length = padded(size)
+    groups = groups_of(size)
+    numbers = view_as(number, memory[: memory.size // 8 * 8])
+    at = groups * LANES + 2 * LANES
+    maxima = numbers[:at]
+    values, weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
+    at += 2 * length
+    spare_values, spare_weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
+    at = (at + 2 * length) * numbers.itemsize
+    at = (at + 7) // 8 * 8
+    sums = memory[at : at + 8 * groups].view(np.float64)
+    at += 8 * groups
+    tokens = memory[at : at + 4 * length].view(np.int32)
+    return maxima, sums, tokens, values, weights, spare_values, spare_weights
+
+
+@inline
+def parameters_at(parameters: Rows, row: int) -> tuple[float, int, float, float]:
+    """Return a row's temperature, top_k, top_p and min_p: there is one row of them for all, or one a row."""
+    i = min(row, parameters.shape[0] - 1)
+    return parameters[i, 0], int(parameters[i, 1]), parameters[i, 2], parameters[i, 3]
+
+
+@if_given
+def bits_at(allowed: Rows, row: int) -> Row:
+    """Return the bits of a row's allowed tokens, which all rows may share."""
+    bits: Row = allowed[min(row, allowed.shape[0] - 1)]
+    return bits
