@@ -15,7 +15,8 @@ from bench.conftest import Race
 from bench.data import Missing
 from bench.race import Contestant
 from bench.results import Case
-from fastsoftmax.markov.walks import WalkTable, checked_cut
+from fastsoftmax.markov.walking.arguments import checked_cut
+from fastsoftmax.markov.walking.walks import WalkTable
 
 CACHED, LARGE, HUGE = map(Corpus, ZIPF)
 TEXT = Corpus("text", 2)

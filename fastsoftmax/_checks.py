@@ -307,3 +307,11 @@ def described(value: Any) -> str:
         return f"{kind} of shape {tuple(shape)} and dtype {getattr(value, 'dtype', getattr(value, 'format', None))}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def refuse_keyed(name: str, value: Any) -> None:
+    """Raise an error for what gives its keys when it is iterated over: a mapping, a data frame."""
+    if isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping, whose keys would be learned: take its values()")
+    if hasattr(type(value), "columns"):  # not of the value: polars may have to work that out
+        raise TypeError(f"{name} is a data frame, whose column names would be learned: take one of its columns")

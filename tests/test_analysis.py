@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain
 from fastsoftmax.kernels.markov.table import Cut
-from fastsoftmax.markov.graph import graph_of
-from fastsoftmax.markov.model import next_of
+from fastsoftmax.markov.counts.model import next_of
+from fastsoftmax.markov.longrun.graph import graph_of
 
 pytest.importorskip("scipy", reason="the analysis needs SciPy")
 

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "fastsoftmax"
 OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
     "fastsoftmax._jit.cache_directories",
-    "fastsoftmax.markov.reading.composed",
-    "fastsoftmax.markov.storage.stated",
-    "fastsoftmax.markov.tokens.characters",
+    "fastsoftmax.markov.reading.clean.composed",
+    "fastsoftmax.markov.counts.storage.stated",
+    "fastsoftmax.markov.reading.tokens.characters",
 }
 PICTURES = re.findall(r"```mermaid\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), re.DOTALL)
 
@@ -52,15 +52,22 @@ def test_the_picture_of_the_whole() -> None:
     assert {(a, b) for a, b in arrows if a != b} == pictured(PICTURES[0])
 
 
-def test_the_picture_of_the_kernels() -> None:
-    prefix = "fastsoftmax.kernels."
+@pytest.mark.parametrize(("house", "picture"), [("kernels", PICTURES[1]), ("markov", PICTURES[2])])
+def test_the_picture_of_rooms(house: str, picture: str) -> None:
+    prefix = f"fastsoftmax.{house}."
+    rooms = {file.parent.name for file in (PACKAGE / house).glob("*/__init__.py")}
+
+    def room_of(name: str) -> str:
+        return name if name in rooms else "faces"
+
     arrows = {
-        (file.parent.name, name.removeprefix(prefix).split(".")[0])
-        for file in (PACKAGE / "kernels").glob("*/*.py")
+        (room_of(file.parent.name), room_of(name.removeprefix(prefix).split(".")[0]))
+        for file in (PACKAGE / house).rglob("*.py")
+        if file.name != "__init__.py"
         for name in imported(file)
         if name.startswith(prefix)
     }
-    assert {(a, b) for a, b in arrows if a != b} == pictured(PICTURES[1])
+    assert {(a, b) for a, b in arrows if a != b} == pictured(picture)
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -90,7 +97,8 @@ def test_no_file_imports_in_a_circle() -> None:
 
 
 def test_rooms_say_in_which_order_to_read_them() -> None:
-    for room in [PACKAGE / "kernels", *(file.parent for file in (PACKAGE / "kernels").glob("*/__init__.py"))]:
+    houses = PACKAGE / "kernels", PACKAGE / "markov"
+    for room in [*houses, *(file.parent for house in houses for file in house.glob("*/__init__.py"))]:
         text = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
         for file in room.iterdir():
             if file.name not in ("__init__.py", "__pycache__"):

@@ -11,9 +11,9 @@ from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes.numbers import first_lane, splat
 from fastsoftmax.kernels.markov.table import Cut, Rows, build_rows, empty, grown, room, row_is_sound
 from fastsoftmax.kernels.markov.walk import _locate
-from fastsoftmax.markov import counting, vocabulary
-from fastsoftmax.markov.counting import Sum, count, merged, ordered
-from fastsoftmax.markov.transitions import Edges, table
+from fastsoftmax.markov.counts import counting, vocabulary
+from fastsoftmax.markov.counts.counting import Sum, count, merged, ordered
+from fastsoftmax.markov.counts.transitions import Edges, table
 
 ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
 

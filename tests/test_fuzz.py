@@ -26,7 +26,8 @@ from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplingParams
 from fastsoftmax.cli import inputs
 from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.kernels.markov import count
-from fastsoftmax.markov import reading, tokens
+from fastsoftmax.markov.reading import clean as reading
+from fastsoftmax.markov.reading import tokens
 from tests.cases import examples
 from tests.commands import refused
 from tests.reliability import fuzzing_targets as fuzzed

@@ -14,8 +14,9 @@ from scipy import stats
 
 import reference
 from fastsoftmax import MarkovText, Reason
-from fastsoftmax.markov import joining, reading, tokens
-from fastsoftmax.markov.novelty import Overlap
+from fastsoftmax.markov.reading import clean as reading
+from fastsoftmax.markov.reading import joining, tokens
+from fastsoftmax.markov.walking.novelty import Overlap
 from tests.cases import examples
 
 LINES = ["a b c d", "a b d", "b c d a", "c d", "a b c", "d d d a b", "b a"]
@@ -78,7 +79,7 @@ def test_a_sentence_depends_on_its_number_alone(monkeypatch):
         assert text.generate(7, seed=5, **wish) == many[:7]
         assert many == text.generate(60, seed=5, **wish)
         with monkeypatch.context() as patch:
-            patch.setattr("fastsoftmax.markov.sentences._AT_ONCE", 1)  # one at a time
+            patch.setattr("fastsoftmax.markov.walking.sentences._AT_ONCE", 1)  # one at a time
             assert text.generate(60, seed=5, **wish) == many
 
 
@@ -98,7 +99,7 @@ def test_bounds_hold():
 def test_where_chances_would_take_too_much_memory(monkeypatch):
     text = MarkovText(1, sequences="lines").fit("\n".join(LINES))
     usual = text.generate(30, min_words=3, max_words=6, seed=1)
-    monkeypatch.setattr("fastsoftmax.markov.sentences._SPACE", 0)
+    monkeypatch.setattr("fastsoftmax.markov.walking.sentences._SPACE", 0)
     other = MarkovText(1, sequences="lines").fit("\n".join(LINES)).generate(30, min_words=3, max_words=6, seed=1)
     assert all(3 <= len(sentence.split()) <= 6 for sentence in other)
     assert other != usual  # another way to the same law
@@ -107,7 +108,7 @@ def test_where_chances_would_take_too_much_memory(monkeypatch):
 def test_a_length_that_there_is_no_memory_to_look_for(monkeypatch):
     text = MarkovText(1, sequences="lines").fit("a b a b c")
     assert text.generate(min_words=40, max_words=40) == [Reason.LENGTH]  # all of them have an odd number of words
-    monkeypatch.setattr("fastsoftmax.markov.sentences._SPACE", 0)
+    monkeypatch.setattr("fastsoftmax.markov.walking.sentences._SPACE", 0)
     text = MarkovText(1, sequences="lines").fit("a b a b c")
     assert text.generate(min_words=40, max_words=40) == [Reason.MEMORY]
     assert text.generate(min_words=400) == [Reason.MEMORY]

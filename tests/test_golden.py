@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from fastsoftmax.markov import MarkovChain, storage
+from fastsoftmax.markov import MarkovChain
+from fastsoftmax.markov.counts import storage
 
 SENTENCES = (
     "the cat sat on the mat",

@@ -100,12 +100,12 @@ def test_nowhere_to_keep_kernels(attempt: Callable[..., None], library: str, tmp
 def test_a_changed_helper_of_a_helper_is_seen(tmp_path: Path) -> None:
     """numba alone looks at the file of the kernel, and would serve the old machine code.
 
-    `tiny.weigh` calls `exp.exp`, and so forth to `power.powers`, two files away from it.
+    `tiny.weigh` calls `exp.exp`, and so forth to `exp2_table.powers`, two files away from it.
     """
     copy = copied(tmp_path / "place with spaces é")
     cache = tmp_path / "cache"
     assert "[0.268941421" in python(SOFTMAX.format("tests.tiny"), cache, copy).stdout
-    helper = copy / "fastsoftmax" / "kernels" / "power.py"
+    helper = copy / "fastsoftmax" / "kernels" / "math" / "exp2_table.py"
     source = helper.read_text()
     assert source.count("builder.add(entry, shifted)") == 1
     helper.write_text(source.replace("builder.add(entry, shifted)", "builder.sub(entry, shifted)"))
@@ -117,13 +117,13 @@ def test_other_files_and_other_places_change_nothing(tmp_path: Path) -> None:
     copy = copied(tmp_path / "elsewhere")
     cache = tmp_path / "cache"
     python(SOFTMAX.format("tests.tiny"), cache)
-    for name in ("suffix", "walk", "columns"):
+    for name in ("markov/suffix", "markov/walk", "softmax/columns"):
         with (copy / "fastsoftmax" / "kernels" / f"{name}.py").open("a") as file:
             file.write("# changed\n")
     assert python(HITS.format("tests.tiny"), cache, copy).stdout.strip().endswith("1 1")
 
 
-@pytest.mark.parametrize("kernel", [*sorted((PACKAGE / "kernels").glob("*.py")), TINY], ids=lambda file: file.stem)
+@pytest.mark.parametrize("kernel", [*sorted((PACKAGE / "kernels").glob("*/*.py")), TINY], ids=lambda file: file.stem)
 def test_a_kernel_depends_on_all_that_it_imports(kernel: Path) -> None:
     """The files are found by their text, which is quick; here Python itself reads the imports."""
     found, coming = {kernel}, [kernel]

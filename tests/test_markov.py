@@ -20,7 +20,7 @@ import reference
 from fastsoftmax import _threads
 from fastsoftmax.kernels.markov import table as kernels
 from fastsoftmax.markov import MarkovChain, Walks
-from fastsoftmax.markov import walks as walks_module
+from fastsoftmax.markov.walking import walks as walks_module
 from tests.cases import examples
 
 INF = math.inf

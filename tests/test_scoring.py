@@ -8,7 +8,7 @@ from scipy import stats
 
 import reference
 from fastsoftmax import MarkovChain, MarkovText
-from fastsoftmax.markov.smoothing import Smoothed, checked_rule
+from fastsoftmax.markov.smoothing.rules import Smoothed, checked_rule
 
 CATS = [["the", "cat", "sat"], ["the", "dog", "sat", "down"], ["a", "cat", "ran"]]
 RULES = ["add-k", "stupid-backoff", "kneser-ney"]

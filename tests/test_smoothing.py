@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import reference
 from fastsoftmax.markov import MarkovChain
-from fastsoftmax.markov.ngrams import find
-from fastsoftmax.markov.smoothing import FALLBACK, Rule, Smoothed, checked_rule, estimated_discounts
-from fastsoftmax.markov.vocabulary import UNKNOWN, Vocabulary, encode
+from fastsoftmax.markov.counts.vocabulary import UNKNOWN, Vocabulary, encode
+from fastsoftmax.markov.smoothing.ngrams import find
+from fastsoftmax.markov.smoothing.rules import FALLBACK, Rule, Smoothed, checked_rule, estimated_discounts
 from reference import smoothing as definitions
 from tests.cases import examples
 

@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from fastsoftmax.markov import MarkovChain, MarkovText, storage, vocabulary
-from fastsoftmax.markov.transitions import MappedFile, Transitions
+from fastsoftmax.markov import MarkovChain, MarkovText
+from fastsoftmax.markov.counts import storage, vocabulary
+from fastsoftmax.markov.counts.transitions import MappedFile, Transitions
 from tests.cases import examples
 
 ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks, reading
+from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks
+from fastsoftmax.markov.reading import clean as reading
 from tests.cases import examples
 
 CATS = "The cat sat on the mat. The cat ran. A dog sat on the cat!"

@@ -11,7 +11,7 @@ from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.cli import output
 from fastsoftmax.cli.corpus import sentences
 from fastsoftmax.cli.inputs import STDIN, UTF_8, InputError, is_pipe, pipe_parts
-from fastsoftmax.markov.storage import stated
+from fastsoftmax.markov.counts.storage import stated
 
 SUFFIX = ".safetensors"
 MANY_BYTES = 2**24  # of text: half a second or so

@@ -10,8 +10,8 @@ from fastsoftmax import MarkovChain, MarkovText, Walks
 from fastsoftmax.cli import output
 from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.cli.models import Kind, any_model
-from fastsoftmax.markov.reading import composed
-from fastsoftmax.markov.tokens import characters
+from fastsoftmax.markov.reading.clean import composed
+from fastsoftmax.markov.reading.tokens import characters
 
 MANY = 2**20  # tokens: half a second or so
 _BLOCK = 2**16  # tokens that are written at once

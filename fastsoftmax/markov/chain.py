@@ -8,15 +8,17 @@ from typing import Any, Self
 import numpy as np
 
 from fastsoftmax import _checks, _threads
-from fastsoftmax.markov import mapping, smoothed_walks, storage
-from fastsoftmax.markov.analysis import Analysis
-from fastsoftmax.markov.counting import ordered
-from fastsoftmax.markov.model import ONCE, Model, counted, merged
+from fastsoftmax.markov.counts import mapping, storage
+from fastsoftmax.markov.counts.counting import ordered
+from fastsoftmax.markov.counts.model import ONCE, Model, counted, merged
+from fastsoftmax.markov.counts.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
+from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, kind_of
+from fastsoftmax.markov.longrun.analysis import Analysis
 from fastsoftmax.markov.scoring import Scoring, Smoothers
-from fastsoftmax.markov.smoothing import checked_rule
-from fastsoftmax.markov.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
-from fastsoftmax.markov.vocabulary import Encoder, Interning, Kind, kind_of
-from fastsoftmax.markov.walks import TableCache, Walks, checked_cut, checked_wish, draw_walks, key_of, progress_bar
+from fastsoftmax.markov.smoothing.rules import checked_rule
+from fastsoftmax.markov.walking import smoothed as smoothed_walks
+from fastsoftmax.markov.walking.arguments import checked_cut, key_of, progress_bar
+from fastsoftmax.markov.walking.walks import TableCache, Walks, checked_wish, draw_walks
 
 _swapping = _threads.lock()  # held for a comparison and an assignment, never for work
 

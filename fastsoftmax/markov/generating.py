@@ -5,17 +5,15 @@ from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax import _checks
+from fastsoftmax._types import Ids
 from fastsoftmax.markov.chain import MarkovChain
-from fastsoftmax.markov.model import Model
-from fastsoftmax.markov.novelty import KeptText
-from fastsoftmax.markov.sentences import MOST_WORDS, Bounds, Reason, Speakers, sentences
-from fastsoftmax.markov.states import ids_of, start_of
-from fastsoftmax.markov.walks import checked_cut, key_of
-
-Ids = npt.NDArray[np.int32]
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.states import ids_of, start_of
+from fastsoftmax.markov.walking.arguments import checked_cut, key_of
+from fastsoftmax.markov.walking.novelty import KeptText
+from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, Reason, Speakers, sentences
 
 
 class _Text(Protocol):

@@ -9,19 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
+from fastsoftmax._types import Floats, Ids
 from fastsoftmax._values import Valued
-from fastsoftmax.markov.model import Model, next_of
-from fastsoftmax.markov.model import log_probabilities as model_log_probabilities
-from fastsoftmax.markov.ngrams import known_tokens, ranks_of
-from fastsoftmax.markov.smoothing import Rule, Smoothed, checked_rule
-from fastsoftmax.markov.states import ids_of, state_of
-from fastsoftmax.markov.transitions import BOUNDARY, Transitions
-from fastsoftmax.markov.vocabulary import encode, encode_one, names_of
-from fastsoftmax.markov.walks import checked_cut
+from fastsoftmax.markov.counts.model import Model, next_of
+from fastsoftmax.markov.counts.model import log_probabilities as model_log_probabilities
+from fastsoftmax.markov.counts.states import ids_of, state_of
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
+from fastsoftmax.markov.counts.vocabulary import encode, encode_one, names_of
+from fastsoftmax.markov.smoothing.ngrams import known_tokens, ranks_of
+from fastsoftmax.markov.smoothing.rules import Rule, Smoothed, checked_rule
+from fastsoftmax.markov.walking.arguments import checked_cut
 from fastsoftmax.sampling import probabilities as sampled_probabilities
-
-Ids = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

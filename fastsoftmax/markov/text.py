@@ -6,19 +6,18 @@ from fractions import Fraction
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.markov import markovify, storage
+from fastsoftmax._types import Ids
 from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.counts import markovify, storage
+from fastsoftmax.markov.counts.model import ONCE, Model, counted
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL
+from fastsoftmax.markov.counts.vocabulary import Vocabulary
 from fastsoftmax.markov.generating import Generating
-from fastsoftmax.markov.joining import rejoined
-from fastsoftmax.markov.model import ONCE, Model, counted
-from fastsoftmax.markov.novelty import KeptText
-from fastsoftmax.markov.reading import UTF_8, Report, Source, checked_encoding, cleaned, size_of
-from fastsoftmax.markov.sentences import Speakers
-from fastsoftmax.markov.text_scoring import TextScoring
-from fastsoftmax.markov.tokens import (
+from fastsoftmax.markov.reading.clean import UTF_8, Report, Source, checked_encoding, cleaned, size_of
+from fastsoftmax.markov.reading.joining import rejoined
+from fastsoftmax.markov.reading.tokens import (
     JOINS,
     LINES,
     OWN,
@@ -29,11 +28,10 @@ from fastsoftmax.markov.tokens import (
     takes_lines_as_they_stand,
     tokens_of,
 )
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL
-from fastsoftmax.markov.vocabulary import Vocabulary
-from fastsoftmax.markov.walks import progress_bar
-
-Ids = npt.NDArray[np.int32]
+from fastsoftmax.markov.text_scoring import TextScoring
+from fastsoftmax.markov.walking.arguments import progress_bar
+from fastsoftmax.markov.walking.novelty import KeptText
+from fastsoftmax.markov.walking.sentences import Speakers
 
 
 class MarkovText(TextScoring, Generating):

@@ -6,20 +6,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._types import Floats, Ids
 from fastsoftmax.markov.chain import MarkovChain
-from fastsoftmax.markov.model import Model
-from fastsoftmax.markov.reading import UTF_8, Source
-from fastsoftmax.markov.scoring import (
-    Floats,
-    Question,
-    Scores,
-    checked_question,
-    log_probabilities,
-    perplexity_of,
-    sum_of,
-)
-from fastsoftmax.markov.tokens import Reader
-from fastsoftmax.markov.transitions import BOUNDARY, Ids
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.transitions import BOUNDARY
+from fastsoftmax.markov.reading.clean import UTF_8, Source
+from fastsoftmax.markov.reading.tokens import Reader
+from fastsoftmax.markov.scoring import Question, Scores, checked_question, log_probabilities, perplexity_of, sum_of
 
 
 class _Text(Protocol):

@@ -18,7 +18,8 @@ from safetensors.numpy import save_file
 import fastsoftmax
 from fastsoftmax.cli import inputs, models
 from fastsoftmax.cli.app import app
-from fastsoftmax.markov import MarkovChain, MarkovText, storage
+from fastsoftmax.markov import MarkovChain, MarkovText
+from fastsoftmax.markov.counts import storage
 
 OURS = (ValueError, TypeError, KeyError, OSError)
 TABLE = ("contexts", "offsets", "tokens", "counts", "targets")

@@ -11,15 +11,11 @@ That is Doob's h-transform (Doob, "Conditional Brownian motion", Bulletin de la 
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax._jit import jit
+from fastsoftmax._types import Floats, Ids, Positions
 from fastsoftmax.kernels.markov.table import Cut, Rows, cut_runs
 from fastsoftmax.kernels.math.philox import uniform
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int32]
-Positions = npt.NDArray[np.int64]
 
 ENDLESS = -1  # the length of a walk that did not end in time
 CUT_OFF = -2  # and of one that came to where nothing was seen

@@ -20,12 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax._types import Counts, Ids, Positions
 from fastsoftmax.kernels.lanes.loads import borrowed, prefetch
 
-Ids = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint64]
-Positions = npt.NDArray[np.int64]
-Counts = npt.NDArray[Any]  # int64 or float64
 
 _SHORT = 16
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

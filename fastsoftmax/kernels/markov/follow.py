@@ -7,8 +7,9 @@ the probability 0, and no edge leads on from it: the state after it is sought am
 import numpy as np
 
 from fastsoftmax._jit import jit
+from fastsoftmax._types import Counts, Floats, Ids
 from fastsoftmax.kernels.markov.count import row_of
-from fastsoftmax.kernels.markov.table import Counts, Floats, Ids, Rows
+from fastsoftmax.kernels.markov.table import Rows
 
 
 @jit

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax._types import Ids
 
-Ids = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint64]
 
 _32 = np.uint64(32)

@@ -29,20 +29,15 @@ A slot holds the next state; OVER for the end; -2 - token for a token that leads
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax._types import Counts, Floats, Ids, Positions
 from fastsoftmax.kernels.lanes.loads import borrowed
 from fastsoftmax.kernels.math.exp import exp, log
 from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
-
-Floats = npt.NDArray[Any]  # float64
-Ids = npt.NDArray[Any]  # int32
-Positions = npt.NDArray[Any]  # int64
-Counts = npt.NDArray[Any]  # int64 or float64
 
 OVER = -1
 PLAIN = 0  # the line that rows without records, and those not built, point to: a run of 2**31 edges, one a unit

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax._types import Floats, Ids, Positions
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import borrowed, gather, load, prefetch, store, store_part
 from fastsoftmax.kernels.lanes.numbers import (
@@ -27,7 +28,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     splat,
     whole,
 )
-from fastsoftmax.kernels.markov.table import OVER, PLAIN, Cut, Floats, Ids, Positions, Rows, Table, build_row
+from fastsoftmax.kernels.markov.table import OVER, PLAIN, Cut, Rows, Table, build_row
 from fastsoftmax.kernels.math.philox import uniform, uniforms
 
 # Where a walk is, if not at a state with a row: OVER; -2 - token after a token that leads to none (NO_ROW: whichever);

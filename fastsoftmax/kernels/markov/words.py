@@ -16,11 +16,10 @@ from llvmlite import ir
 from numba.core import types
 
 from fastsoftmax._jit import inline, intrinsic, jit
+from fastsoftmax._types import Ids, Positions
 from fastsoftmax.kernels.lanes.loads import borrowed
 
 Bytes = npt.NDArray[np.uint8]
-Ids = npt.NDArray[np.int32]
-Positions = npt.NDArray[np.int64]
 
 PADDING = 8  # bytes after the text and after the pool, which are read and do not matter
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

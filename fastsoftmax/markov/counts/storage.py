@@ -29,8 +29,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fastsoftmax._checks import described, flag
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MappedFile, Transitions, check_total
-from fastsoftmax.markov.vocabulary import StoredTokens, StoredVocabulary, Vocabulary
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, MappedFile, Transitions, check_total
+from fastsoftmax.markov.counts.vocabulary import StoredTokens, StoredVocabulary, Vocabulary
 
 FORMAT = "fastsoftmax-markov-2"
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import count as kernels
-from fastsoftmax.markov.transitions import Edges, Ids
+from fastsoftmax.markov.counts.transitions import Edges
 
 Keys = npt.NDArray[np.uint64]
 

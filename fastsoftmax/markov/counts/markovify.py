@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.counting import ordered
-from fastsoftmax.markov.model import Model
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Edges, table
-from fastsoftmax.markov.vocabulary import Interning, Vocabulary
-
-Ids = npt.NDArray[np.int32]
+from fastsoftmax._types import Ids
+from fastsoftmax.markov.counts.counting import ordered
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Edges, table
+from fastsoftmax.markov.counts.vocabulary import Interning, Vocabulary
 
 BEGIN, END = "___BEGIN__", "___END__"
 _SIMPLE = 10_000  # the largest denominator of a weight that is taken for one

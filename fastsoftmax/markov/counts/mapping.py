@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, MAX_ORDER, MAX_TOTAL, Edges
-from fastsoftmax.markov.vocabulary import Interning, Kind, Vocabulary, is_integer
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, MAX_ORDER, MAX_TOTAL, Edges
+from fastsoftmax.markov.counts.vocabulary import Interning, Kind, Vocabulary, is_integer
 
 
 def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | None]:

@@ -4,17 +4,14 @@ import math
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.markov.balance import scipy_part
-from fastsoftmax.markov.graph import classes_of, graph_of, members_of, period_of, visits_of
-from fastsoftmax.markov.model import Model
-from fastsoftmax.markov.states import ids_of, state_of
-from fastsoftmax.markov.walks import checked_cut
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from fastsoftmax._types import Floats, Positions
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.states import ids_of, state_of
+from fastsoftmax.markov.longrun.balance import scipy_part
+from fastsoftmax.markov.longrun.graph import classes_of, graph_of, members_of, period_of, visits_of
+from fastsoftmax.markov.walking.arguments import checked_cut
 
 
 class CommunicatingClass(NamedTuple):
@@ -29,7 +26,7 @@ class CommunicatingClass(NamedTuple):
         endless walk leaves the others, the transient ones, sooner or later.
     """
 
-    states: Integers
+    states: Positions
     recurrent: bool
 
 

@@ -3,14 +3,11 @@
 import re
 
 import numpy as np
-import numpy.typing as npt
 
-from fastsoftmax.markov.reading import CLOSING, ENDS
-from fastsoftmax.markov.transitions import BOUNDARY
-from fastsoftmax.markov.word_table import WordTable
-
-Ids = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
+from fastsoftmax._types import Flags, Ids
+from fastsoftmax.markov.counts.transitions import BOUNDARY
+from fastsoftmax.markov.reading.clean import CLOSING, ENDS
+from fastsoftmax.markov.reading.word_table import WordTable
 
 _SUPERSCRIPTS = "¹²³⁰⁴⁵⁶⁷⁸⁹"
 _NOTES = rf"(?:\[\w{{1,4}}\]|[*†‡§{_SUPERSCRIPTS}])*"  # of [1] or *, after the stop

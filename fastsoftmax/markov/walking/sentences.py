@@ -7,16 +7,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._types import Ids, Positions
 from fastsoftmax.kernels.markov import condition as kernels
 from fastsoftmax.kernels.markov.table import Cut
 from fastsoftmax.kernels.markov.walk import DEAD_END
-from fastsoftmax.markov.model import Model
-from fastsoftmax.markov.states import Start
-from fastsoftmax.markov.transitions import Transitions
-from fastsoftmax.markov.walks import TableCache, begin, walk_from
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.states import Start
+from fastsoftmax.markov.counts.transitions import Transitions
+from fastsoftmax.markov.walking.walks import TableCache, begin, walk_from
 
-Ids = npt.NDArray[np.int32]
-Positions = npt.NDArray[np.int64]
 Check = Callable[[Ids], "Reason | None"]
 
 LONGEST = 10_000  # words beyond the least without another bound: at low temperatures a walk may go round for ever

@@ -1,7 +1,7 @@
 """Walks, the tables that they are drawn from, and how they are drawn: in pieces, on one thread or several."""
 
 import mmap as memory
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax._types import Positions
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov import walk as kernels
 from fastsoftmax.kernels.markov.condition import choose
 from fastsoftmax.kernels.markov.table import Cut
-from fastsoftmax.markov.model import Model, restart_state
-from fastsoftmax.markov.states import Start, describe, ids_of, start_of
-from fastsoftmax.markov.transitions import BOUNDARY, Transitions
-
-Progress = Callable[[int], object]
-Positions = npt.NDArray[np.int64]
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.states import Start, describe, ids_of, start_of
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
+from fastsoftmax.markov.walking.arguments import Progress, progress_bar
+from fastsoftmax.markov.walking.restarts import restart_state
 
 _STEP_COST = 16  # a step takes as long as this many elements of softmax, the unit of _threads
 _ROWS = 2**16  # built between two looks at signals
@@ -29,7 +29,6 @@ _SCATTERED = 2**13  # states for each step: of fewer, most huge pages are needed
 _SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
 _LONGEST = 2**12
 _ITERATED = 1024
-_MOST_KEPT = 2**31  # a top_k that is off for any row, and can be added to the number of an edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +72,6 @@ class Walks:
             tokens = iter(flat if self.vocabulary is None else map(self.vocabulary.__getitem__, flat))
             for length in self.lengths[first : first + _ITERATED].tolist():
                 yield list(islice(tokens, length))
-
-
-def checked_cut(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Cut:
-    """Check the four parameters of a draw."""
-    return Cut(
-        float(_checks.temperature_per_row(temperature)[0]),
-        min(int(_checks.top_k_per_row(top_k)[0]), _MOST_KEPT),
-        float(_checks.fraction_per_row("top_p", top_p)[0]),
-        float(_checks.fraction_per_row("min_p", min_p)[0]),
-    )
 
 
 class WalkTable:
@@ -263,13 +252,6 @@ def draw_walks(model: Model, cache: TableCache, wish: Wish, cut: Cut, progress: 
     return walks
 
 
-@contextmanager
-def key_of(rng: Any, seed: Any) -> Iterator[int]:
-    """Give the key that `rng` and `seed` stand for; a generator is put back if what is done with it fails."""
-    with _checks.key_of(rng, seed) as key:
-        yield int(_checks.word_per_row("seed", seed)[0]) if key is None else key
-
-
 def begin(
     start: Start,
     transitions: Transitions,
@@ -321,19 +303,3 @@ def walk_from(
     with progress_bar(progress, "walking", steps) as report, cache.table(model.transitions, cut, steps) as table:
         lengths, places = table.draw(ids, taken, states, key, restart, report)
     return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens), places
-
-
-@contextmanager
-def progress_bar(shown: bool, description: str, total: int | None) -> Iterator[Progress | None]:
-    """Show a progress bar on stderr, if wanted, and give the function that moves it."""
-    if not _checks.flag("progress", shown):
-        yield None
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-    except ImportError:
-        raise ImportError("progress=True needs rich: pip install 'fastsoftmax[cli]'") from None
-    with Bar(console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)

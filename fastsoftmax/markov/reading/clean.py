@@ -9,13 +9,13 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from fastsoftmax._checks import described
+from fastsoftmax._checks import described, refuse_keyed
 
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Report = Callable[[int], object]
@@ -166,14 +166,6 @@ def _lines_of(handle: io.TextIOBase) -> Iterator[tuple[str, str]]:
         text = (lines + newline).replace("\n", "\n\n")
         yield text.replace(f"\n{_BOM_CHARACTER}", "\n"), "source"
     yield rest, "source"
-
-
-def refuse_keyed(name: str, value: Any) -> None:
-    """Raise an error for what gives its keys when it is iterated over: a mapping, a data frame."""
-    if isinstance(value, Mapping):
-        raise TypeError(f"{name} is a mapping, whose keys would be learned: take its values()")
-    if hasattr(type(value), "columns"):  # not of the value: polars may have to work that out
-        raise TypeError(f"{name} is a data frame, whose column names would be learned: take one of its columns")
 
 
 def _refuse_name(part: str | os.PathLike[str], place: str) -> None:

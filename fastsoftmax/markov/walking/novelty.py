@@ -1,12 +1,10 @@
 """How much of a sentence stands in the text that a model was fitted to, word for word."""
 
 import numpy as np
-import numpy.typing as npt
 
+from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import suffix
-from fastsoftmax.markov.counting import ranked
-
-Ids = npt.NDArray[np.int32]
+from fastsoftmax.markov.counts.counting import ranked
 
 _KEY = 64  # bits
 

@@ -1,6 +1,5 @@
 """What a chain knows, and the functions of it that need no chain."""
 
-import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -8,19 +7,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov.follow import follow
 from fastsoftmax.kernels.markov.table import Cut
-from fastsoftmax.markov import counting
-from fastsoftmax.markov.counting import count, ordered
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Transitions, table
-from fastsoftmax.markov.vocabulary import Vocabulary, kind_of
-
-Ids = npt.NDArray[np.int32]
+from fastsoftmax.markov.counts import counting
+from fastsoftmax.markov.counts.counting import count, ordered
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Transitions, table
+from fastsoftmax.markov.counts.vocabulary import Vocabulary, kind_of
 
 ONCE = Fraction(1)
-
-_LEAST_START = 2.0**-20  # of the start row's mass beside the end: below it a restart would try again for seconds
 
 
 class Model(NamedTuple):
@@ -82,34 +78,3 @@ def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], 
     weights = np.empty(row.stop - row.start)
     kept = tables.row_weights(transitions.counts[row], cut, weights)
     return transitions.tokens[row][:kept].tolist(), weights[:kept] / weights[:kept].sum()
-
-
-def restart_state(transitions: Transitions, cut: Cut) -> int:
-    """Return the state before any sequence, which walks restart from.
-
-    Raises
-    ------
-    ValueError
-        If it has no row, or one that only ends at once: a restart would never begin.
-    """
-    start = transitions.find(np.full(transitions.order, BOUNDARY, np.int32))
-    if start < 0:
-        raise ValueError('on_dead_end is "restart", expected a chain with a start: no transition leaves the beginning')
-    ids, probabilities = next_of(transitions, start, cut)
-    check_start(ids, probabilities, _LEAST_START)
-    return start
-
-
-def check_start(ids: Iterable[int], probabilities: Iterable[float], least: float) -> None:
-    """Check that walks that restart begin again, from the distribution of their first token.
-
-    Raises
-    ------
-    ValueError
-        If the mass of all but the end is below `least`.
-    """
-    begins = math.fsum(probability for token, probability in zip(ids, probabilities, strict=True) if token >= 0)
-    if begins < least:
-        raise ValueError(
-            f'on_dead_end is "restart", expected a start that goes on: it ends at once but for a mass of {begins:.3g}'
-        )

@@ -7,16 +7,15 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.reading import UTF_8, Report, Source, pieces
-from fastsoftmax.markov.splitting import Sentences
-from fastsoftmax.markov.transitions import BOUNDARY
-from fastsoftmax.markov.vocabulary import Interning
-from fastsoftmax.markov.word_table import WordTable
+from fastsoftmax._types import Ids
+from fastsoftmax.markov.counts.transitions import BOUNDARY
+from fastsoftmax.markov.counts.vocabulary import Interning
+from fastsoftmax.markov.reading.clean import UTF_8, Report, Source, pieces
+from fastsoftmax.markov.reading.splitting import Sentences
+from fastsoftmax.markov.reading.word_table import WordTable
 
-Ids = npt.NDArray[np.int32]
 Tokenizer = Callable[[str], Iterable[str]]
 
 _LINE, _PARAGRAPH = 1, 2  # line feeds between two sequences

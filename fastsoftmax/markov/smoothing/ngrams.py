@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.markov.transitions import BOUNDARY, Ids, Transitions
-from fastsoftmax.markov.vocabulary import Vocabulary
+from fastsoftmax._types import Floats, Ids, Positions
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
+from fastsoftmax.markov.counts.vocabulary import Vocabulary
 
 Keys = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
 
 _KEY = 63  # bits
 
@@ -23,9 +22,9 @@ _KEY = 63  # bits
 class NGrams(NamedTuple):
     """The different n-grams of one length, sorted by context and then by last token."""
 
-    contexts: Places  # (N,), among the contexts of their length
-    tokens: Places  # (N,), the last token's rank
-    counts: Numbers  # (N,)
+    contexts: Positions  # (N,), among the contexts of their length
+    tokens: Positions  # (N,), the last token's rank
+    counts: Floats  # (N,)
 
 
 def known_tokens(transitions: Transitions, vocabulary: Vocabulary | None) -> Ids:
@@ -37,7 +36,7 @@ def known_tokens(transitions: Transitions, vocabulary: Vocabulary | None) -> Ids
     return ids[_firsts(ids)]
 
 
-def ranks_of(known: Ids, ids: Ids) -> Places:
+def ranks_of(known: Ids, ids: Ids) -> Positions:
     """Return the places of ids, of any shape, among the known ones, -1 for an unknown one."""
     if known[-1] == known.size - 2:  # no gaps
         return np.where((ids >= BOUNDARY) & (ids <= known[-1]), ids + np.int64(1), -1)
@@ -45,7 +44,7 @@ def ranks_of(known: Ids, ids: Ids) -> Places:
     return np.where(known[places] == ids, places, -1)
 
 
-def find(keys: Keys, wanted: Keys) -> Places:
+def find(keys: Keys, wanted: Keys) -> Positions:
     """Return the place of every wanted key among sorted ones, or -1; a negative key is none."""
     found = np.full(wanted.size, -1, np.int64)
     asked = np.flatnonzero(wanted >= 0)
@@ -76,7 +75,7 @@ def longest(transitions: Transitions, known: Ids) -> tuple[list[Keys], NGrams]:
     return contexts, NGrams(rows[sorting], tokens[sorting], transitions.counts[sorting].astype(np.float64))
 
 
-def shorter(ngrams: NGrams, parents: Places, size: int) -> tuple[NGrams, Numbers]:
+def shorter(ngrams: NGrams, parents: Positions, size: int) -> tuple[NGrams, Floats]:
     """Return the n-grams without their first tokens, counts added up, and from how many different ones each comes.
 
     `parents` are those of the contexts of the given ones, `size` is the number of known tokens.
@@ -89,7 +88,7 @@ def shorter(ngrams: NGrams, parents: Places, size: int) -> tuple[NGrams, Numbers
     return NGrams(contexts[first], ngrams.tokens[first], sums), extensions
 
 
-def before(ranks: Places, distance: int) -> Places:
+def before(ranks: Positions, distance: int) -> Positions:
     """Return for every token of a stream the one so many places before it in its sequence, or the boundary.
 
     The stream holds the ranks of sequences, each followed by 0, the boundary's.
@@ -102,7 +101,7 @@ def before(ranks: Places, distance: int) -> Places:
     return tokens
 
 
-def _groups(keys: Keys) -> tuple[Places, Places]:
+def _groups(keys: Keys) -> tuple[Positions, Positions]:
     """Return an order that sorts the keys, and where in it each different one begins."""
     sorting = _sorting(keys)
     return sorting, np.flatnonzero(_firsts(keys[sorting]))
@@ -112,7 +111,7 @@ def _firsts(ordered: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.append(True, ordered[1:] != ordered[:-1])
 
 
-def _sorting(keys: Keys) -> Places:
+def _sorting(keys: Keys) -> Positions:
     """Return an order that sorts keys >= 0. A sort of (key, place) in one word, if it fits, is the fastest."""
     bits = keys.size.bit_length()
     if int(keys.max()) >> (_KEY - bits):

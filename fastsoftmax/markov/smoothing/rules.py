@@ -17,20 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.markov.ngrams import (
-    Keys,
-    NGrams,
-    Numbers,
-    Places,
-    before,
-    find,
-    known_tokens,
-    longest,
-    ranks_of,
-    shorter,
-)
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_TOTAL, Ids, Transitions
-from fastsoftmax.markov.vocabulary import Vocabulary
+from fastsoftmax._types import Floats, Ids, Positions
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Transitions
+from fastsoftmax.markov.counts.vocabulary import Vocabulary
+from fastsoftmax.markov.smoothing.ngrams import Keys, NGrams, before, find, known_tokens, longest, ranks_of, shorter
 
 Discounts = tuple[float, float, float]
 
@@ -52,8 +42,8 @@ class Level(NamedTuple):
 
     contexts: Keys  # (C,)
     ngrams: Keys  # (N,)
-    shares: Numbers  # (N,)
-    rests: Numbers  # (C,)
+    shares: Floats  # (N,)
+    rests: Floats  # (C,)
 
 
 def checked_rule(smoothing: Any, k: Any = 1.0, alpha: Any = 0.4, discount: Any = None) -> Rule | None:
@@ -176,7 +166,7 @@ class Smoothed:
         self._scores = rule.smoothing == "stupid-backoff"
         self._below, self._unseen = (0.0, rule.alpha) if self._scores else (1 / self.size, 1.0)
 
-    def probabilities(self, context: list[int]) -> tuple[Ids, Numbers]:
+    def probabilities(self, context: list[int]) -> tuple[Ids, Floats]:
         """Return how likely each known token is to be next, and the end.
 
         Parameters
@@ -210,7 +200,7 @@ class Smoothed:
             result[seen] = self._raised(result[seen], level.shares[start:stop])
         return self._known, result / result.sum() if self._scores else result
 
-    def log_probabilities(self, stream: Ids) -> Numbers:
+    def log_probabilities(self, stream: Ids) -> Floats:
         """Return the natural logarithm of the probability of every token of a stream of sequences, and of their ends.
 
         Parameters
@@ -241,11 +231,11 @@ class Smoothed:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(result, out=result))
 
-    def _raised(self, lower: Numbers, shares: Numbers) -> Numbers:
+    def _raised(self, lower: Floats, shares: Floats) -> Floats:
         return shares if self._scores else lower + shares
 
 
-def _keys(places: Places, ranks: Places, size: int) -> Keys:
+def _keys(places: Positions, ranks: Positions, size: int) -> Keys:
     """Return the keys of (context, token), -1 where one of them is unknown."""
     return np.where((places >= 0) & (ranks >= 0), places * size + ranks, -1)
 
@@ -267,7 +257,7 @@ def _levels(transitions: Transitions, known: Ids, rule: Rule) -> list[Level]:
     return levels[::-1]
 
 
-def _shared(ngrams: NGrams, size: int, rule: Rule) -> tuple[Numbers, Numbers]:
+def _shared(ngrams: NGrams, size: int, rule: Rule) -> tuple[Floats, Floats]:
     """Return the share of every n-gram and the rest of every context."""
     totals = _summed(ngrams.contexts, ngrams.counts)
     if rule.smoothing == "add-k":
@@ -280,7 +270,7 @@ def _shared(ngrams: NGrams, size: int, rule: Rule) -> tuple[Numbers, Numbers]:
     return (ngrams.counts - taken) / totals[ngrams.contexts], _summed(ngrams.contexts, taken) / totals
 
 
-def _summed(contexts: Places, values: Numbers) -> Numbers:
+def _summed(contexts: Positions, values: Floats) -> Floats:
     return np.asarray(np.bincount(contexts, values), np.float64)
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.markov.reading import refuse_keyed
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID
+from fastsoftmax._checks import refuse_keyed
+from fastsoftmax._types import Ids
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID
 
-Ids = npt.NDArray[np.int32]
 Kind = Literal["str", "int"]
 
 UNKNOWN = -2

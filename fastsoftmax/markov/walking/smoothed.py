@@ -4,10 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.kernels.markov.table import Cut
-from fastsoftmax.markov.model import Model, check_start
-from fastsoftmax.markov.smoothing import Smoothed
-from fastsoftmax.markov.transitions import BOUNDARY
-from fastsoftmax.markov.walks import Progress, Walks, Wish, progress_bar
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.transitions import BOUNDARY
+from fastsoftmax.markov.smoothing.rules import Smoothed
+from fastsoftmax.markov.walking.arguments import Progress, progress_bar
+from fastsoftmax.markov.walking.restarts import check_start
+from fastsoftmax.markov.walking.walks import Walks, Wish
 from fastsoftmax.sampling import probabilities, sample
 
 _AT_ONCE = 2**22  # logits

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from fastsoftmax._types import Floats, Positions
+
 Sparse = Any  # scipy.sparse.csr_array
 
 _DENSE = 1000  # states: the dense algorithm takes as long as a few hundred sweeps of an iteration
@@ -36,7 +36,7 @@ def scipy_part(part: str) -> Any:
         raise ImportError("the analysis of a chain needs SciPy: pip install 'fastsoftmax[analysis]'") from None
 
 
-def sparse(entries: npt.NDArray[Any], rows: Integers, columns: Integers, size: int, width: int = -1) -> Sparse:
+def sparse(entries: npt.NDArray[Any], rows: Positions, columns: Positions, size: int, width: int = -1) -> Sparse:
     """Return a sparse matrix of `size` rows, square unless its width is given."""
     return scipy_part("sparse").csr_array((entries, (rows, columns)), shape=(size, width if width >= 0 else size))
 
@@ -85,7 +85,7 @@ def _gth(rates: Floats) -> Floats:
     return x
 
 
-def _eliminated(rates: Sparse) -> tuple[Sparse, list[tuple[Integers, Integers, Sparse]]]:
+def _eliminated(rates: Sparse) -> tuple[Sparse, list[tuple[Positions, Positions, Sparse]]]:
     """Return the chain as a core of its nodes sees it, and what each round of elimination took, to go back.
 
     A round takes nodes that add no edges, no two of them neighbours (Luby, "A simple parallel algorithm for the maximal

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _threads
+from fastsoftmax._types import Counts, Ids
 from fastsoftmax.kernels.markov import count as kernels
 from fastsoftmax.kernels.markov.table import Rows, row_is_sound
 
@@ -21,9 +22,6 @@ MAX_TOTAL = 2**53
 MAX_ORDER = 2**10  # a state takes 4 bytes a token
 
 _checking = _threads.lock()  # held while a file is read from end to end
-
-Ids = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64 | np.float64]
 
 
 class Edges(NamedTuple):

@@ -7,10 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.transitions import BOUNDARY, MAX_ID, Transitions
-from fastsoftmax.markov.vocabulary import UNKNOWN, Vocabulary, is_integer
-
-Positions = npt.NDArray[np.int64]
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, Transitions
+from fastsoftmax.markov.counts.vocabulary import UNKNOWN, Vocabulary, is_integer
 
 _SUGGESTIONS = 3
 _LONGEST = 100  # characters of a token that near matches are sought for, which takes quadratic time

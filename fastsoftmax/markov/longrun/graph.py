@@ -8,16 +8,12 @@ the start takes none, dead ends take some, although they have no row.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from fastsoftmax._types import Flags, Floats, Positions
 from fastsoftmax.kernels.markov.table import Cut, row_weights
-from fastsoftmax.markov.balance import Sparse, scipy_part, shares, sparse
-from fastsoftmax.markov.model import restart_state
-from fastsoftmax.markov.transitions import BOUNDARY, Transitions
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
+from fastsoftmax.markov.longrun.balance import Sparse, scipy_part, shares, sparse
+from fastsoftmax.markov.walking.restarts import restart_state
 
 _TIE = 1e-12  # relative: a weight nearer to a cut than this is on it, or rounding decides
 
@@ -27,8 +23,8 @@ class Graph(NamedTuple):
 
     size: int
     start: int  # or -1
-    sources: Integers
-    targets: Integers
+    sources: Positions
+    targets: Positions
     probabilities: Floats
     emits: Flags  # a token: not the end
     restarts: Flags  # after the end or a dead end
@@ -87,7 +83,7 @@ def _weights(table: Transitions, cut: Cut) -> Floats:
     return np.asarray(weights)
 
 
-def _sums_before(weights: Floats, rank: Integers) -> Floats:
+def _sums_before(weights: Floats, rank: Positions) -> Floats:
     """Return the sum of the weights before each in its row, by doubling: small rows do not drown in large ones."""
     sums = np.where(rank > 0, np.roll(weights, 1), 0.0)
     reach, longest = 1, rank.max(initial=0)
@@ -97,7 +93,7 @@ def _sums_before(weights: Floats, rank: Integers) -> Floats:
     return sums
 
 
-def classes_of(graph: Graph) -> tuple[Integers, Flags]:
+def classes_of(graph: Graph) -> tuple[Positions, Flags]:
     """Return the class of every node, and which classes no edge leaves."""
     number, labels = scipy_part("sparse.csgraph").connected_components(graph.matrix(), connection="strong")
     closed = np.ones(number, np.bool_)
@@ -105,7 +101,7 @@ def classes_of(graph: Graph) -> tuple[Integers, Flags]:
     return labels, closed
 
 
-def members_of(labels: Integers) -> list[Integers]:
+def members_of(labels: Positions) -> list[Positions]:
     """Return the nodes of every class, in order."""
     return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels)))[:-1]
 
@@ -140,7 +136,7 @@ def visits_of(graph: Graph) -> Floats:
     return visits / tokens
 
 
-def _absorption(graph: Graph, labels: Integers, closed: Flags) -> dict[int, float]:
+def _absorption(graph: Graph, labels: Positions, closed: Flags) -> dict[int, float]:
     """Return the closed classes that walks from the start end up in, and how likely each is.
 
     With an edge from each of them back to the start, a class is as likely as it is often reached.

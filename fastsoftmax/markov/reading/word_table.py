@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import words as kernels
-
-Ids = npt.NDArray[np.int32]
 
 
 class WordTable:
