@@ -10,12 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._types import Flags, Floats, Positions
-from fastsoftmax.kernels.markov.table import Cut, row_weights
+from fastsoftmax.kernels.markov.condition import edge_masses
+from fastsoftmax.kernels.markov.table import Cut
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.longrun.balance import Sparse, scipy_part, shares, sparse
 from fastsoftmax.markov.walking.restarts import restart_state
-
-_TIE = 1e-12  # relative: a weight nearer to a cut than this is on it, or rounding decides
 
 
 class Graph(NamedTuple):
@@ -36,61 +35,16 @@ class Graph(NamedTuple):
 
 def graph_of(table: Transitions, cut: Cut) -> Graph:
     """Return the graph of the endless walk; ValueError if it ends and has no start to go on from."""
-    table.check()
     size = len(table.contexts)
     sources = np.repeat(np.arange(size), np.diff(table.offsets))
-    weights = _weights(table, cut)
-    probabilities = weights / np.bincount(sources, weights, size)[sources]
+    probabilities = np.empty(table.tokens.size)
+    edge_masses(table.rows, cut, probabilities)
     kept = probabilities > 0.0
     targets = table.targets[kept].astype(np.int64)
     restarts = targets < 0
     start = restart_state(table, cut) if restarts.any() else table.find(np.full(table.order, BOUNDARY, np.int32))
     targets[restarts] = start
     return Graph(size, start, sources[kept], targets, probabilities[kept], table.tokens[kept] != BOUNDARY, restarts)
-
-
-def _weights(table: Transitions, cut: Cut) -> Floats:
-    """Return the weights of all edges, relative to any factor common to a row; 0 for those that are cut.
-
-    Where rounding would decide whether a weight is cut, its row is computed as walks and `next_tokens` do it.
-    """
-    starts, sizes = table.offsets[:-1], np.diff(table.offsets)
-    counts, rank = table.counts.astype(np.float64), np.arange(table.counts.size) - np.repeat(starts, sizes)
-    if cut.temperature == 0.0:
-        return np.asarray(rank == 0, np.float64)
-    weights = counts
-    if cut.temperature != 1.0:
-        largest = np.repeat(counts[starts], sizes)
-        ratios, logarithms = counts / largest, np.log(counts) - np.log(largest)
-        ordinary = ratios > 2.0**-1000
-        logarithms[ordinary] = np.log(ratios[ordinary])
-        weights = np.exp(logarithms / cut.temperature)
-    if cut.top_k > 0:
-        weights[rank >= cut.top_k] = 0.0
-    ties = np.zeros(rank.size, np.bool_)
-    if cut.top_p < 1.0:
-        before, mass = _sums_before(weights, rank), cut.top_p * np.repeat(np.add.reduceat(weights, starts), sizes)
-        ties |= np.abs(before - mass) <= _TIE * mass
-        weights[(before >= mass) & (rank > 0)] = 0.0
-    if cut.min_p > 0.0:
-        least = cut.min_p * np.repeat(weights[starts], sizes)
-        ties |= np.abs(weights - least) <= _TIE * least
-        weights[weights < least] = 0.0
-    rows = np.unique(table.offsets.searchsorted(np.flatnonzero(ties), side="right") - 1)
-    for start, stop in zip(table.offsets[rows].tolist(), table.offsets[rows + 1].tolist(), strict=True):
-        kept = row_weights(table.counts[start:stop], cut, weights[start:stop])
-        weights[start + kept : stop] = 0.0
-    return np.asarray(weights)
-
-
-def _sums_before(weights: Floats, rank: Positions) -> Floats:
-    """Return the sum of the weights before each in its row, by doubling: small rows do not drown in large ones."""
-    sums = np.where(rank > 0, np.roll(weights, 1), 0.0)
-    reach, longest = 1, rank.max(initial=0)
-    while reach <= longest:
-        sums[reach:] += np.where(rank[reach:] >= reach, sums[:-reach], 0.0)
-        reach *= 2
-    return sums
 
 
 def classes_of(graph: Graph) -> tuple[Positions, Flags]:
