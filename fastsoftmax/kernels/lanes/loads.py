@@ -94,14 +94,24 @@ def _round_to_bfloat16(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
 
 
 @intrinsic
-def load(typing_context: Any, array: Any, index: Any, like: Any) -> Any:
-    """Return array[index : index + 16] as numbers of the type of the scalar `like`."""
+def load(typing_context: Any, array: Any, index: Any) -> Any:
+    """Return array[index : index + 16] in the type that the array has."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        return builder.load(address(context, builder, array, *arguments), align=1)
+
+    return Lanes(array.dtype)(array, types.int64), codegen
+
+
+@intrinsic
+def load_as(typing_context: Any, array: Any, index: Any, number: Any) -> Any:
+    """Return array[index : index + 16], in any of the stored types, as numbers of the type of the scalar `number`."""
 
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
         value = builder.load(address(context, builder, array, arguments[0], arguments[1]), align=1)
-        return widen_stored(builder, value, array.dtype, ELEMENT[like])
+        return widen_stored(builder, value, array.dtype, ELEMENT[number])
 
-    return Lanes(like)(array, types.int64, like), codegen
+    return Lanes(number)(array, types.int64, number), codegen
 
 
 @intrinsic

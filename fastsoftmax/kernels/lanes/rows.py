@@ -6,7 +6,7 @@ import numpy as np
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, load, load_part, store_part
+from fastsoftmax.kernels.lanes.loads import allow, load_as, load_part, store_part
 from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, like, splat
 
 
@@ -14,7 +14,7 @@ from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, like, splat
 def read(logits: Row, allowed: Row | None, i: int, number: Number) -> Vector:
     """Return the logits from i on, -inf where they are not allowed; NaN follows the last one."""
     if i + LANES <= logits.size:
-        return allow(load(logits, i, number), allowed, i)
+        return allow(load_as(logits, i, number), allowed, i)
     z = load_part(logits, i, logits.size, like(number, math.nan))
     return allow(z, allowed, i) if i < logits.size else z  # there are no bits beyond the end
 

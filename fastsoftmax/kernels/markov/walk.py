@@ -166,7 +166,7 @@ def advance(
             store(numbers_drawn, lane * STEPS, uniforms(seed, np.uint64(steps[lane]), np.uint64(0), stream))
         for step in range(STEPS):
             for first in range(0, width, LANES):
-                known = _not_below_0(load(states, first, np.int64(0)))
+                known = _not_below_0(load(states, first))
                 u = gather(numbers_drawn, counting(np.int64(first * STEPS + step), np.int64(STEPS)))
                 found, size = _locate(known, u, heads, lines, words, guides)
                 if _any(size == splat(np.int64(0))):
@@ -179,8 +179,8 @@ def advance(
                 for lane in range(first, first + LANES):
                     prefetch(slots, drawn[lane])
             for first in range(0, width, LANES):
-                here = load(states, first, np.int64(0))
-                following = select(here >= splat(np.int64(0)), gather(slots, load(drawn, first, np.int64(0))), here)
+                here = load(states, first)
+                following = select(here >= splat(np.int64(0)), gather(slots, load(drawn, first)), here)
                 store(states, first, following)
                 stuck = here < splat(np.int64(OVER))
                 if start >= 0:
@@ -197,7 +197,7 @@ def advance(
                         )
                     else:
                         states[lane], dead[lane] = OVER, True
-                store(trail, step * WIDEST + first, load(states, first, np.int64(0)))
+                store(trail, step * WIDEST + first, load(states, first))
                 for lane in range(first, first + LANES):
                     prefetch(heads, 2 * states[lane])
         for lane in range(running):

@@ -57,7 +57,7 @@ def sweep(values: Row, weights: Row | None, count: int, bar: Number) -> tuple[fl
         sums = other_sums = none
         stop = min(start + PIECE, count)
         for i in range(start, stop, 2 * LANES):  # two of everything: each waits for its last step
-            z, y = load(values, i, bar), load(values, i + LANES, bar)
+            z, y = load(values, i), load(values, i + LANES)
             inside, other = z >= bars, y >= bars
             least = select(inside, smaller(z, least), least)
             other_least = select(other, smaller(y, other_least), other_least)
@@ -66,8 +66,8 @@ def sweep(values: Row, weights: Row | None, count: int, bar: Number) -> tuple[fl
             if weights is None:
                 members += count_lanes(inside) + count_lanes(other)
             else:
-                sums = select(inside, sums + load(weights, i, bar), sums)
-                other_sums = select(other, other_sums + load(weights, i + LANES, bar), other_sums)
+                sums = select(inside, sums + load(weights, i), sums)
+                other_sums = select(other, other_sums + load(weights, i + LANES), other_sums)
         mass += members if weights is None else sum_lanes(sums + other_sums)
     return mass, smallest_lane(smaller(least, other_least)), largest_lane(larger(most, other_most))
 
@@ -119,9 +119,9 @@ def find_cut(
         return bisect(values, weights, count, top, target, 0.0)
     size = 0
     for i in range(0, count - LANES, stride_of(count)):
-        store(spare_values, size, load(values, i, top))
+        store(spare_values, size, load(values, i))
         if weights is not None:
-            store(spare_weights, size, load(weights, i, top))
+            store(spare_weights, size, load(weights, i))
         size += LANES
     pad(values, count, top)
     total, _, _ = sweep(values, weights, count, like(top, -math.inf))
@@ -159,7 +159,7 @@ def bracket(values: Row, weights: Row | None, count: int, share: float) -> tuple
     if weights is not None:
         squares, unit = splat(like(number, 0.0)), splat(like(number, 1.0 / total))
         for i in range(0, count, LANES):
-            share_of_one = load(weights, i, number) * unit
+            share_of_one = load(weights, i) * unit
             squares = squares + share_of_one * share_of_one
         size = 1.0 / sum_lanes(squares)
     margin = 2.0 / math.sqrt(size)  # four standard deviations of a quantile, at most, of so many equal weights
@@ -189,7 +189,7 @@ def between(
         members = higher = 0
         sums = higher_sums = splat(like(low, 0.0))
         for i in range(start, min(start + PIECE, count), LANES):
-            z = load(values, i, low)
+            z = load(values, i)
             over = z >= splat(high)
             within = (z >= splat(low)) & (z < splat(high))
             append(out_values, found, z, within)
@@ -197,7 +197,7 @@ def between(
                 members += count_lanes(within)
                 higher += count_lanes(over)
             else:
-                w = load(weights, i, low)
+                w = load(weights, i)
                 append(out_weights, found, w, within)
                 sums = select(within, sums + w, sums)
                 higher_sums = select(over, higher_sums + w, higher_sums)
@@ -211,7 +211,7 @@ def between(
 def weight_at(cut: Number, values: Row, weights: Row) -> float:
     """Return the weight of the list's tokens with the logit `cut`."""
     i = 0
-    while lane_bits(load(values, i, cut) == splat(cut)) == 0:
+    while lane_bits(load(values, i) == splat(cut)) == 0:
         i += LANES
     while values[i] != cut:
         i += 1

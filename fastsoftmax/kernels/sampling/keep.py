@@ -91,7 +91,7 @@ def first_at(logits: Row, allowed: Row | None, maxima: Row, row_largest: Number)
     """Return the first token with the largest logit."""
     top = splat(row_largest)
     group = 0
-    while lane_bits(load(maxima, group * LANES, row_largest) == top) == 0:
+    while lane_bits(load(maxima, group * LANES) == top) == 0:
         group += 1
     token = group * GROUP
     fill = like(row_largest, -math.inf)

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, load, load_part, prefetch, prefetch_far, store
+from fastsoftmax.kernels.lanes.loads import allow, load_as, load_part, prefetch, prefetch_far, store
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,
@@ -106,10 +106,10 @@ def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Numbe
         for j in range(i, i + 64, 16):
             prefetch(logits, j + GROUP)
             prefetch_far(logits, j + AHEAD)
-        a = add_light(allow(load(logits, i, number), allowed, i), hi_lanes, shift_lanes, a)
-        b = add_light(allow(load(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, b)
-        c = add_light(allow(load(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, c)
-        d = add_light(allow(load(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, d)
+        a = add_light(allow(load_as(logits, i, number), allowed, i), hi_lanes, shift_lanes, a)
+        b = add_light(allow(load_as(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, b)
+        c = add_light(allow(load_as(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, c)
+        d = add_light(allow(load_as(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, d)
     for i in range(whole, stop, 16):
         p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
         a = add_light(p, hi_lanes, shift_lanes, a)
@@ -222,7 +222,7 @@ def _light_weights(
     stop = min(start + GROUP, logits.size)
     whole = start + (stop - start) // LANES * LANES
     for i in range(start, whole, LANES):
-        unit_, series, inside = light_weight(allow(load(logits, i, hi), allowed, i), hi_lanes, shift_lanes)
+        unit_, series, inside = light_weight(allow(load_as(logits, i, hi), allowed, i), hi_lanes, shift_lanes)
         store(weights, i - start, select(inside, unit_ * (series * units), none))
     if whole < stop:
         unit_, series, inside = light_weight(read(logits, allowed, whole, hi), hi_lanes, shift_lanes)

@@ -9,11 +9,9 @@ keep_prefix  the list closed up in place.
 
 import math
 
-import numpy as np
-
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, append, load, load_part
+from fastsoftmax.kernels.lanes.loads import allow, append, load, load_as, load_part
 from fastsoftmax.kernels.lanes.numbers import (
     IntRow,
     Number,
@@ -44,16 +42,16 @@ def gather(
     bar = splat(threshold)
     lowest = like(threshold, -math.inf)
     for group in range(groups_of(logits.size)):
-        if lane_bits(load(maxima, group * LANES, threshold) >= bar) == 0:
+        if lane_bits(load(maxima, group * LANES) >= bar) == 0:
             continue
         start = group * GROUP
         stop = min(start + GROUP, logits.size)
         for i in range(start, stop, 4 * LANES):
             if i + 4 * LANES <= logits.size:
-                a = allow(load(logits, i, threshold), allowed, i)
-                b = allow(load(logits, i + 16, threshold), allowed, i + 16)
-                c = allow(load(logits, i + 32, threshold), allowed, i + 32)
-                d = allow(load(logits, i + 48, threshold), allowed, i + 48)
+                a = allow(load_as(logits, i, threshold), allowed, i)
+                b = allow(load_as(logits, i + 16, threshold), allowed, i + 16)
+                c = allow(load_as(logits, i + 32, threshold), allowed, i + 32)
+                d = allow(load_as(logits, i + 48, threshold), allowed, i + 48)
                 if lane_bits(larger(larger(a, b), larger(c, d)) >= bar) == 0:
                     continue
                 first = count
@@ -105,11 +103,11 @@ def keep_prefix(tokens: IntRow, values: Row, weights: Row | None, count: int, cu
     pad(values, count, cut)
     kept = 0
     for i in range(0, count, LANES):
-        z = load(values, i, cut)
+        z = load(values, i)
         stay, ties = prefix(z, bar, ties)
-        append(tokens, kept, load(tokens, i, np.int32(0)), stay)
+        append(tokens, kept, load(tokens, i), stay)
         append(values, kept, z, stay)
         if weights is not None:
-            append(weights, kept, load(weights, i, cut), stay)
+            append(weights, kept, load(weights, i), stay)
         kept += count_lanes(stay)
     return kept

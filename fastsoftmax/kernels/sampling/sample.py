@@ -143,7 +143,7 @@ def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: 
             cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
             start = group * GROUP
             for i in range(start, min(start + GROUP, size), LANES):
-                store_part(row_out, i, size, load(weights, i - start, number) / whole)
+                store_part(row_out, i, size, load(weights, i - start) / whole)
     return -1
 
 

@@ -25,9 +25,9 @@ def merged_maxima(maxima: Row, groups: int, enough: int, number: Number, out: Ro
     """Write about `enough` maxima, each that of several groups, to `out`; return how many."""
     vectors = min(groups, (enough + LANES - 1) // LANES)
     for i in range(vectors):
-        top = load(maxima, i * LANES, number)
+        top = load(maxima, i * LANES)
         for group in range(i + vectors, groups, vectors):
-            top = larger(load(maxima, group * LANES, number), top)
+            top = larger(load(maxima, group * LANES), top)
         store(out, i * LANES, top)
     return vectors * LANES
 
@@ -87,5 +87,5 @@ def is_long(threshold: Number, row_largest: Number, size: int, workspace: Worksp
     count = merged_maxima(maxima, groups_of(size), MANY, row_largest, values)
     reached = 0
     for i in range(0, count, LANES):
-        reached += count_lanes(load(values, i, row_largest) >= splat(threshold))
+        reached += count_lanes(load(values, i) >= splat(threshold))
     return 2 * reached > count

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, append, load, load_part, store
+from fastsoftmax.kernels.lanes.loads import allow, append, load, load_as, load_part, store
 from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
@@ -62,7 +62,7 @@ def cut_masses(
 @inline
 def add_from(z: Vector, bar: Vector, weights: Row, i: int, mass: Vector) -> Vector:
     """Return the mass with the weights from i on of the logits that reach the bar."""
-    return select(z >= bar, mass + load(weights, i, weights[0]), mass)
+    return select(z >= bar, mass + load(weights, i), mass)
 
 
 @inline
@@ -91,7 +91,7 @@ def weigh_bracket(
             if lane_bits(((z >= bottom) & (z < top)) | ((y >= bottom) & (y < top))) == 0:
                 continue
             for j in range(i, i + 2 * LANES, LANES):
-                x, w = read(logits, allowed, start + j, low), load(weights, j, low)
+                x, w = read(logits, allowed, start + j, low), load(weights, j)
                 ties += count_lanes(x == bottom)
                 within = (x > bottom) & (x < top)
                 append(spare_values, found, x, within)
@@ -122,7 +122,7 @@ def cut_row(
     lowest = following(-infinity)
     size = 0
     for i in range(0, logits.size - LANES, stride_of(logits.size)):
-        store(spare_values, size, allow(load(logits, i, row_largest), allowed, i))
+        store(spare_values, size, allow(load_as(logits, i, row_largest), allowed, i))
         size += LANES
     list_weights(spare_values, size, row_largest, scale, spare_weights)
     low, high = bracket(spare_values, spare_weights, size, top_p)
@@ -189,7 +189,7 @@ def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups
         equal = 0
         for i in range(first, last, LANES):
             z = load_part(spare_values, i, last, like(cut, math.nan))
-            mass = select(z > bar, mass + load(spare_weights, i, cut), mass)
+            mass = select(z > bar, mass + load(spare_weights, i), mass)
             equal += count_lanes(z == bar)
         if counted:
             equal = ends[2 * group + 1] - counted_before
@@ -223,4 +223,4 @@ def cut_weights(
         left = max(ties - ends[2 * group - 1], 0)
     for i in range(0, min(GROUP, logits.size - group * GROUP), LANES):
         stay, left = prefix(read(logits, allowed, group * GROUP + i, row_largest), bar, left)
-        store(weights, i, select(stay, load(weights, i, row_largest), none))
+        store(weights, i, select(stay, load(weights, i), none))

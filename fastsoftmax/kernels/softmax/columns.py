@@ -86,7 +86,7 @@ def softmax_strip(
     coming, coming_out, lines, apart, done = ahead
     format_ = format_of(number)
     none, fill = splat(like(number, 0.0)), like(number, 0.0)
-    hi, lo = load(scales[0], 0, number), load(scales[1], 0, number)
+    hi, lo = load(scales[0], 0), load(scales[1], 0)
     largest = column_maxima(logits, width, size, number)
     n, plain = plain_references(largest, hi, number)
     odd = ~plain & ((1 << width) - 1)
@@ -116,10 +116,10 @@ def softmax_strip(
     if odd == 0:
         for j in range(size):
             i = to + j * step
-            store_part(target, i, i + width, exactly(load(weights, j * LANES, number), factors, top))
+            store_part(target, i, i + width, exactly(load(weights, j * LANES), factors, top))
     else:
         for i in range(0, size * LANES, LANES):
-            store(weights, i, exactly(load(weights, i, number), factors, top))
+            store(weights, i, exactly(load(weights, i), factors, top))
     return odd
 
 
@@ -223,4 +223,4 @@ def softmax_columns(
             softmax_odd(odd, source, 1, size, temperature, outer * inner + within, number, work)
             for j in range(size):
                 i = at + j * inner
-                store_part(out, i, i + width, load(work, j * LANES, number))
+                store_part(out, i, i + width, load(work, j * LANES))

@@ -29,9 +29,9 @@ N, A, B, BAR, TOP, MASS = range(2, 8)  # what is kept of each lane, after hi and
 def turned_sum(tile: Row, turned: Row, number: Number) -> Vector:
     """Return the sum of each row of a tile in float64."""
     turn(tile, 0, LANES, LANES, LANES, turned, 0, LANES, number)
-    total = widen(load(turned, 0, number))
+    total = widen(load(turned, 0))
     for i in range(LANES, LANES * LANES, LANES):
-        total = total + widen(load(turned, i, number))
+        total = total + widen(load(turned, i))
     return total
 
 
@@ -61,7 +61,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
             store(coarse, row * LANES, lane_maxima(logits[first + row], None, 0, size, number))
         turn(coarse, 0, LANES, LANES, LANES, turned, 0, LANES, number)
         largest = column_maxima((turned, 0, LANES), LANES, LANES, number)
-        hi, lo = load(kept[0], 0, number), load(kept[1], 0, number)
+        hi, lo = load(kept[0], 0), load(kept[1], 0)
         n, plain = plain_references(largest, hi, number)
         store(kept[N], 0, n)
         for row in range(count):

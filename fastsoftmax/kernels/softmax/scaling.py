@@ -94,12 +94,12 @@ def scale_row(
     whole = lead + (stop - lead) // 16 * 16
     if streamed:
         for i in range(lead, whole, 16):
-            stream(out, i, exactly(load(weights, i, number), factors, top))
+            stream(out, i, exactly(load(weights, i), factors, top))
     elif has_top:
         for i in range(lead, whole, 16):
-            store(out, i, exactly(load(weights, i, number), factors, top))
+            store(out, i, exactly(load(weights, i), factors, top))
     else:
         for i in range(lead, whole, 16):
-            store(out, i, scaled(load(weights, i, number), factors))
+            store(out, i, scaled(load(weights, i), factors))
     if whole < stop:
         store_part(out, whole, stop, exactly(load_part(weights, whole, stop, zero), factors, top))

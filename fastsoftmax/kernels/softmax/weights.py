@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import function, inline
-from fastsoftmax.kernels.lanes.loads import allow, load, load_part, prefetch, prefetch_far, store, store_part
+from fastsoftmax.kernels.lanes.loads import allow, load_as, load_part, prefetch, prefetch_far, store, store_part
 from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
@@ -137,10 +137,10 @@ def lane_maxima(
     nan = unordered(lowest, lowest)
     whole = start + (stop - start) // 64 * 64
     for i in range(start, whole, 64):
-        p = allow(load(logits, i, number), allowed, i)
-        q = allow(load(logits, i + 16, number), allowed, i + 16)
-        r = allow(load(logits, i + 32, number), allowed, i + 32)
-        t = allow(load(logits, i + 48, number), allowed, i + 48)
+        p = allow(load_as(logits, i, number), allowed, i)
+        q = allow(load_as(logits, i + 16, number), allowed, i + 16)
+        r = allow(load_as(logits, i + 32, number), allowed, i + 32)
+        t = allow(load_as(logits, i + 48, number), allowed, i + 48)
         a, b, c, d = larger(p, a), larger(q, b), larger(r, c), larger(t, d)
         if checked:
             nan = nan | unordered(p, q) | unordered(r, t)
@@ -251,10 +251,10 @@ def lane_sums(
         for j in range(i, i + 64, 16):
             prefetch(logits, j + BLOCK)
             prefetch_far(logits, j + 4 * BLOCK)
-        p = lane_weights(load(logits, i, number), hi, lo, shift, lowest)
-        q = lane_weights(load(logits, i + 16, number), hi, lo, shift, lowest)
-        r = lane_weights(load(logits, i + 32, number), hi, lo, shift, lowest)
-        t = lane_weights(load(logits, i + 48, number), hi, lo, shift, lowest)
+        p = lane_weights(load_as(logits, i, number), hi, lo, shift, lowest)
+        q = lane_weights(load_as(logits, i + 16, number), hi, lo, shift, lowest)
+        r = lane_weights(load_as(logits, i + 32, number), hi, lo, shift, lowest)
+        t = lane_weights(load_as(logits, i + 48, number), hi, lo, shift, lowest)
         if weights is not None:
             store(weights, start + i, p[0])
             store(weights, start + i + 16, q[0])
