@@ -100,10 +100,10 @@ class Recorder:
         self._of_rows = np.zeros(rows, np.int64), np.zeros(rows), np.zeros(rows)
         self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
 
-    def part(self, first: int, last: int, draws: slice) -> tuple[Array, ...]:
+    def part(self, first: int, last: int, draws: slice) -> kernels.Facts:
         """Return what the kernel takes for some rows."""
         rows = slice(first, last)
-        return *(facts[rows] for facts in self._of_rows), *(facts[rows, draws] for facts in self._of_draws)
+        return kernels.Facts(*(of[rows] for of in self._of_rows), *(of[rows, draws] for of in self._of_draws))
 
     def details(
         self, tokens: Any, batch: tuple[int, ...], kept_set: KeptSet | None, top_logprobs: TopLogprobs | None

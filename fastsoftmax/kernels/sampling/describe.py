@@ -9,7 +9,7 @@ With weights 1, 1 and 0.5 the tail is 1.5, and the log-probabilities are -log 2.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,16 +43,28 @@ from fastsoftmax.kernels.sampling.unlisted import cut_weights
 from fastsoftmax.kernels.sampling.workspace import Workspace, bits_at, parameters_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
 
-Details = tuple[Any, ...]
-"""Of each row: how many are kept, their share of the mass, the entropy; of each draw: its log-probability, the rank."""
+
+class Facts(NamedTuple):
+    """What is told of rows and of draws: of each row three, and of each draw two."""
+
+    counts: Any  # how many tokens are kept
+    shares: Any  # of the mass of the row
+    entropies: Any
+    log_masses: Any  # log-probabilities of the draws
+    ranks: Any
 
 
 @if_given
-def row_of(details: Details, row: int) -> Any:
+def row_of(details: Facts, row: int) -> Any:
     """Return a row's part of the details, the numbers of a row as vectors of one."""
-    kept, shares, entropies, log_masses, ranks = details
     part = slice(row, row + 1)
-    return kept[part], shares[part], entropies[part], log_masses[row], ranks[row]
+    return Facts(
+        details.counts[part],
+        details.shares[part],
+        details.entropies[part],
+        details.log_masses[row],
+        details.ranks[row],
+    )
 
 
 @inline
@@ -64,7 +76,7 @@ def kept_facts(
     How many tokens there are; the sum of all their weights but one of the largest; and the sum of the weights times the
     distance from the largest logit. Both in units of the largest weight.
     """
-    _, _, _, values, weights, _, _ = workspace
+    values, weights = workspace.values, workspace.weights
     zero = like(row_largest, 0.0)
     top, none = splat(row_largest), splat(zero)
     bar = splat(kept.cut)
@@ -126,7 +138,13 @@ def describe(
     The workspace is void then.
     """
     counts, shares, entropies, log_masses, ranks = details
-    maxima, sums, _, values, _, spare_values, spare_weights = workspace
+    maxima, sums, values, spare_values, spare_weights = (
+        workspace.maxima,
+        workspace.sums,
+        workspace.values,
+        workspace.spare_values,
+        workspace.spare_weights,
+    )
     counts[0], tail, energy = kept_facts(kept, logits, allowed, row_largest, scale, workspace)
     log_mass = log1p(tail)
     entropies[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)
@@ -169,7 +187,7 @@ def write_kept(
     size = logits.shape[1]
     logits, allowed, parameters = borrowed(logits), borrowed(allowed), borrowed(parameters)
     workspace = workspace_of(borrowed(memory), size, number)
-    _, _, tokens, _, weights, _, _ = workspace
+    tokens, weights = workspace.tokens, workspace.weights
     for row in range(logits.shape[0]):
         if offsets[row] == offsets[row + 1]:
             continue

@@ -108,82 +108,103 @@ def settle(
 ) -> tuple[Number, int, float]:
     """Return (cut, ties) as `decided`, given a cut near to it, in the type of `row_largest`; and its `distance_to`."""
     scale = scale_of(temperature, row_largest)
-    whole = 0.0 if row is None else mass_of(row, row_allowed, scale, row_largest)
+    values, weights = np.empty(BLOCK, type(row_largest)), np.empty(BLOCK, type(row_largest))
+    whole = 0.0 if row is None else mass_of(row, row_allowed, scale, row_largest, values, weights)
     raised = False
     while True:
-        mass, above, weight, ties = weigh(logits, allowed, scale, row_largest, cut)
+        mass, above, weight, ties = weigh(logits, allowed, scale, row_largest, cut, values, weights)
         target = nucleus_mass(top_p, mass if row is None else whole)
-        if above >= target:
-            cut = next_logit(logits, allowed, cut, True)
-            raised = True
-            continue
-        if above + ties * weight < target and not raised:
-            lower = next_logit(logits, allowed, cut, False)
-            if lower > -math.inf:
-                cut = lower
-                continue
-        ties = ties_within(weight, above, target, ties)
-        return cut, ties, distance_to(target, above, weight, ties)
+        short = above + ties * weight < target and not raised
+        if above < target and not short:
+            break
+        below, higher = next_logits(logits, allowed, cut, values)
+        if short and below == -math.inf:
+            break
+        raised = not short
+        cut = below if short else higher
+    ties = ties_within(weight, above, target, ties)
+    return cut, ties, distance_to(target, above, weight, ties)
 
 
 @inline
-def weigh_block(
-    logits: Row, allowed: Row | None, start: int, scale: Scale, row_largest: Number, values: Row, weights: Row | None
-) -> float:
-    """Write the weights of a block of logits to `weights`, if it is given; return their sum."""
+def read_block(logits: Row, allowed: Row | None, start: int, values: Row) -> int:
+    """Copy a block of logits to `values`, in their type, -inf where they are not allowed; return how many there are.
+
+    So all that follows compiles once a type, not once for each way in which logits may come.
+    """
     size = min(BLOCK, logits.size - start)
-    if allowed is None:
-        return block_weights(logits[start : start + size], 0, size, row_largest, scale, weights)
     for i in range(0, size, LANES):
-        store_part(values, i, size, read(logits, allowed, start + i, row_largest))
+        store_part(values, i, size, read(logits, allowed, start + i, values[0]))
+    return size
+
+
+@function
+def weights_of(values: Row, size: int, row_largest: Number, scale: Scale, weights: Row) -> float:
+    """Write the weights of a block; return their sum."""
     return block_weights(values, 0, size, row_largest, scale, weights)
 
 
 @function
-def mass_of(logits: Row, allowed: Row | None, scale: Scale, row_largest: Number) -> float:
-    """Return the mass of the logits."""
-    values = np.empty(BLOCK, type(row_largest))
-    mass = 0.0
-    for start in range(0, logits.size, BLOCK):
-        mass += weigh_block(logits, allowed, start, scale, row_largest, values, None)
-    return mass
+def weigh_cut(values: Row, weights: Row, size: int, cut: Number) -> tuple[float, float, int]:
+    """Return (above, weight, ties) of a block: the mass above the cut; one weight at the cut, and how many there are."""
+    bar, zero = splat(cut), like(cut, 0.0)
+    weight = splat(zero)
+    above = widen(weight)
+    ties = 0
+    for i in range(0, size, LANES):
+        z, w = load_part(values, i, size, like(cut, math.nan)), load_part(weights, i, size, zero)
+        above = select(z > bar, above + widen(w), above)
+        weight = select(z == bar, w, weight)
+        ties += count_lanes(z == bar)
+    return sum_lanes(above), np.float64(largest_lane(weight)), ties
 
 
 @function
-def weigh(
-    logits: Row, allowed: Row | None, scale: Scale, row_largest: Number, cut: Number
-) -> tuple[float, float, float, int]:
-    """Return (mass, above, weight, ties): the mass of the logits, and of those above the cut.
-
-    The weight of a token at the cut, and how many there are.
-    """
-    values, weights = np.empty(BLOCK, type(row_largest)), np.empty(BLOCK, type(row_largest))
-    bar, zero = splat(cut), like(cut, 0.0)
-    weight, none = splat(zero), splat(zero)
-    mass = above = 0.0
-    ties = 0
-    for start in range(0, logits.size, BLOCK):
-        mass += weigh_block(logits, allowed, start, scale, row_largest, values, weights)
-        over = widen(none)
-        size = min(BLOCK, logits.size - start)
-        for i in range(0, size, LANES):
-            z, w = read(logits, allowed, start + i, cut), load_part(weights, i, size, zero)
-            over = select(z > bar, over + widen(w), over)
-            equal = z == bar
-            weight = select(equal, w, weight)
-            ties += count_lanes(equal)
-        above += sum_lanes(over)
-    return mass, above, np.float64(largest_lane(weight)), ties
+def next_in(values: Row, size: int, cut: Number) -> tuple[Number, Number]:
+    """Return the largest logit of a block below the cut, and the smallest above it; an infinity where there is none."""
+    bar = splat(cut)
+    lowest, highest = splat(like(cut, -math.inf)), splat(like(cut, math.inf))
+    below, above = lowest, highest
+    for i in range(0, size, LANES):
+        z = load_part(values, i, size, like(cut, math.nan))
+        below = larger(select(z < bar, z, lowest), below)
+        above = smaller(select(z > bar, z, highest), above)
+    return largest_lane(below), smallest_lane(above)
 
 
 @inline
-def next_logit(logits: Row, allowed: Row | None, cut: Number, up: bool) -> Number:
-    """Return the smallest of the logits above the cut, or the largest below it; an infinity where there is none."""
-    bar = splat(cut)
-    lowest, highest = splat(like(cut, -math.inf)), splat(like(cut, math.inf))
-    above, below = highest, lowest
-    for i in range(0, logits.size, LANES):
-        z = read(logits, allowed, i, cut)
-        above = smaller(select(z > bar, z, highest), above)
-        below = larger(select(z < bar, z, lowest), below)
-    return smallest_lane(above) if up else largest_lane(below)
+def mass_of(logits: Row, allowed: Row | None, scale: Scale, row_largest: Number, values: Row, weights: Row) -> float:
+    """Return the mass of the logits."""
+    mass = 0.0
+    for start in range(0, logits.size, BLOCK):
+        size = read_block(logits, allowed, start, values)
+        mass += weights_of(values, size, row_largest, scale, weights)
+    return mass
+
+
+@inline
+def weigh(
+    logits: Row, allowed: Row | None, scale: Scale, row_largest: Number, cut: Number, values: Row, weights: Row
+) -> tuple[float, float, float, int]:
+    """Return (mass, above, weight, ties): the mass of the logits, and what `weigh_cut` tells of all of them."""
+    mass = above = weight = 0.0
+    ties = 0
+    for start in range(0, logits.size, BLOCK):
+        size = read_block(logits, allowed, start, values)
+        mass += weights_of(values, size, row_largest, scale, weights)
+        over, heaviest, equal = weigh_cut(values, weights, size, cut)
+        above += over
+        weight = max(weight, heaviest)
+        ties += equal
+    return mass, above, weight, ties
+
+
+@inline
+def next_logits(logits: Row, allowed: Row | None, cut: Number, values: Row) -> tuple[Number, Number]:
+    """Return the logits next below the cut and next above it; an infinity where there is none."""
+    below, above = like(cut, -math.inf), like(cut, math.inf)
+    for start in range(0, logits.size, BLOCK):
+        size = read_block(logits, allowed, start, values)
+        lower, higher = next_in(values, size, cut)
+        below, above = max(below, lower), min(above, higher)
+    return below, above

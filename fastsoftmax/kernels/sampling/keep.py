@@ -59,7 +59,15 @@ def cut_list(
 
     `least` is what min-p allows. `total` is the row's mass, where top-p is on and top-k is not.
     """
-    maxima, sums, tokens, values, weights, spare_values, spare_weights = workspace
+    maxima, sums, tokens, values, weights, spare_values, spare_weights = (
+        workspace.maxima,
+        workspace.sums,
+        workspace.tokens,
+        workspace.values,
+        workspace.weights,
+        workspace.spare_values,
+        workspace.spare_weights,
+    )
     size = logits.size
     by_count = limited(top_k, size)
     count = gather(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
@@ -118,7 +126,13 @@ def keep(
 
     Where the largest logit is NaN or -inf, there is no distribution, and the kept set is void.
     """
-    maxima, sums, tokens, values, weights, _, _ = workspace
+    maxima, sums, tokens, values, weights = (
+        workspace.maxima,
+        workspace.sums,
+        workspace.tokens,
+        workspace.values,
+        workspace.weights,
+    )
     size = logits.size
     by_count = limited(top_k, size)
     lowest = following(like(number, -math.inf))

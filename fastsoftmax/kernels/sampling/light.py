@@ -10,6 +10,7 @@ light_scale   the same for one group at a time, in the unit of the exact weights
 
 import math
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,7 +40,14 @@ from fastsoftmax.kernels.math.exp2_table import powers
 from fastsoftmax.kernels.sampling.groups import GROUP, Buffers, before_line, group_maxima, group_weights, groups_of
 from fastsoftmax.kernels.softmax.weights import Scale, lane_maxima, weight_of
 
-Light = tuple[bool, Number, Number, Number]  # whether light weights are possible; hi, shift and their unit
+
+class Light(NamedTuple):
+    """Whether light weights are possible, and what `light_weight` takes for them; the unit of the exact ones."""
+
+    possible: bool
+    hi: Number
+    shift: Number
+    unit: Number
 
 
 AHEAD = 4096  # logits between a read and what is asked for meanwhile
@@ -183,13 +191,13 @@ def _light_scale(row_largest: Number, scale: Scale) -> Light:
     hi = hi + hi
     exponent = np.float64(row_largest) * np.float64(hi)
     if s != 1.0 or not (hi > 0.0 and hi < math.inf) or not abs(exponent) < WIDEST:
-        return False, hi, hi, hi
+        return Light(False, hi, hi, hi)
     shift = like(hi, ROUND_SINGLE - 32.0 * math.floor(exponent / 32.0))
-    return True, hi, shift, like(hi, unit_of(row_largest, scale, hi, shift))
+    return Light(True, hi, shift, like(hi, unit_of(row_largest, scale, hi, shift)))
 
 
 def _no_light_scale(row_largest: Number, scale: Scale) -> Light:
-    return False, row_largest, row_largest, row_largest
+    return Light(False, row_largest, row_largest, row_largest)
 
 
 light_scale = by_type(_light_scale, _no_light_scale)

@@ -17,7 +17,7 @@ from fastsoftmax.kernels.lanes.loads import allow, borrowed, load, load_part, st
 from fastsoftmax.kernels.lanes.numbers import IntRows, Number, Row, Rows, lane_bits, like, lowest_bit, splat, unordered
 from fastsoftmax.kernels.lanes.rows import fill_row, write
 from fastsoftmax.kernels.math.philox import uniform
-from fastsoftmax.kernels.sampling.describe import Details, describe, row_of
+from fastsoftmax.kernels.sampling.describe import Facts, describe, row_of
 from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep
@@ -51,7 +51,7 @@ def place_at(
 
     `seen` is the group whose weights are there, if the set is not listed; returned is the one whose are then.
     """
-    _, sums, _, _, weights, _, _ = workspace
+    sums, weights = workspace.sums, workspace.weights
     groups = groups_of(kept.size)
     target = u * sums[groups - 1]
     group = draw_group(sums, groups, target)
@@ -78,7 +78,7 @@ def sample(
     number: Number,
     memory: Row,
     out: IntRows,
-    details: Details | None,
+    details: Facts | None,
 ) -> int:
     """Write out.shape[1] tokens of each row to `out`, from draw first_draw on; row i has stream + stride * i.
 
@@ -89,7 +89,7 @@ def sample(
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
     parameters, words = borrowed(parameters), borrowed(words)
     workspace = workspace_of(borrowed(memory), size, number)
-    _, _, tokens, _, _, _, _ = workspace
+    tokens = workspace.tokens
     for row in range(rows):
         row_logits, row_allowed = logits[row], bits_at(allowed, row)
         temperature, top_k, top_p, min_p = parameters_at(parameters, row)
@@ -119,7 +119,7 @@ def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: 
     rows, size = logits.shape
     logits, allowed, parameters, out = borrowed(logits), borrowed(allowed), borrowed(parameters), borrowed(out)
     workspace = workspace_of(borrowed(memory), size, number)
-    _, sums, tokens, _, weights, _, _ = workspace
+    sums, tokens, weights = workspace.sums, workspace.tokens, workspace.weights
     for row in range(rows):
         row_logits, row_allowed, row_out = logits[row], bits_at(allowed, row), out[row]
         temperature, top_k, top_p, min_p = parameters_at(parameters, row)

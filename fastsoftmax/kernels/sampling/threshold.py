@@ -35,7 +35,7 @@ def merged_maxima(maxima: Row, groups: int, enough: int, number: Number, out: Ro
 @inline
 def kth_maximum(top_k: int, row_largest: Number, size: int, workspace: Workspace) -> Number:
     """Return a logit that at least `top_k` of the row's reach: -inf, if the maxima tell none."""
-    maxima, _, _, values, _, _, _ = workspace
+    maxima, values = workspace.maxima, workspace.values
     groups = groups_of(size)
     if top_k > groups * LANES:
         return like(row_largest, -math.inf)
@@ -47,7 +47,7 @@ def kth_maximum(top_k: int, row_largest: Number, size: int, workspace: Workspace
 @inline
 def nucleus_maximum(mass: float, row_largest: Number, size: int, scale: Scale, workspace: Workspace) -> Number:
     """Return a logit at and above which there is `mass`: -inf, if the maxima tell none."""
-    maxima, _, _, values, weights, _, _ = workspace
+    maxima, values, weights = workspace.maxima, workspace.values, workspace.weights
     groups = groups_of(size)
     mass *= 1.0 + 2.0**-16  # more than rounding makes of it
     for enough in (MANY, groups * LANES):
@@ -83,7 +83,7 @@ def below(row_largest: Number, distance: float) -> Number:
 @inline
 def is_long(threshold: Number, row_largest: Number, size: int, workspace: Workspace) -> bool:
     """Return whether what reaches the threshold makes a long list: every second of the maxima does."""
-    maxima, _, _, values, _, _, _ = workspace
+    maxima, values = workspace.maxima, workspace.values
     count = merged_maxima(maxima, groups_of(size), MANY, row_largest, values)
     reached = 0
     for i in range(0, count, LANES):

@@ -43,7 +43,7 @@ def cut_masses(
     logits: Row, allowed: Row | None, scale: Scale, cut: Number, row_largest: Number, workspace: Workspace
 ) -> None:
     """Fill in the running masses of what each group has at and above the cut."""
-    _, sums, _, values, weights, _, _ = workspace
+    sums, values, weights = workspace.sums, workspace.values, workspace.weights
     total, bar = 0.0, splat(cut)
     light = light_scale(row_largest, scale)
     for group in range(groups_of(logits.size)):
@@ -74,7 +74,14 @@ def weigh_bracket(
     What equals `low` is only counted. `tokens` gets the number listed up to the end of each group and that of the
     ties, in turn. Returns both for the row, and the masses above and between.
     """
-    _, sums, ends, values, weights, spare_values, spare_weights = workspace
+    sums, ends, values, weights, spare_values, spare_weights = (
+        workspace.sums,
+        workspace.tokens,
+        workspace.values,
+        workspace.weights,
+        workspace.spare_values,
+        workspace.spare_weights,
+    )
     found = ties = 0
     above = inside = 0.0
     none = splat(like(low, 0.0))
@@ -117,7 +124,12 @@ def cut_row(
     workspace: Workspace,
 ) -> tuple[Number, int]:
     """Return (cut, ties) of the nucleus, and fill in the running masses that it leaves in the groups."""
-    _, _, _, values, weights, spare_values, spare_weights = workspace
+    values, weights, spare_values, spare_weights = (
+        workspace.values,
+        workspace.weights,
+        workspace.spare_values,
+        workspace.spare_weights,
+    )
     infinity = like(row_largest, math.inf)
     lowest = following(-infinity)
     size = 0
@@ -166,7 +178,7 @@ def cut_row(
 @inline
 def weight_alone(z: Number, row_largest: Number, scale: Scale, workspace: Workspace) -> float:
     """Return the weight of a logit."""
-    _, _, _, values, weights, _, _ = workspace
+    values, weights = workspace.values, workspace.weights
     values[0] = z
     list_weights(values, 1, row_largest, scale, weights)
     return np.float64(weights[0])
@@ -179,7 +191,12 @@ def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups
     `tokens` gets, at 2 g + 1, the number of logits that equal the cut up to the end of group g; `counted` says that it
     has it already.
     """
-    _, sums, ends, _, _, spare_values, spare_weights = workspace
+    sums, ends, spare_values, spare_weights = (
+        workspace.sums,
+        workspace.tokens,
+        workspace.spare_values,
+        workspace.spare_weights,
+    )
     bar = splat(cut)
     running = 0.0
     first = seen = counted_before = 0
@@ -213,7 +230,7 @@ def cut_weights(
     workspace: Workspace,
 ) -> None:
     """Write the weights of a group of a row that is cut so, 0 for what is not kept."""
-    _, _, ends, values, weights, _, _ = workspace
+    ends, values, weights = workspace.tokens, workspace.values, workspace.weights
     group_weights(logits, allowed, group, row_largest, scale, (values, weights))
     if cut == following(like(row_largest, -math.inf)):
         return

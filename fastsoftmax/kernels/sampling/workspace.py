@@ -1,6 +1,7 @@
 """The memory that sampling from a row needs, in one array of bytes that Python keeps between calls."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +10,18 @@ from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, by_type, if_given
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 
-Workspace = tuple[Row, FloatRow, IntRow, Row, Row, Row, Row]
-"""maxima, sums; tokens, values, weights of the list; two spare rows of values and weights."""
+
+class Workspace(NamedTuple):
+    """The memory for one row: what is known of its groups, a list of tokens, and two spare rows."""
+
+    maxima: Row  # of every sixteenth of each group
+    sums: FloatRow  # running masses: of the groups, or of a list by 512
+    tokens: IntRow  # of the list; where there is none, counts at the end of each group
+    values: Row  # logits of the list
+    weights: Row  # of the list, or of one group
+    spare_values: Row
+    spare_weights: Row
+
 
 view_as = by_type(lambda number, memory: memory.view(np.float32), lambda number, memory: memory.view(np.float64))
 
@@ -46,7 +57,7 @@ def workspace_of(memory: Row, size: int, number: Number) -> Workspace:
     sums = memory[at : at + 8 * groups].view(np.float64)
     at += 8 * groups
     tokens = memory[at : at + 4 * length].view(np.int32)
-    return maxima, sums, tokens, values, weights, spare_values, spare_weights
+    return Workspace(maxima, sums, tokens, values, weights, spare_values, spare_weights)
 
 
 @inline

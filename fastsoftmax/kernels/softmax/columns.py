@@ -10,6 +10,7 @@ not depend on its neighbours. The few that need more than a plain reference (T =
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,8 +52,23 @@ PANEL = 8  # strips whose lines are asked for row by row: memory likes neighbour
 SHORT = 128  # rows up to this length are turned
 ADDED = BLOCK // LANES  # weights that a lane adds up before its sum leaves the grid
 
-Strip = tuple[Row, int, int]  # an array, where its first column starts, and how far apart the rows are
-Ahead = tuple[Row, Row, int, int, int]  # what is read and written next, its first line, rows apart, lines done
+
+class Strip(NamedTuple):
+    """Sixteen columns of an array: where the first one starts, and how far apart the rows are."""
+
+    array: Row
+    start: int
+    stride: int
+
+
+class Ahead(NamedTuple):
+    """What is read and written next, to be asked for meanwhile: its first line, rows apart, and lines done."""
+
+    source: Row
+    target: Row
+    first: int
+    apart: int
+    done: int
 
 
 @inline
@@ -102,7 +118,7 @@ def softmax_strip(
             prefetch_to_write(coming_out, line)
             i = start + j * stride
             w = lane_weights(load_part(source, i, i + width, fill), hi, lo, shift, lowest)
-            store(weights, j * LANES, w[0])
+            store(weights, j * LANES, w.w)
             coarse, fine = add(w, coarse, fine)
         term = widen(coarse - grid) + widen(fine)
         following = total + term
@@ -172,11 +188,11 @@ def softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: Rows
             scales_to(temperature, first, count, number, scales)
         for j in range(0, size, LANES):
             turn(source, first * size + j, size, count, min(LANES, size - j), work, j * LANES, LANES, number)
-        ahead = source, target, (first + 2 * LANES) * size, PANEL * LANES, 0
-        strip = work, 0, LANES
+        ahead = Ahead(source, target, (first + 2 * LANES) * size, PANEL * LANES, 0)
+        strip = Strip(work, 0, LANES)
         odd = softmax_strip(strip, LANES, size, scales, number, work, strip, ahead) & ((1 << count) - 1)
         if odd != 0:
-            softmax_odd(odd, (source, first * size, 1), size, size, temperature, first, number, work)
+            softmax_odd(odd, Strip(source, first * size, 1), size, size, temperature, first, number, work)
         for j in range(0, size, LANES):
             turn(work, j * LANES, LANES, min(LANES, size - j), count, target, first * size + j, size, number)
 
@@ -213,8 +229,8 @@ def softmax_columns(
         if temperature.size > 1:
             scales_to(temperature, outer * inner + within, width, number, scales)
         in_panel = number_of_strip % PANEL
-        ahead = logits, out, at + (PANEL - in_panel) * LANES, inner, in_panel * size
-        source, target = (logits, at, inner), (out, at, inner)
+        ahead = Ahead(logits, out, at + (PANEL - in_panel) * LANES, inner, in_panel * size)
+        source, target = Strip(logits, at, inner), Strip(out, at, inner)
         if width == LANES:
             odd = softmax_strip(source, LANES, size, scales, number, work, target, ahead)
         else:

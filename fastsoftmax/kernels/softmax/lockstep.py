@@ -14,9 +14,9 @@ from fastsoftmax.kernels.lanes.loads import borrowed, load, store
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, Vector, splat, widen
 from fastsoftmax.kernels.lanes.transpose import turn
 from fastsoftmax.kernels.math.exp import power_of_two
-from fastsoftmax.kernels.softmax.columns import column_maxima, plain_references, scales_to
+from fastsoftmax.kernels.softmax.columns import Strip, column_maxima, plain_references, scales_to
 from fastsoftmax.kernels.softmax.long_rows import block_buffers, softmax_row
-from fastsoftmax.kernels.softmax.scaling import factors_of, scale_row, top_of
+from fastsoftmax.kernels.softmax.scaling import Factors, Top, factors_of, scale_row, top_of
 from fastsoftmax.kernels.softmax.weights import format_of, lane_maxima, lane_sums, scale_of
 
 MIDDLE = 512  # rows longer than this gain nothing
@@ -60,7 +60,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
         for row in range(count):
             store(coarse, row * LANES, lane_maxima(logits[first + row], None, 0, size, number))
         turn(coarse, 0, LANES, LANES, LANES, turned, 0, LANES, number)
-        largest = column_maxima((turned, 0, LANES), LANES, LANES, number)
+        largest = column_maxima(Strip(turned, 0, LANES), LANES, LANES, number)
         hi, lo = load(kept[0], 0), load(kept[1], 0)
         n, plain = plain_references(largest, hi, number)
         store(kept[N], 0, n)
@@ -82,8 +82,8 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
         for row in range(count):
             weights = work[first + row if shared else row]
             if plain >> row & 1 == 1:
-                factors = splat(kept[A, row]), splat(kept[B, row]), down, splat(kept[BAR, row])
-                row_top = splat(kept[TOP, row]), splat(kept[MASS, row])
+                factors = Factors(splat(kept[A, row]), splat(kept[B, row]), down, splat(kept[BAR, row]))
+                row_top = Top(splat(kept[TOP, row]), splat(kept[MASS, row]))
                 scale_row(weights, 0, size, factors, row_top, True, False, number, out[first + row])
             else:
                 scale = scale_of(temperature[min(first + row, temperature.size - 1)], number)

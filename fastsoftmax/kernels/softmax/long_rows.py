@@ -18,7 +18,7 @@ from fastsoftmax.kernels.lanes.loads import borrowed, element, finish_streams, l
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, fma, lane_bits, larger, like, select, splat
 from fastsoftmax.kernels.lanes.rows import fill_row
 from fastsoftmax.kernels.math.exp import exp2, log1p, power_of_two
-from fastsoftmax.kernels.softmax.scaling import factors_of, near_whole, scale_row
+from fastsoftmax.kernels.softmax.scaling import Top, factors_of, near_whole, scale_row
 from fastsoftmax.kernels.softmax.weights import (
     BLOCK,
     Scale,
@@ -114,7 +114,7 @@ def softmax_row(
     total = row_sum(row_largest, scale, maxima, sums)
     top_weight, top_mass = weight_of(row_largest, scale)
     whole_number = lane_bits(near_whole(splat(total / top_mass), number)) != 0
-    top = splat(top_weight if whole_number else like(number, math.nan)), splat(like(number, top_mass / total))
+    top = Top(splat(top_weight if whole_number else like(number, math.nan)), splat(like(number, top_mass / total)))
     for block in range(maxima.size):
         wanted = power_of_two(unscaled) / total
         has_top = maxima[block] == row_largest

@@ -4,6 +4,7 @@ Limited by the caches or, where results are streamed past them, by the memory th
 """
 
 import math
+from typing import NamedTuple
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.loads import load, load_part, store, store_part, stream, until_line
@@ -11,8 +12,21 @@ from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, fma, like, na
 from fastsoftmax.kernels.math.exp import ROUND_DOUBLE
 from fastsoftmax.kernels.softmax.weights import add, format_of, lane_weights
 
-Factors = tuple[Vector, Vector, Vector, Vector]  # of `factors_of`
-Top = tuple[Vector, Vector]  # the weight of the maximum, and its probability
+
+class Factors(NamedTuple):
+    """A factor in two parts and a power of two, and the least weight that is multiplied."""
+
+    high: Vector
+    low: Vector
+    down: Vector
+    least: Vector
+
+
+class Top(NamedTuple):
+    """The weight of the maximum as it was stored, NaN where it is nothing special, and its probability."""
+
+    weight: Vector
+    probability: Vector
 
 
 @inline
@@ -26,7 +40,7 @@ def factors_of(wanted: Vector, inverse: Vector, number: Number) -> Factors:
     high = narrow(wanted, number)
     least = (1.0 - 2.0**-20) * 2.0 ** (format_.unscaled + 1 - format_.top)
     down = splat(like(number, 2.0**-format_.unscaled))
-    return high, narrow(wanted - widen(high), number), down, narrow(splat(least) * inverse, number)
+    return Factors(high, narrow(wanted - widen(high), number), down, narrow(splat(least) * inverse, number))
 
 
 @inline
@@ -60,14 +74,14 @@ def top_of(largest: Vector, hi: Vector, lo: Vector, n: Vector, total: Vector, nu
     weights = lane_weights(largest, hi, lo, shift, like(n, format_.rounding))
     coarse, fine = add(weights, none, none)
     mass = widen(coarse) + widen(fine)
-    weight = select(near_whole(total / mass, number), weights[0], splat(like(number, math.nan)))
-    return weight, narrow(mass / total, number)
+    weight = select(near_whole(total / mass, number), weights.w, splat(like(number, math.nan)))
+    return Top(weight, narrow(mass / total, number))
 
 
 @inline
 def exactly(w: Vector, factors: Factors, top: Top) -> Vector:
     """Return w times the factor, and for the weight of the maximum its probability."""
-    return select(w == top[0], top[1], scaled(w, factors))
+    return select(w == top.weight, top.probability, scaled(w, factors))
 
 
 @inline
@@ -85,7 +99,7 @@ def scale_row(
     """Write the probabilities of weights[start:stop] to out[start:stop]; `has_top` says if the maximum is there."""
     zero = like(number, 0.0)
     if not has_top:  # another weight may be the same number
-        top = splat(like(number, math.nan)), top[1]
+        top = Top(splat(like(number, math.nan)), top.probability)
     lead = start
     if streamed:
         lead = min(start + until_line(out, start), stop)

@@ -40,11 +40,25 @@ from fastsoftmax.kernels.lanes.numbers import (
 )
 from fastsoftmax.kernels.math.exp import LOG2E_HIGH, LOG2E_LOW, ROUND_DOUBLE, ROUND_SINGLE, expm1, power, power_of_two
 
-Scale = tuple[Number, Number, Number]  # (s, hi, lo) of `scale_of`
-Weights = tuple[Vector, Vector, Vector, Vector]  # (w, unit, excess, inside) of `lane_weights`
-
 BLOCK = 2048
 LEAST_EXPONENT = -2000.0  # 2**-2000 of the largest weight underflows to 0 in any format
+
+
+class Scale(NamedTuple):
+    """The temperature as the exponential takes it: exp(z / T) = 2**(z s (hi + lo) / 16)."""
+
+    s: Number  # a power of two, 1 but for extreme temperatures
+    hi: Number  # inf where T is 0, or too small to tell from 0
+    lo: Number
+
+
+class LaneWeights(NamedTuple):
+    """Sixteen weights: w is unit (1 + excess), rounded, or 0 where it is not `inside` the range."""
+
+    w: Vector
+    unit: Vector
+    excess: Vector
+    inside: Vector
 
 
 class Format(NamedTuple):
@@ -69,16 +83,12 @@ format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 @inline
 def scale_of(temperature: float, number: Number) -> Scale:
-    """Return (s, hi, lo) in the type of `number`: exp(z / T) = 2**(z s (hi + lo) / 16), s a power of two.
-
-    s is 1 but for extreme temperatures. hi is inf where T is 0, or too small to tell from 0 between two different
-    numbers of that type.
-    """
+    """Return the scale of a temperature in the type of `number`."""
     format_ = format_of(number)
     if temperature == math.inf:
-        return like(number, 1.0), like(number, 0.0), like(number, 0.0)
+        return Scale(like(number, 1.0), like(number, 0.0), like(number, 0.0))
     if temperature == 0.0 or (format_.widest == 100 and temperature < 2.0**-160):
-        return like(number, 1.0), like(number, math.inf), like(number, 0.0)
+        return Scale(like(number, 1.0), like(number, math.inf), like(number, 0.0))
     exponent = (bits_of(temperature) >> 52) - 1023
     s = 1.0
     if abs(exponent) > format_.plain:
@@ -88,7 +98,7 @@ def scale_of(temperature: float, number: Number) -> Scale:
     lo64 = (fma(-hi64, scaled, 16.0 * LOG2E_HIGH) + 16.0 * LOG2E_LOW) / scaled
     hi = like(number, hi64)
     lo = like(number, (hi64 - hi) + lo64)
-    return like(number, s), hi, lo
+    return Scale(like(number, s), hi, lo)
 
 
 @inline
@@ -162,7 +172,7 @@ def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
 
 
 @inline
-def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vector) -> Weights:
+def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vector) -> LaneWeights:
     """Return (w, unit, excess, inside): w is unit (1 + excess) = 2**(z (hi + lo) / 16 + k0), rounded.
 
     `shift` is ROUND + 16 k0. Below `lowest`, and for -inf, w is exactly 0 and `inside` false.
@@ -170,20 +180,20 @@ def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vecto
     r = fma(z, hi, shift)
     f = fma(z, lo, fma(z, hi, shift - r))
     unit, excess, inside = power(r), expm1(f), r >= lowest
-    return select(inside, fma(unit, excess, unit), like(z, 0.0)), unit, excess, inside
+    return LaneWeights(select(inside, fma(unit, excess, unit), like(z, 0.0)), unit, excess, inside)
 
 
 @inline
-def add(weights: Weights, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
+def add(weights: LaneWeights, coarse: Vector, fine: Vector) -> tuple[Vector, Vector]:
     """Add unit (1 + excess) to a sum in two parts: `coarse`, from the grid of the `Format` on, and what that loses.
 
     The grid is so large that all sums of a block have its exponent: each addition rounds w to a multiple of one
     spacing, exactly, and what is left is far below the sum. With w itself its rounding would be in the sum: 2 ulp leave
     no room for that where many weights are equal.
     """
-    w, unit, excess, inside = weights
-    following = coarse + w
-    return following, select(inside, fine + fma(unit, excess, unit - (following - coarse)), fine)
+    following = coarse + weights.w
+    lost = fma(weights.unit, weights.excess, weights.unit - (following - coarse))
+    return following, select(weights.inside, fine + lost, fine)
 
 
 @inline
@@ -198,7 +208,7 @@ def weight_of(largest: Number, scale: Scale) -> tuple[Number, float]:
     weights = lane_weights(fma(largest, s, -anchor), hi, lo, shift, like(largest, format_.rounding))
     none = like(largest, 0.0)
     coarse, fine = add(weights, none, none)
-    return weights[0], np.float64(coarse) + np.float64(fine)
+    return weights.w, np.float64(coarse) + np.float64(fine)
 
 
 @inline
@@ -256,10 +266,10 @@ def lane_sums(
         r = lane_weights(load_as(logits, i + 32, number), hi, lo, shift, lowest)
         t = lane_weights(load_as(logits, i + 48, number), hi, lo, shift, lowest)
         if weights is not None:
-            store(weights, start + i, p[0])
-            store(weights, start + i + 16, q[0])
-            store(weights, start + i + 32, r[0])
-            store(weights, start + i + 48, t[0])
+            store(weights, start + i, p.w)
+            store(weights, start + i + 16, q.w)
+            store(weights, start + i + 32, r.w)
+            store(weights, start + i + 48, t.w)
         coarse, fine = add(p, coarse, fine)
         coarse, fine = add(q, coarse, fine)
         coarse, fine = add(r, coarse, fine)
@@ -267,7 +277,7 @@ def lane_sums(
     for i in range(whole, size, 16):
         p = lane_weights(load_part(logits, i, size, like(number, -math.inf)), hi, lo, shift, lowest)
         if weights is not None:
-            store_part(weights, start + i, start + size, p[0])
+            store_part(weights, start + i, start + size, p.w)
         coarse, fine = add(p, coarse, fine)
     return coarse - grid, fine
 
