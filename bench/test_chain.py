@@ -15,7 +15,7 @@ from bench.conftest import Race
 from bench.data import Missing
 from bench.race import Contestant
 from bench.results import Case
-from fastsoftmax.markov.walking.arguments import checked_cut
+from fastsoftmax.markov.walking.arguments import checked_filters
 from fastsoftmax.markov.walking.walks import WalkTable
 
 CACHED, LARGE, HUGE = map(Corpus, ZIPF)
@@ -33,7 +33,7 @@ TABLES = listed(quick=[(name, corpus, ONE) for name in CUTS for corpus in (CACHE
 @pytest.mark.parametrize(("name", "corpus", "threads"), TABLES)
 def test_table(race: Race, name: str, corpus: Corpus, threads: str) -> None:
     chain = _fitted(corpus)
-    cut = checked_cut(**{"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, **CUTS[name]})
+    cut = checked_filters(**{"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, **CUTS[name]})
     transitions = chain.transitions
     edges = len(transitions.targets)  # linked before the clock starts, as after a first walk
     facts = {"edges": edges, "threads": number(threads), **CUTS[name]}

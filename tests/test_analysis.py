@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.markov.counts.model import next_of
 from fastsoftmax.markov.longrun.graph import graph_of
 
@@ -193,7 +193,7 @@ def test_refuses():
 )
 def test_the_graph_has_the_probabilities_of_next_tokens(sequences, order, temperature, top_k, top_p, min_p):
     table = MarkovChain(order).fit(sequences).transitions
-    cut = Cut(float(temperature), top_k, top_p, min_p)
+    cut = Filters(float(temperature), top_k, top_p, min_p)
     try:
         graph = graph_of(table, cut)
     except ValueError:

@@ -9,7 +9,7 @@ import reference
 from fastsoftmax import MarkovChain
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes.numbers import first_lane, splat
-from fastsoftmax.kernels.markov.table import Cut, Rows, build_rows, empty, grown, room, row_is_sound
+from fastsoftmax.kernels.markov.table import Filters, Rows, build_rows, empty, grown, room, row_is_sound
 from fastsoftmax.kernels.markov.walk import _locate
 from fastsoftmax.markov.counts import counting, vocabulary
 from fastsoftmax.markov.counts.counting import Sum, count, merged, ordered
@@ -215,7 +215,7 @@ def row_table(counts, cut):
 )
 def test_the_map_from_u_to_edge(counts):
     """The first edge whose running sum exceeds u times the total: all is exact, the numbers being dyadic."""
-    table, total = row_table(counts, Cut(1.0, 0, 1.0, 0.0)), sum(counts)
+    table, total = row_table(counts, Filters(1.0, 0, 1.0, 0.0)), sum(counts)
     begin = 0
     for edge, times in enumerate(counts):
         last = (begin + times) / total
@@ -227,20 +227,20 @@ def test_the_map_from_u_to_edge(counts):
 def test_u_at_the_very_end_of_a_row():
     """Where its place in the last run is rounded up to the length of the run."""
     counts = [5496460] * 3 + [4573013] * 9
-    assert _edge_at(row_table(counts, Cut(1.0, 0, 1.0, 0.0)), 1 - 2.0**-53) == len(counts) - 1
+    assert _edge_at(row_table(counts, Filters(1.0, 0, 1.0, 0.0)), 1 - 2.0**-53) == len(counts) - 1
 
 
 @pytest.mark.parametrize(
     ("cut", "kept"),
     [
-        (Cut(1.0, 3, 1.0, 0.0), 3),
-        (Cut(1.0, 0, 1.0, 0.5), 3),  # what is exactly at min-p stays
-        (Cut(1.0, 0, 0.5, 0.0), 1),  # mass strictly before the second is a half, not below
-        (Cut(1.0, 0, 0.51, 0.0), 2),
-        (Cut(1.0, 0, 0.75, 0.0), 2),
-        (Cut(1.0, 5, 0.9, 0.0), 4),  # of the 18 that top-k leaves, 17 are reached by the fourth
-        (Cut(2.0, 0, 1.0, 0.6), 3),
-        (Cut(0.0, 0, 1.0, 0.0), 1),
+        (Filters(1.0, 3, 1.0, 0.0), 3),
+        (Filters(1.0, 0, 1.0, 0.5), 3),  # what is exactly at min-p stays
+        (Filters(1.0, 0, 0.5, 0.0), 1),  # mass strictly before the second is a half, not below
+        (Filters(1.0, 0, 0.51, 0.0), 2),
+        (Filters(1.0, 0, 0.75, 0.0), 2),
+        (Filters(1.0, 5, 0.9, 0.0), 4),  # of the 18 that top-k leaves, 17 are reached by the fourth
+        (Filters(2.0, 0, 1.0, 0.6), 3),
+        (Filters(0.0, 0, 1.0, 0.0), 1),
     ],
 )
 def test_cut_offs_of_a_row(cut, kept):

@@ -975,7 +975,7 @@ def test_progress_without_rich(monkeypatch):
 def test_row_weights():
     def weights(counts, *cut):
         out = np.empty(len(counts))
-        kept = kernels.row_weights(np.array(counts), kernels.Cut(*cut), out)
+        kept = kernels.row_weights(np.array(counts), kernels.Filters(*cut), out)
         return out[:kept].tolist()
 
     assert weights([5, 3, 3, 1], 1.0, 0, 1.0, 0.0) == [5, 3, 3, 1]

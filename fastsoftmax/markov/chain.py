@@ -17,8 +17,8 @@ from fastsoftmax.markov.longrun.analysis import Analysis
 from fastsoftmax.markov.scoring import Scoring, Smoothers
 from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking import smoothed as smoothed_walks
-from fastsoftmax.markov.walking.arguments import checked_cut, key_of, progress_bar
-from fastsoftmax.markov.walking.walks import TableCache, Walks, checked_wish, draw_walks
+from fastsoftmax.markov.walking.arguments import checked_filters, key_of, progress_bar
+from fastsoftmax.markov.walking.walks import TableCache, Walks, checked_request, draw_walks
 
 _swapping = _threads.lock()  # held for a comparison and an assignment, never for work
 
@@ -301,13 +301,13 @@ class MarkovChain(Scoring, Analysis):
         of a chain takes 12 bytes a state and keeps 4 a transition. With smoothing 2**27 bytes, or 32 V if that is more,
         beside those of `sample` and of `log_likelihood`.
         """
-        model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
+        model, filters = self._fitted(), checked_filters(temperature, top_k, top_p, min_p)
         rule = checked_rule(smoothing, k, alpha, discount)
         with key_of(rng, seed) as key:
-            wish = checked_wish(model, n, length, start, key, on_dead_end)
+            wish = checked_request(model, n, length, start, key, on_dead_end)
             if rule is not None:
-                return smoothed_walks.draw(self._smoothers.get(model, rule), model, wish, cut, progress)
-            return draw_walks(model, self._tables, wish, cut, progress)
+                return smoothed_walks.draw(self._smoothers.get(model, rule), model, wish, filters, progress)
+            return draw_walks(model, self._tables, wish, filters, progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the chain to one safetensors file, whole or not at all.

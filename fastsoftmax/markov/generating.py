@@ -11,16 +11,16 @@ from fastsoftmax._types import Ids
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import ids_of, start_of
-from fastsoftmax.markov.walking.arguments import checked_cut, key_of
+from fastsoftmax.markov.walking.arguments import checked_filters, key_of
 from fastsoftmax.markov.walking.novelty import KeptText
-from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, Reason, Speakers, sentences
+from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
 
 
 class _Text(Protocol):
     _chain: MarkovChain
     _join: Callable[[list[str]], str]
     _text: KeptText
-    _speakers: Speakers
+    _speakers: LastWalks
 
     def _fitted(self) -> Model: ...
 
@@ -92,7 +92,7 @@ class Generating:
         others, 8 bytes a transition and 8 a state and word. The first call with `novelty` takes 50 bytes a word of the
         text, of which it keeps 8.
         """
-        model, cut = self._fitted(), checked_cut(temperature, top_k, top_p, min_p)
+        model, filters = self._fitted(), checked_filters(temperature, top_k, top_p, min_p)
         n = _checks.integer("n", n, 0, 2**32)
         given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
         least = _checks.integer("min_words", min_words, 0, MOST_WORDS)
@@ -122,7 +122,7 @@ class Generating:
                 n,
                 begun,
                 Bounds(max(least, 1), most),
-                cut,
+                filters,
                 check,
                 key,
                 progress,

@@ -18,7 +18,7 @@ from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.counts.vocabulary import encode, encode_one, names_of
 from fastsoftmax.markov.smoothing.ngrams import known_tokens, ranks_of
 from fastsoftmax.markov.smoothing.rules import Rule, Smoothed, checked_rule
-from fastsoftmax.markov.walking.arguments import checked_cut
+from fastsoftmax.markov.walking.arguments import checked_filters
 from fastsoftmax.sampling import probabilities as sampled_probabilities
 
 
@@ -125,15 +125,15 @@ class Scoring:
         Memory: 96 bytes a transition of the state; with smoothing 80 a known token, and the rule as `log_likelihood`.
         """
         model = self._fitted()
-        cut, rule = checked_cut(temperature, top_k, top_p, min_p), checked_rule(smoothing, k, alpha, discount)
+        filters, rule = checked_filters(temperature, top_k, top_p, min_p), checked_rule(smoothing, k, alpha, discount)
         given = ids_of("context", context, model.vocabulary)
         if rule is None:
             state = state_of("context", given, model.transitions, model.vocabulary, may_be_dead_end=False)
-            ids, shares = next_of(model.transitions, state, cut)
+            ids, shares = next_of(model.transitions, state, filters)
             return names_of(ids, model.vocabulary), shares
         known, likely = self._smoothers.get(model, rule).probabilities(given)
         with np.errstate(divide="ignore"):
-            kept = sampled_probabilities(np.log(likely), **cut._asdict())
+            kept = sampled_probabilities(np.log(likely), **filters._asdict())
         order = np.argsort(-kept, kind="stable")
         order = order[: np.count_nonzero(kept)]
         return names_of(known[order].tolist(), model.vocabulary), kept[order]

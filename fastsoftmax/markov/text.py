@@ -31,7 +31,7 @@ from fastsoftmax.markov.reading.tokens import (
 from fastsoftmax.markov.text_scoring import TextScoring
 from fastsoftmax.markov.walking.arguments import progress_bar
 from fastsoftmax.markov.walking.novelty import KeptText
-from fastsoftmax.markov.walking.sentences import Speakers
+from fastsoftmax.markov.walking.sentences import LastWalks
 
 
 class MarkovText(TextScoring, Generating):
@@ -85,7 +85,7 @@ class MarkovText(TextScoring, Generating):
         self._join = join or JOINS.get(str(named), rejoined)
         self._keeps = _checks.flag("keep_text", keep_text)
         self._text = KeptText()
-        self._speakers = Speakers()
+        self._speakers = LastWalks()
 
     @property
     def chain(self) -> MarkovChain:

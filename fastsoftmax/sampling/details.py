@@ -12,9 +12,9 @@ from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.sampling import sample as sampling
 from fastsoftmax.kernels.softmax import long_rows as softmax
-from fastsoftmax.sampling.memory import Memory
+from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.params import of, parameters_of
-from fastsoftmax.sampling.rows import Rows
+from fastsoftmax.sampling.scratch import Scratch
 
 _AT_ONCE = 2**16  # draws of a row whose log-probabilities are computed together
 
@@ -94,15 +94,14 @@ class Details(Valued):
 class Recorder:
     """The arrays that the kernel fills in, a part of the rows and draws at a time."""
 
-    def __init__(self, raw: Rows, draws: int) -> None:
+    def __init__(self, raw: Batch, draws: int) -> None:
         rows = raw.count
         self._raw = raw
         self._of_rows = np.zeros(rows, np.int64), np.zeros(rows), np.zeros(rows)
         self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
 
-    def part(self, first: int, last: int, draws: slice) -> kernels.Facts:
-        """Return what the kernel takes for some rows."""
-        rows = slice(first, last)
+    def part(self, rows: slice, draws: slice) -> kernels.Facts:
+        """Return what the kernel takes for some rows and draws."""
         return kernels.Facts(*(of[rows] for of in self._of_rows), *(of[rows, draws] for of in self._of_draws))
 
     def details(
@@ -121,7 +120,7 @@ class Recorder:
         return self._of_rows[0]
 
 
-def logprobs_of(raw: Rows, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Return the log-probabilities of some tokens of each row under softmax; of a token of -1 it is -inf.
 
     NaN in a row that holds one.
@@ -145,41 +144,48 @@ def logprobs_of(raw: Rows, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.floa
     return logprobs
 
 
-def kept_set_of(rows: Rows, parameters: Array, kept: npt.NDArray[np.int64], memory: Memory) -> KeptSet:
+def kept_set_of(rows: Batch, parameters: Array, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
     """List what the parameters leave of rows that have a distribution; `kept` says how many tokens."""
     offsets = np.concatenate([[0], np.cumsum(kept)])
     tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
 
-    def piece(start: int, stop: int) -> None:
-        logits, allowed = rows.part(start, stop)
-        scratch = memory.take(rows.size, rows.number)
-        some = of(parameters, start, stop)
-        kernels.write_kept(logits, allowed, some, rows.number, scratch, offsets[start : stop + 1], tokens, masses)
-        memory.give_back(scratch)
+    def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
+        of_some, places = of(parameters, some.start, some.stop), offsets[some.start : some.stop + 1]
+        kernels.write_kept(logits, bits, of_some, rows.number, scratch, places, tokens, masses)
+        return -1
 
-    _threads.run(piece, rows.count, rows.size)
+    rows.each(work, pool)
     return KeptSet(offsets, tokens, masses)
 
 
-def top_logprobs_of(raw: Rows, n: int, memory: Memory) -> TopLogprobs:
+def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
     """Return the n most likely tokens of each row under softmax."""
     parameters = parameters_of(1.0, n, 1.0, 0.0, ())
     recorder = Recorder(raw, 0)
     words, nothing = np.zeros((1, 2), np.uint64), np.empty((raw.count, 0), np.int64)
 
-    def piece(start: int, stop: int) -> None:
-        scratch = memory.take(raw.size, raw.number)
-        while start < stop:  # on after each row that has no distribution
-            logits, _ = raw.part(start, stop)
-            facts = recorder.part(start, stop, slice(0))
+    def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
+        start = some.start
+        while start < some.stop:  # on after each row that has no distribution
+            rest = slice(start, some.stop)
             refused = sampling.sample(
-                logits, None, parameters, words, 0, 0, 0, raw.number, scratch, nothing[start:stop], facts
+                logits[start - some.start :],
+                None,
+                parameters,
+                words,
+                0,
+                0,
+                0,
+                raw.number,
+                scratch,
+                nothing[rest],
+                recorder.part(rest, slice(0)),
             )
-            start = stop if refused < 0 else start + refused // 2 + 1
-        memory.give_back(scratch)
+            start = some.stop if refused < 0 else start + refused + 1
+        return -1
 
-    _threads.run(piece, raw.count, raw.size)
-    kept = kept_set_of(raw, parameters, recorder.kept, memory)
+    raw.each(work, pool)
+    kept = kept_set_of(raw, parameters, recorder.kept, pool)
     tokens = np.full((raw.count, n), -1)
     for row in range(raw.count):
         part = slice(kept.offsets[row], kept.offsets[row + 1])

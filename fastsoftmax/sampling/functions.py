@@ -1,22 +1,22 @@
 """From logits to tokens: temperature, top-k, top-p, min-p and the draw."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax import _arrays, _checks, _threads
+from fastsoftmax import _arrays, _checks
+from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling import sample as kernels
+from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
-from fastsoftmax.sampling.memory import Memory
 from fastsoftmax.sampling.params import of, parameters_of, words_of
-from fastsoftmax.sampling.rows import Rows
+from fastsoftmax.sampling.scratch import Scratch
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
 _DRAWS = 2**18  # draws of a row between two looks at signals
 
-_memory = Memory()  # of `sample` and `probabilities`
+_scratch = Scratch()  # of `sample` and `probabilities`
 
 
 def sample(
@@ -108,9 +108,9 @@ def sample(
     params = (temperature, top_k, top_p, min_p)
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
     if rng is None and seed is not None:  # the usual case, without the two microseconds of a context
-        return draw(logits, allowed, bias, params, None, seed, step, wanted, _memory)
+        return draw(logits, allowed, bias, params, None, seed, step, wanted, _scratch)
     with _checks.key_of(rng, seed) as key:
-        return draw(logits, allowed, bias, params, key, seed, step, wanted, _memory)
+        return draw(logits, allowed, bias, params, key, seed, step, wanted, _scratch)
 
 
 def probabilities(
@@ -153,7 +153,7 @@ def probabilities(
     >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
     array([1., 0., 0.])
     """
-    rows = Rows(logits, allowed, bias, (temperature, top_k, top_p, min_p))
+    rows = Batch(logits, allowed, bias, (temperature, top_k, top_p, min_p))
     parameters = parameters_of(temperature, top_k, top_p, min_p, rows.batch)
     shape = (*rows.batch, rows.size)
     if out is None:
@@ -164,19 +164,12 @@ def probabilities(
         masses = np.empty(shape, target.dtype)  # into the user's array only when all rows are known to be fine
     rows.compute_for(target)
     masses = masses.reshape(rows.count, rows.size)
-    refusals: list[int] = []
 
-    def piece(start: int, stop: int) -> None:
-        part, bits = rows.part(start, stop)
-        some, scratch = of(parameters, start, stop), _memory.take(rows.size, rows.number)
-        refused = kernels.probabilities(part, bits, some, rows.number, scratch, masses[start:stop])
-        _memory.give_back(scratch)
-        if refused >= 0:
-            refusals.append(refused + 2 * start)
+    def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
+        of_some = of(parameters, some.start, some.stop)
+        return int(kernels.probabilities(logits, bits, of_some, rows.number, scratch, masses[some]))
 
-    _threads.run(piece, rows.count, rows.size)
-    if refusals:
-        _refuse(min(refusals), rows)
+    rows.each(work, _scratch)
     if out is not None:
         np.copyto(target, masses.reshape(shape))
     return result
@@ -201,10 +194,10 @@ def draw(
     seed: Any,
     step: Any,
     wanted: Wanted,
-    memory: Memory,
+    pool: Scratch,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row."""
-    rows = Rows(logits, allowed, bias, (*params, seed, step))
+    rows = Batch(logits, allowed, bias, (*params, seed, step))
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
     parameters = parameters_of(*params, batch)
     words = words_of(seed if key is None else key, step, batch)
@@ -218,59 +211,25 @@ def draw(
     tokens = np.empty((count, draws), np.int64)
     recorder = None
     if details or kept_set or top > 0:
-        raw = rows if bias is None and allowed is None else Rows(logits, batch=batch)
+        raw = rows if bias is None and allowed is None else Batch(logits, batch=batch)
         recorder = Recorder(raw, draws)
     stride = 0 if key is None else 1
     span = max(_DRAWS, size)  # so many that going over the row again costs little
-    refusals: list[int] = []
 
-    def piece(first_row: int, last_row: int, first: int = 0) -> None:
-        part, bits = rows.part(first_row, last_row)
-        some, word = of(parameters, first_row, last_row), of(words, first_row, last_row)
-        drawn = tokens[first_row:last_row, first : first + span]
-        facts = None if recorder is None else recorder.part(first_row, last_row, slice(first, first + span))
-        scratch = memory.take(size, number)
-        stream = stride * first_row
-        refused = kernels.sample(part, bits, some, word, stream, stride, first, number, scratch, drawn, facts)
-        memory.give_back(scratch)
-        if refused >= 0:
-            refusals.append(refused + 2 * first_row)
+    def work(some: slice, part: int, logits: Array, bits: Array | None, scratch: Array) -> int:
+        first = part * span
+        drawn, of_some = tokens[some, first : first + span], of(parameters, some.start, some.stop)
+        facts = None if recorder is None else recorder.part(some, slice(first, first + span))
+        keys, stream = of(words, some.start, some.stop), stride * some.start
+        return int(kernels.sample(logits, bits, of_some, keys, stream, stride, first, number, scratch, drawn, facts))
 
-    if draws <= span:
-        _threads.run(piece, count, size + _DRAW_COST * draws)
-    else:
-        _draw_many(piece, count, draws, span, size)
-    if refusals:
-        _refuse(min(refusals), rows)
+    rows.each(work, pool, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
     result = tokens.reshape(result_shape)[()]
     if out is not None:
         np.copyto(target, result)
         result = out
     if recorder is None:
         return result
-    kept = kept_set_of(rows, parameters, recorder.kept, memory) if kept_set else None
-    top_logprobs = top_logprobs_of(raw, top, memory) if top > 0 else None
+    kept = kept_set_of(rows, parameters, recorder.kept, pool) if kept_set else None
+    top_logprobs = top_logprobs_of(raw, top, pool) if top > 0 else None
     return recorder.details(result, batch, kept, top_logprobs)
-
-
-def _draw_many(piece: Callable[[int, int, int], None], count: int, draws: int, span: int, size: int) -> None:
-    """Call piece(row, row + 1, first) for every row and every `span` of its draws."""
-    spans = -(-draws // span)
-
-    def some(start: int, stop: int) -> None:
-        for item in range(start, stop):
-            row, place = divmod(item, spans)
-            piece(row, row + 1, place * span)
-
-    _threads.run(some, count * spans, size + _DRAW_COST * span)
-
-
-def _refuse(refused: int, rows: Rows) -> None:
-    """Raise for a row without a distribution: what a kernel returned for it."""
-    row = refused // 2
-    logits, allowed = rows.part(row, row + 1)
-    if refused % 2 == kernels.EMPTY:
-        nothing = "all -inf" if allowed is None else "-inf wherever it is allowed"
-        raise ValueError(f"logits{rows.place(row)} is {nothing}, expected at least one token above -inf")
-    index = kernels.first_nan(logits[0], None if allowed is None else allowed[0], rows.number)
-    raise ValueError(f"logits{rows.place(row)} is NaN at index {index}, expected no NaN")

@@ -12,8 +12,8 @@ from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling.sample import sample
 from fastsoftmax.sampling.functions import Wanted, draw
-from fastsoftmax.sampling.memory import AT_ONCE, Memory
 from fastsoftmax.sampling.params import SamplingParams, parameters_of, words_of
+from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
 
@@ -68,7 +68,7 @@ class Sampler:
         with _checks.key_of(rng, seed) as key:
             self._key = key
         self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
-        self._memory = Memory()
+        self._scratch = Scratch()
         self._ready: list[_Ready] = []
 
     @property
@@ -89,7 +89,7 @@ class Sampler:
         return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _memory=Memory(), _ready=[])
+        self.__dict__.update(state, _scratch=Scratch(), _ready=[])
 
     def __call__(
         self,
@@ -132,7 +132,7 @@ class Sampler:
                     return token
             wanted = Wanted(n, details, kept_set, top_logprobs, out)
             params = self.params.values()
-            return draw(logits, allowed, bias, params, self._key, self._seed, step, wanted, self._memory)
+            return draw(logits, allowed, bias, params, self._key, self._seed, step, wanted, self._scratch)
         except BaseException:
             with _counting:
                 if self._step == step + 1:
@@ -156,7 +156,7 @@ class Sampler:
             batch = row.shape[:-1]
             if not 0 < row.size < 2**31 or _checks.batch_of(batch, **words, seed=self._seed) != batch:
                 return None
-            ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._memory)
+            ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._scratch)
         token = ready.draw(row, step)
         if len(self._ready) < AT_ONCE:
             self._ready.append(ready)
@@ -176,12 +176,12 @@ def _refuse_unknown(words: dict[str, Any]) -> None:
 class _Ready:
     """All that a kernel takes to draw from one row, but the row: nothing is allocated between calls."""
 
-    def __init__(self, row: Array, params: SamplingParams, seed: Any, memory: Memory) -> None:
+    def __init__(self, row: Array, params: SamplingParams, seed: Any, scratch: Scratch) -> None:
         self.params, self.shape = params, (*row.shape, row.itemsize)
         self._number = _arrays.number_for(row)
         self._parameters = parameters_of(*params.values(), row.shape[:-1])
         self._words = words_of(seed, 0, row.shape[:-1])
-        self._memory = memory.take(row.size, self._number)
+        self._scratch = scratch.take(row.size, self._number)
         self._token = np.empty((1, 1), np.int64)
 
     def draw(self, row: Array, step: int) -> Any:
@@ -190,7 +190,7 @@ class _Ready:
         rows.setflags(write=False)
         self._words[0, 1] = step
         refused = sample(
-            rows, None, self._parameters, self._words, 0, 0, 0, self._number, self._memory, self._token, None
+            rows, None, self._parameters, self._words, 0, 0, 0, self._number, self._scratch, self._token, None
         )
         if refused >= 0:
             return None

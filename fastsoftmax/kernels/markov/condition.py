@@ -14,7 +14,7 @@ import numpy as np
 
 from fastsoftmax._jit import jit
 from fastsoftmax._types import Floats, Ids, Positions
-from fastsoftmax.kernels.markov.table import Cut, Rows, cut_runs
+from fastsoftmax.kernels.markov.table import Filters, Rows, cut_runs
 from fastsoftmax.kernels.math.philox import uniform
 
 ENDLESS = -1  # the length of a walk that did not end in time
@@ -23,7 +23,7 @@ _TINY = 2.0**-512  # chances of hundreds of tokens are below the least float64
 
 
 @jit
-def edge_masses(rows: Rows, cut: Cut, masses: Floats) -> None:
+def edge_masses(rows: Rows, filters: Filters, masses: Floats) -> None:
     """Write the probabilities of all edges; 0 for what the cut drops."""
     offsets = rows.offsets
     longest = 0
@@ -33,7 +33,7 @@ def edge_masses(rows: Rows, cut: Cut, masses: Floats) -> None:
     words = lines.view(np.int64)
     for row in range(offsets.size - 1):
         start, stop = offsets[row], offsets[row + 1]
-        runs = cut_runs(rows.counts, start, stop, cut, lines, words, 0)
+        runs = cut_runs(rows.counts, start, stop, filters, lines, words, 0)
         total = 0.0
         for run in range(runs):
             total += lines[2 * run] * (words[2 * run + 1] >> 32)

@@ -60,7 +60,7 @@ class Rows(NamedTuple):
     lasts: Ids  # the last token of every state
 
 
-class Cut(NamedTuple):
+class Filters(NamedTuple):
     """What is done to a row before a draw, in this order; top_k = 0, top_p = 1 and min_p = 0 are off."""
 
     temperature: float
@@ -164,35 +164,35 @@ def _length(record: int) -> int:
 
 
 @inline
-def cut_runs(counts: Counts, start: int, stop: int, cut: Cut, lines: Floats, words: Positions, at: int) -> int:
+def cut_runs(counts: Counts, start: int, stop: int, filters: Filters, lines: Floats, words: Positions, at: int) -> int:
     """Write the runs of a row that the cut keeps, as records from `at` on, and return how many there are.
 
     In the place of where it begins a record holds the weight of an edge: its count at T = 1, else relative to the
     largest. The counts fall and so do the weights: every filter keeps a prefix. What underflows to 0 is not kept.
     """
-    if cut.temperature == 0.0:
+    if filters.temperature == 0.0:
         stop = start + 1
-    elif cut.top_k > 0:
-        stop = min(stop, start + cut.top_k)
+    elif filters.top_k > 0:
+        stop = min(stop, start + filters.top_k)
     largest = np.float64(counts[start])
     runs, total = 0, 0.0
     edge = start
     while edge < stop:
         count = np.float64(counts[edge])
-        weight = count if cut.temperature == 1.0 else 1.0
-        if count != largest and cut.temperature != 1.0 and cut.temperature < math.inf:
-            weight = exp(_log_ratio(count, largest) / cut.temperature)
+        weight = count if filters.temperature == 1.0 else 1.0
+        if count != largest and filters.temperature != 1.0 and filters.temperature < math.inf:
+            weight = exp(_log_ratio(count, largest) / filters.temperature)
             if weight == 0.0:
                 break
-        end = stop if cut.temperature == math.inf else _run_end(counts, edge, stop)
+        end = stop if filters.temperature == math.inf else _run_end(counts, edge, stop)
         lines[at + 2 * runs] = weight
         words[at + 2 * runs + 1] = (edge - start) | ((end - edge) << 32)
         total += (end - edge) * weight
         runs += 1
         edge = end
-    if cut.top_p < 1.0:
-        runs = _nucleus(nucleus_mass(cut.top_p, total), runs, lines, words, at)
-    while lines[at + 2 * (runs - 1)] < cut.min_p * lines[at]:
+    if filters.top_p < 1.0:
+        runs = _nucleus(nucleus_mass(filters.top_p, total), runs, lines, words, at)
+    while lines[at + 2 * (runs - 1)] < filters.min_p * lines[at]:
         runs -= 1
     return runs
 
@@ -213,12 +213,12 @@ def _nucleus(mass: float, runs: int, lines: Floats, words: Positions, at: int) -
 
 
 @jit
-def row_weights(counts: Counts, cut: Cut, weights: Floats) -> int:
+def row_weights(counts: Counts, filters: Filters, weights: Floats) -> int:
     """Write the weights of one row, relative to any common factor, and return how many the cut keeps."""
     lines = np.empty(2 * counts.size)
     words = lines.view(np.int64)
     kept = 0
-    for run in range(cut_runs(counts, 0, counts.size, cut, lines, words, 0)):
+    for run in range(cut_runs(counts, 0, counts.size, filters, lines, words, 0)):
         length = _length(words[2 * run + 1])
         weights[kept : kept + length] = lines[2 * run]
         kept += length
@@ -296,7 +296,7 @@ def row_is_sound(row: int, rows: Rows) -> bool:
 
 
 @inline
-def build_row(row: int, rows: Rows, cut: Cut, table: Table) -> bool:
+def build_row(row: int, rows: Rows, filters: Filters, table: Table) -> bool:
     """Build one row; return False, and leave it, if it is not sound or the table has no room."""
     offsets, counts = borrowed(rows.offsets), borrowed(rows.counts)
     tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
@@ -316,11 +316,11 @@ def build_row(row: int, rows: Rows, cut: Cut, table: Table) -> bool:
         filled[2] = row
         return False
     at = 8 * line + 1
-    runs = cut_runs(counts, start, stop, cut, lines, words, at)
+    runs = cut_runs(counts, start, stop, filters, lines, words, at)
     last = words[at + 2 * runs - 1]
     kept = _first(last) + _length(last)
     size = kept
-    if runs > 1 and cut.temperature == 1.0:
+    if runs > 1 and filters.temperature == 1.0:
         size = _repeats(runs, kept, lines, words, at)
     if runs > 1 and size > kept:
         for edge in range(start, start + kept):
@@ -345,9 +345,9 @@ def build_row(row: int, rows: Rows, cut: Cut, table: Table) -> bool:
 
 
 @jit
-def build_rows(rows: Rows, cut: Cut, start: int, stop: int, table: Table) -> int:
+def build_rows(rows: Rows, filters: Filters, start: int, stop: int, table: Table) -> int:
     """Build the rows [start, stop) that are not built, and return the first that there is no room for, or `stop`."""
     for row in range(start, stop):
-        if table.heads[2 * row] == 0 and not build_row(row, rows, cut, table):
+        if table.heads[2 * row] == 0 and not build_row(row, rows, filters, table):
             return row
     return stop

@@ -28,7 +28,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     splat,
     whole,
 )
-from fastsoftmax.kernels.markov.table import OVER, PLAIN, Cut, Rows, Table, build_row
+from fastsoftmax.kernels.markov.table import OVER, PLAIN, Filters, Rows, Table, build_row
 from fastsoftmax.kernels.math.philox import uniform, uniforms
 
 # Where a walk is, if not at a state with a row: OVER; -2 - token after a token that leads to none (NO_ROW: whichever);
@@ -122,7 +122,7 @@ def _restart(
 @jit
 def advance(
     rows: Rows,
-    cut: Cut,
+    filters: Filters,
     table: Table,
     selection: tuple[int, int, int, int],
     seed: np.uint64,
@@ -172,7 +172,7 @@ def advance(
                 if _any(size == splat(np.int64(0))):
                     for lane in range(first, first + LANES):
                         state = max(states[lane], 0)
-                        if heads[2 * state] == 0 and not build_row(state, rows, cut, table):
+                        if heads[2 * state] == 0 and not build_row(state, rows, filters, table):
                             return False
                     found, size = _locate(known, u, heads, lines, words, guides)
                 store(drawn, first, found)
@@ -201,7 +201,7 @@ def advance(
                 for lane in range(first, first + LANES):
                     prefetch(heads, 2 * states[lane])
         for lane in range(running):
-            if states[lane] >= 0 and heads[2 * states[lane]] == 0 and not build_row(states[lane], rows, cut, table):
+            if states[lane] >= 0 and heads[2 * states[lane]] == 0 and not build_row(states[lane], rows, filters, table):
                 return False
         kept = 0
         for lane in range(running):

@@ -175,7 +175,7 @@ def write_kept(
     allowed: Rows | None,
     parameters: Rows,
     number: Number,
-    memory: Row,
+    scratch: Row,
     offsets: IntRow,
     out_tokens: IntRow,
     out_masses: FloatRow,
@@ -186,7 +186,7 @@ def write_kept(
     """
     size = logits.shape[1]
     logits, allowed, parameters = borrowed(logits), borrowed(allowed), borrowed(parameters)
-    workspace = workspace_of(borrowed(memory), size, number)
+    workspace = workspace_of(borrowed(scratch), size, number)
     tokens, weights = workspace.tokens, workspace.weights
     for row in range(logits.shape[0]):
         if offsets[row] == offsets[row + 1]:

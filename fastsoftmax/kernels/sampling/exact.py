@@ -146,7 +146,7 @@ def weights_of(values: Row, size: int, row_largest: Number, scale: Scale, weight
 
 @function
 def weigh_cut(values: Row, weights: Row, size: int, cut: Number) -> tuple[float, float, int]:
-    """Return (above, weight, ties) of a block: the mass above the cut; one weight at the cut, and how many there are."""
+    """Return (above, weight, ties) of a block: the mass above the cut, and the weight of the ties at it."""
     bar, zero = splat(cut), like(cut, 0.0)
     weight = splat(zero)
     above = widen(weight)

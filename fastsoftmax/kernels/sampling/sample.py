@@ -25,16 +25,6 @@ from fastsoftmax.kernels.sampling.unlisted import cut_weights
 from fastsoftmax.kernels.sampling.workspace import Workspace, bits_at, parameters_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of
 
-NAN, EMPTY = 0, 1
-
-
-@inline
-def refusal(row: int, row_largest: Number) -> int:
-    """Return what `sample` and `probabilities` return for a row without a distribution; -1 for any other."""
-    if math.isnan(row_largest):
-        return 2 * row + NAN
-    return -1 if row_largest > -math.inf else 2 * row + EMPTY
-
 
 @inline
 def place_at(
@@ -76,28 +66,27 @@ def sample(
     stride: int,
     first_draw: int,
     number: Number,
-    memory: Row,
+    scratch: Row,
     out: IntRows,
     details: Facts | None,
 ) -> int:
     """Write out.shape[1] tokens of each row to `out`, from draw first_draw on; row i has stream + stride * i.
 
-    `words` has the seed and the step of each row, or of all. Returns -1, or for the first row without a distribution
-    2 * row + NAN or EMPTY. `details` None costs nothing.
+    `words` has the seed and the step of each row, or of all. Returns the first row without a distribution, or
+    -1. `details` None costs nothing.
     """
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
     parameters, words = borrowed(parameters), borrowed(words)
-    workspace = workspace_of(borrowed(memory), size, number)
+    workspace = workspace_of(borrowed(scratch), size, number)
     tokens = workspace.tokens
     for row in range(rows):
         row_logits, row_allowed = logits[row], bits_at(allowed, row)
         temperature, top_k, top_p, min_p = parameters_at(parameters, row)
         scale = scale_of(temperature, number)
         row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
-        refused = refusal(row, row_largest)
-        if refused >= 0:
-            return refused
+        if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
+            return row
         word = min(row, words.shape[0] - 1)
         seen = -1
         for j in range(out.shape[1]):
@@ -114,20 +103,19 @@ def sample(
 
 
 @jit
-def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: Number, memory: Row, out: Rows) -> int:
+def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: Number, scratch: Row, out: Rows) -> int:
     """Write the distribution that `sample` draws from to each row of `out`; return what `sample` returns."""
     rows, size = logits.shape
     logits, allowed, parameters, out = borrowed(logits), borrowed(allowed), borrowed(parameters), borrowed(out)
-    workspace = workspace_of(borrowed(memory), size, number)
+    workspace = workspace_of(borrowed(scratch), size, number)
     sums, tokens, weights = workspace.sums, workspace.tokens, workspace.weights
     for row in range(rows):
         row_logits, row_allowed, row_out = logits[row], bits_at(allowed, row), out[row]
         temperature, top_k, top_p, min_p = parameters_at(parameters, row)
         scale = scale_of(temperature, number)
         row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
-        refused = refusal(row, row_largest)
-        if refused >= 0:
-            return refused
+        if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
+            return row
         fill_row(row_out, like(number, 0.0))
         if kept.listed:
             total = sums[groups_of(kept.size) - 1]
@@ -149,10 +137,10 @@ def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: 
 
 @jit
 def first_nan(logits: Row, allowed: Row | None, number: Number) -> int:
-    """Return the index of the first NaN of a row that has one, among the allowed tokens."""
-    start = bits = 0
-    while bits == 0:
+    """Return the index of the first NaN among the allowed tokens of a row, or -1."""
+    for start in range(0, logits.size, LANES):
         z = allow(load_part(logits, start, logits.size, like(number, 0.0)), allowed, start)
         bits = lane_bits(unordered(z, z))
-        start += LANES
-    return start - LANES + int(lowest_bit(bits))
+        if bits != 0:
+            return start + int(lowest_bit(bits))
+    return -1

@@ -23,7 +23,7 @@ class Workspace(NamedTuple):
     spare_weights: Row
 
 
-view_as = by_type(lambda number, memory: memory.view(np.float32), lambda number, memory: memory.view(np.float64))
+view_as = by_type(lambda number, scratch: scratch.view(np.float32), lambda number, scratch: scratch.view(np.float64))
 
 
 @lru_cache
@@ -42,11 +42,11 @@ padded = inline(_padded)
 
 
 @inline
-def workspace_of(memory: Row, size: int, number: Number) -> Workspace:
+def workspace_of(scratch: Row, size: int, number: Number) -> Workspace:
     """Divide the bytes of `memory` for a row of `size` logits."""
     length = padded(size)
     groups = groups_of(size)
-    numbers = view_as(number, memory[: memory.size // 8 * 8])
+    numbers = view_as(number, scratch[: scratch.size // 8 * 8])
     at = groups * LANES + 2 * LANES
     maxima = numbers[:at]
     values, weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
@@ -54,9 +54,9 @@ def workspace_of(memory: Row, size: int, number: Number) -> Workspace:
     spare_values, spare_weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
     at = (at + 2 * length) * numbers.itemsize
     at = (at + 7) // 8 * 8
-    sums = memory[at : at + 8 * groups].view(np.float64)
+    sums = scratch[at : at + 8 * groups].view(np.float64)
     at += 8 * groups
-    tokens = memory[at : at + 4 * length].view(np.int32)
+    tokens = scratch[at : at + 4 * length].view(np.int32)
     return Workspace(maxima, sums, tokens, values, weights, spare_values, spare_weights)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov.follow import follow
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.markov.counts import counting
 from fastsoftmax.markov.counts.counting import count, ordered
 from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Transitions, table
@@ -72,9 +72,9 @@ def log_probabilities(model: Model, stream: Ids) -> npt.NDArray[np.float64]:
         return np.asarray(np.log(probabilities, out=probabilities))
 
 
-def next_of(transitions: Transitions, state: int, cut: Cut) -> tuple[list[int], npt.NDArray[np.float64]]:
+def next_of(transitions: Transitions, state: int, filters: Filters) -> tuple[list[int], npt.NDArray[np.float64]]:
     """Return the ids that the cut keeps of a row, in its order, and their probabilities."""
     row = transitions.row(state)
     weights = np.empty(row.stop - row.start)
-    kept = tables.row_weights(transitions.counts[row], cut, weights)
+    kept = tables.row_weights(transitions.counts[row], filters, weights)
     return transitions.tokens[row][:kept].tolist(), weights[:kept] / weights[:kept].sum()

@@ -11,7 +11,7 @@ from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import ids_of, state_of
 from fastsoftmax.markov.longrun.balance import scipy_part
 from fastsoftmax.markov.longrun.graph import classes_of, graph_of, members_of, period_of, visits_of
-from fastsoftmax.markov.walking.arguments import checked_cut
+from fastsoftmax.markov.walking.arguments import checked_filters
 
 
 class CommunicatingClass(NamedTuple):
@@ -84,7 +84,7 @@ class Analysis:
         >>> weather.stationary().round(4)  # the start, sun, rain
         array([0.    , 0.9091, 0.0909])
         """
-        graph = graph_of(self._fitted().transitions, checked_cut(temperature, top_k, top_p, min_p))
+        graph = graph_of(self._fitted().transitions, checked_filters(temperature, top_k, top_p, min_p))
         shares = visits_of(graph)
         if graph.start >= 0:
             shares[graph.start] = 0.0
@@ -135,7 +135,7 @@ class Analysis:
         0.6666666666666666
         """
         number = _checks.per_row("base", base, (), np.float64, lambda b: (b > 1) & (b < math.inf), "a number > 1")
-        graph = graph_of(self._fitted().transitions, checked_cut(temperature, top_k, top_p, min_p))
+        graph = graph_of(self._fitted().transitions, checked_filters(temperature, top_k, top_p, min_p))
         entropies = np.bincount(graph.sources, scipy_part("special").entr(graph.probabilities), graph.size)
         return float(visits_of(graph) @ entropies / np.log(number[0]))
 
@@ -165,7 +165,9 @@ class Analysis:
         O(S + E): strongly connected components (Tarjan, "Depth-first search and linear graph algorithms", 1972).
         Memory: at most 80 bytes a transition, and 300 a class.
         """
-        labels, closed = classes_of(graph_of(self._fitted().transitions, checked_cut(temperature, top_k, top_p, min_p)))
+        labels, closed = classes_of(
+            graph_of(self._fitted().transitions, checked_filters(temperature, top_k, top_p, min_p))
+        )
         classes = [CommunicatingClass(*pair) for pair in zip(members_of(labels), closed.tolist(), strict=True)]
         return sorted(classes, key=lambda one: (not one.recurrent, one.states[0]))
 
@@ -207,10 +209,10 @@ class Analysis:
         Memory: at most 112 bytes a transition.
         """
         table, vocabulary = self._fitted()
-        cut, row = checked_cut(temperature, top_k, top_p, min_p), -1
+        filters, row = checked_filters(temperature, top_k, top_p, min_p), -1
         if state is not None:
             row = state_of("state", ids_of("state", state, vocabulary), table, vocabulary, may_be_dead_end=False)
-        graph = graph_of(table, cut)
+        graph = graph_of(table, filters)
         labels, closed = classes_of(graph)
         if row < 0:
             if closed.sum() != 1:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastsoftmax._types import Flags, Floats, Positions
 from fastsoftmax.kernels.markov.condition import edge_masses
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.longrun.balance import Sparse, scipy_part, shares, sparse
 from fastsoftmax.markov.walking.restarts import restart_state
@@ -33,16 +33,16 @@ class Graph(NamedTuple):
         return sparse(self.probabilities, self.sources, self.targets, self.size)
 
 
-def graph_of(table: Transitions, cut: Cut) -> Graph:
+def graph_of(table: Transitions, filters: Filters) -> Graph:
     """Return the graph of the endless walk; ValueError if it ends and has no start to go on from."""
     size = len(table.contexts)
     sources = np.repeat(np.arange(size), np.diff(table.offsets))
     probabilities = np.empty(table.tokens.size)
-    edge_masses(table.rows, cut, probabilities)
+    edge_masses(table.rows, filters, probabilities)
     kept = probabilities > 0.0
     targets = table.targets[kept].astype(np.int64)
     restarts = targets < 0
-    start = restart_state(table, cut) if restarts.any() else table.find(np.full(table.order, BOUNDARY, np.int32))
+    start = restart_state(table, filters) if restarts.any() else table.find(np.full(table.order, BOUNDARY, np.int32))
     targets[restarts] = start
     return Graph(size, start, sources[kept], targets, probabilities[kept], table.tokens[kept] != BOUNDARY, restarts)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastsoftmax import _checks
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 
 Progress = Callable[[int], object]
 
@@ -13,9 +13,9 @@ Progress = Callable[[int], object]
 _MOST_KEPT = 2**31  # a top_k that is off for any row, and can be added to the number of an edge
 
 
-def checked_cut(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Cut:
+def checked_filters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Filters:
     """Check the four parameters of a draw."""
-    return Cut(
+    return Filters(
         float(_checks.temperature_per_row(temperature)[0]),
         min(int(_checks.top_k_per_row(top_k)[0]), _MOST_KEPT),
         float(_checks.fraction_per_row("top_p", top_p)[0]),

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.markov.counts.model import next_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 
 _LEAST_START = 2.0**-20  # of the start row's mass beside the end: below it a restart would try again for seconds
 
 
-def restart_state(transitions: Transitions, cut: Cut) -> int:
+def restart_state(transitions: Transitions, filters: Filters) -> int:
     """Return the state before any sequence, which walks restart from.
 
     Raises
@@ -23,7 +23,7 @@ def restart_state(transitions: Transitions, cut: Cut) -> int:
     start = transitions.find(np.full(transitions.order, BOUNDARY, np.int32))
     if start < 0:
         raise ValueError('on_dead_end is "restart", expected a chain with a start: no transition leaves the beginning')
-    ids, probabilities = next_of(transitions, start, cut)
+    ids, probabilities = next_of(transitions, start, filters)
     check_start(ids, probabilities, _LEAST_START)
     return start
 

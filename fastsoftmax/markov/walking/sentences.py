@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastsoftmax._types import Ids, Positions
 from fastsoftmax.kernels.markov import condition as kernels
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.kernels.markov.walk import DEAD_END
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
@@ -50,14 +50,14 @@ class Bounds(NamedTuple):
 FREE = Bounds(1, None)
 
 
-class Speaker:
+class ConditionedWalks:
     """Draws sentences within bounds, at one (T, k, p, min_p). It is never changed: threads may share it."""
 
-    def __init__(self, transitions: Transitions, cut: Cut, bounds: Bounds) -> None:
-        self.transitions, self.cut, self.bounds = transitions, cut, bounds
+    def __init__(self, transitions: Transitions, filters: Filters, bounds: Bounds) -> None:
+        self.transitions, self.filters, self.bounds = transitions, filters, bounds
         self._masses = np.empty(transitions.tokens.size)
         self._chances, self._scales = np.empty((0, 0)), np.empty(0)  # where nothing is conditioned
-        kernels.edge_masses(transitions.rows, cut, self._masses)
+        kernels.edge_masses(transitions.rows, filters, self._masses)
         states = len(transitions.contexts)
         rows = 1 + (bounds.least if bounds.most is None else bounds.most)
         if bounds != FREE and rows * states * 8 <= _SPACE:
@@ -86,7 +86,7 @@ class Speaker:
         for first in range(0, len(walks), piece):
             part = walks[first : first + piece]
             ids, lengths = np.empty((len(part), most), np.int32), np.empty(len(part), np.int64)
-            taken, states = begin(start, self.transitions, self.cut, ids, part, seed, attempt, chances)
+            taken, states = begin(start, self.transitions, self.filters, ids, part, seed, attempt, chances)
             kernels.speak(
                 self.transitions.rows,
                 self._masses,
@@ -112,17 +112,21 @@ class Speaker:
                     yield Reason.MEMORY
 
 
-class Speakers:
+class LastWalks:
     """The last used speaker of a model."""
 
     def __init__(self) -> None:
-        self._last: Speaker | None = None
+        self._last: ConditionedWalks | None = None
 
-    def get(self, transitions: Transitions, cut: Cut, bounds: Bounds) -> Speaker:
+    def get(self, transitions: Transitions, filters: Filters, bounds: Bounds) -> ConditionedWalks:
         """Return the speaker for these, made anew unless it was the last one."""
         speaker = self._last
-        if speaker is None or speaker.transitions is not transitions or (speaker.cut, speaker.bounds) != (cut, bounds):
-            self._last = speaker = Speaker(transitions, cut, bounds)
+        if (
+            speaker is None
+            or speaker.transitions is not transitions
+            or (speaker.filters, speaker.bounds) != (filters, bounds)
+        ):
+            self._last = speaker = ConditionedWalks(transitions, filters, bounds)
         return speaker
 
 
@@ -134,11 +138,11 @@ def checked(ids: Ids, check: Check) -> Ids | Reason:
 
 def sentences(
     model: Model,
-    caches: tuple[TableCache, Speakers],
+    caches: tuple[TableCache, LastWalks],
     n: int,
     start: Start,
     bounds: Bounds,
-    cut: Cut,
+    filters: Filters,
     check: Check,
     seed: int,
     progress: bool,
@@ -152,16 +156,16 @@ def sentences(
     found: list[Ids | Reason] = [Reason.LENGTH] * n
     if bounds == FREE:
         length = max(_USUAL, 2 * len(start.given), 2 * model.transitions.order)
-        walks, places = walk_from(start, model, caches[0], n, length, cut, seed, -1, progress)
+        walks, places = walk_from(start, model, caches[0], n, length, filters, seed, -1, progress)
         for i in np.flatnonzero(walks.lengths < length).tolist():
             ids = walks.ids[i, : walks.lengths[i]]
             found[i] = Reason.CUT_OFF if places[i] == DEAD_END else checked(ids, check)
     waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
-    certain = cut.temperature == 0.0 or cut.top_k == 1
+    certain = filters.temperature == 0.0 or filters.top_k == 1
     for attempt in range(1 if certain else _TRIES):
         if waiting.size == 0:
             break
-        speaker = caches[1].get(model.transitions, cut, bounds)
+        speaker = caches[1].get(model.transitions, filters, bounds)
         if not speaker.can(start):
             break
         for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, start, seed, attempt), strict=True):

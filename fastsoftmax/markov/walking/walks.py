@@ -15,7 +15,7 @@ from fastsoftmax._types import Positions
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov import walk as kernels
 from fastsoftmax.kernels.markov.condition import choose
-from fastsoftmax.kernels.markov.table import Cut
+from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start, describe, ids_of, start_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
@@ -77,9 +77,9 @@ class Walks:
 class WalkTable:
     """What walks at one (T, k, p, min_p) read: rows are built when a walk first comes to them, or all at once."""
 
-    def __init__(self, transitions: Transitions, cut: Cut, sparse: bool = False) -> None:
+    def __init__(self, transitions: Transitions, filters: Filters, sparse: bool = False) -> None:
         self.transitions = transitions
-        self.cut = cut
+        self.filters = filters
         self.complete = False
         self.drawn = 0  # steps
         self._rows = transitions.unverified_rows
@@ -91,7 +91,7 @@ class WalkTable:
 
     def build(self, start: int, stop: int) -> None:
         """Build the rows [start, stop), with more room if they need it."""
-        while (start := tables.build_rows(self._rows, self.cut, start, stop, self._table)) < stop:
+        while (start := tables.build_rows(self._rows, self.filters, start, stop, self._table)) < stop:
             self._grow()
 
     def build_all(self) -> None:
@@ -131,7 +131,7 @@ class WalkTable:
             selection = (from_walk, to_walk, from_step, to_step)
             before = None if self.complete else places[from_walk:to_walk].copy()
             while not kernels.advance(
-                self._rows, self.cut, self._table, selection, np.uint64(seed), restart, places, lengths, ids
+                self._rows, self.filters, self._table, selection, np.uint64(seed), restart, places, lengths, ids
             ):
                 self._grow()
                 places[from_walk:to_walk] = before
@@ -185,14 +185,14 @@ class TableCache:
         self._tables: list[WalkTable] = []
 
     @contextmanager
-    def table(self, transitions: Transitions, cut: Cut, steps: int) -> Iterator[WalkTable]:
+    def table(self, transitions: Transitions, filters: Filters, steps: int) -> Iterator[WalkTable]:
         """Lend the table of that cut for so many steps: a complete one if they, and those before, are many."""
         few = steps * _SCATTERED < len(transitions.contexts)
         if not few:
             transitions.expect_many()
         table = self._take()
-        if table is None or table.transitions is not transitions or table.cut != cut:
-            table = WalkTable(transitions, cut, sparse=few)
+        if table is None or table.transitions is not transitions or table.filters != filters:
+            table = WalkTable(transitions, filters, sparse=few)
         table.drawn += steps
         if not table.complete and table.drawn >= len(transitions.contexts) + len(transitions.tokens):
             table.build_all()
@@ -214,7 +214,7 @@ class TableCache:
             return None
 
 
-class Wish(NamedTuple):
+class WalkRequest(NamedTuple):
     """What walks were asked for, checked."""
 
     n: int
@@ -224,9 +224,9 @@ class Wish(NamedTuple):
     at_dead_end: str
 
 
-def checked_wish(model: Model, n: Any, length: Any, start: Any, key: int, on_dead_end: Any) -> Wish:
+def checked_request(model: Model, n: Any, length: Any, start: Any, key: int, on_dead_end: Any) -> WalkRequest:
     """Check the arguments of `MarkovChain.walk` but for those of a draw."""
-    wish = Wish(
+    wish = WalkRequest(
         _checks.integer("n", n, 0, 2**32),
         _checks.integer("length", length, 0, 2**40),
         ids_of("start", start, model.vocabulary),
@@ -238,12 +238,12 @@ def checked_wish(model: Model, n: Any, length: Any, start: Any, key: int, on_dea
     return wish
 
 
-def draw_walks(model: Model, cache: TableCache, wish: Wish, cut: Cut, progress: bool) -> Walks:
+def draw_walks(model: Model, cache: TableCache, wish: WalkRequest, filters: Filters, progress: bool) -> Walks:
     """Return walks as they were wished for."""
     n, length, given, key, at_dead_end = wish
     begun = start_of(given, model.transitions, model.vocabulary)
-    restart = restart_state(model.transitions, cut) if at_dead_end == "restart" else -1
-    walks, places = walk_from(begun, model, cache, n, length, cut, key, restart, progress)
+    restart = restart_state(model.transitions, filters) if at_dead_end == "restart" else -1
+    walks, places = walk_from(begun, model, cache, n, length, filters, key, restart, progress)
     if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
         walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
         position = int(walks.lengths[walk])
@@ -255,7 +255,7 @@ def draw_walks(model: Model, cache: TableCache, wish: Wish, cut: Cut, progress: 
 def begin(
     start: Start,
     transitions: Transitions,
-    cut: Cut,
+    filters: Filters,
     ids: npt.NDArray[np.int32],
     walks: Positions,
     key: int,
@@ -275,7 +275,7 @@ def begin(
     totals = np.add.reduceat(transitions.counts[: offsets[-1]], offsets[:-1])
     order = np.argsort(-totals, kind="stable")
     weights = np.empty(totals.size)
-    order = order[: tables.row_weights(totals[order], cut, weights)]
+    order = order[: tables.row_weights(totals[order], filters, weights)]
     weights = weights[: order.size] * (1.0 if chances is None else chances[first + order])
     states = np.empty(len(walks), np.int64)
     choose(np.cumsum(weights), np.uint64(key), given, attempt, walks, states)
@@ -291,15 +291,15 @@ def walk_from(
     cache: TableCache,
     n: int,
     length: int,
-    cut: Cut,
+    filters: Filters,
     key: int,
     restart: int,
     progress: bool,
 ) -> tuple[Walks, npt.NDArray[np.int64]]:
     """Return walks, and where each is at last."""
     ids = np.empty((n, length), np.int32)
-    taken, states = begin(start, model.transitions, cut, ids, np.arange(n), key, 0)
+    taken, states = begin(start, model.transitions, filters, ids, np.arange(n), key, 0)
     steps = n * (length - taken)
-    with progress_bar(progress, "walking", steps) as report, cache.table(model.transitions, cut, steps) as table:
+    with progress_bar(progress, "walking", steps) as report, cache.table(model.transitions, filters, steps) as table:
         lengths, places = table.draw(ids, taken, states, key, restart, report)
     return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens), places

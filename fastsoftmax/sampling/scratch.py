@@ -13,7 +13,7 @@ _KEPT = 2**26  # bytes; more is not kept
 AT_ONCE = os.cpu_count() or 1  # pieces of work that run: what more threads than that took is not kept
 
 
-class Memory:
+class Scratch:
     """Scratch memory that kernels reuse, one array a running piece of work."""
 
     def __init__(self) -> None:
@@ -23,16 +23,16 @@ class Memory:
         """Return memory for rows of `size` logits: free, or new."""
         needed = workspace_bytes(size, number.itemsize)
         try:
-            memory = self._free.pop()
+            scratch = self._free.pop()
         except IndexError:  # none, or another thread took it
             pass
         else:
-            if memory.size >= needed:
-                return memory
-        memory = np.empty(needed + _LINE, np.uint8)
-        return memory[-memory.ctypes.data % _LINE :]
+            if scratch.size >= needed:
+                return scratch
+        scratch = np.empty(needed + _LINE, np.uint8)
+        return scratch[-scratch.ctypes.data % _LINE :]
 
-    def give_back(self, memory: Array) -> None:
+    def give_back(self, scratch: Array) -> None:
         """Take memory back for the next piece of work."""
-        if memory.size <= _KEPT and len(self._free) < AT_ONCE:
-            self._free.append(memory)
+        if scratch.size <= _KEPT and len(self._free) < AT_ONCE:
+            self._free.append(scratch)

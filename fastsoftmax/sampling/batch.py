@@ -1,21 +1,25 @@
 """The rows that sampling reads: contiguous, a part at a time, with biases added and the bits of the tokens allowed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax import _arrays, _checks
+from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
+from fastsoftmax.kernels.sampling.sample import first_nan
+from fastsoftmax.sampling.scratch import Scratch
 
 WORD = 32  # tokens in an integer of a packed mask
 BITS = 16  # tokens in an integer as kernels read it
 PARAMETERS = ("temperature", "top_k", "top_p", "min_p", "seed", "step")
 
+Work = Callable[[slice, int, Array, Array | None, Array], int]
 
-class Rows:
+
+class Batch:
     """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
     The parameters are in the order of `PARAMETERS`. Rows that lie contiguous in memory are not copied; others are, and
@@ -75,8 +79,42 @@ class Rows:
         rows.setflags(write=False)
         return rows, allowed
 
+    def each(self, work: Work, pool: Scratch, cost: int | None = None, spans: int = 1) -> None:
+        """Do work on all rows, some on each thread; raise for the first row that it refuses.
+
+        `work` takes the rows [start, stop) as a slice, a span in [0, spans), their logits, the bits of what is allowed,
+        and scratch memory. It returns which of these rows has no distribution, or -1. With several spans the rows come
+        one by one, each as often. `cost` is that of a row and span in the unit of `_threads`.
+        """
+        refused = list[int]()
+
+        def piece(start: int, stop: int, span: int = 0) -> None:
+            scratch = pool.take(self.size, self.number)
+            row = work(slice(start, stop), span, *self.part(start, stop), scratch)
+            pool.give_back(scratch)
+            if row >= 0:
+                refused.append(start + row)
+
+        def one_by_one(start: int, stop: int) -> None:
+            for item in range(start, stop):
+                row, span = divmod(item, spans)
+                piece(row, row + 1, span)
+
+        _threads.run(piece if spans == 1 else one_by_one, self.count * spans, self.size if cost is None else cost)
+        if refused:
+            self._refuse(min(refused))
+
+    def _refuse(self, row: int) -> None:
+        """Raise for a row without a distribution."""
+        logits, allowed = self.part(row, row + 1)
+        index = first_nan(logits[0], None if allowed is None else allowed[0], self.number)
+        if index >= 0:
+            raise ValueError(f"logits{self.place(row)} is NaN at index {index}, expected no NaN")
+        nothing = "all -inf" if allowed is None else "-inf wherever it is allowed"
+        raise ValueError(f"logits{self.place(row)} is {nothing}, expected at least one token above -inf")
+
     def place(self, row: int) -> str:
-        """Return how messages name a row."""
+        """Return " row 3, 1" for a message, or "" where there is a single row."""
         return f" row {', '.join(map(str, np.unravel_index(row, self.batch)))}" if self.batch else ""
 
 
