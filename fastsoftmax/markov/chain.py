@@ -14,7 +14,7 @@ from fastsoftmax.markov.counts.model import ONCE, Model, counted, merged
 from fastsoftmax.markov.counts.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
 from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, kind_of
 from fastsoftmax.markov.longrun.analysis import Analysis
-from fastsoftmax.markov.scoring import Scoring, Smoothers
+from fastsoftmax.markov.scoring import Scoring, Smoothers, smoothed
 from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking import smoothed as smoothed_walks
 from fastsoftmax.markov.walking.arguments import checked_filters, key_of, progress_bar
@@ -306,7 +306,7 @@ class MarkovChain(Scoring, Analysis):
         with key_of(rng, seed) as key:
             wish = checked_request(model, n, length, start, key, on_dead_end)
             if rule is not None:
-                return smoothed_walks.draw(self._smoothers.get(model, rule), model, wish, filters, progress)
+                return smoothed_walks.draw(smoothed(model, rule, self._smoothers), model, wish, filters, progress)
             return draw_walks(model, self._tables, wish, filters, progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -2,36 +2,27 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Protocol
 
 import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax._types import Ids
-from fastsoftmax.markov.chain import MarkovChain
-from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import ids_of, start_of
+from fastsoftmax.markov.text_scoring import TextScoring
 from fastsoftmax.markov.walking.arguments import checked_filters, key_of
 from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
 
 
-class _Text(Protocol):
-    _chain: MarkovChain
+class Generating(TextScoring):
+    """Sentences, for `MarkovText` to inherit."""
+
     _join: Callable[[list[str]], str]
     _text: KeptText
     _speakers: LastWalks
 
-    def _fitted(self) -> Model: ...
-
-    def _tokens(self, text: str | None, name: str) -> list[str]: ...
-
-
-class Generating:
-    """Sentences, for `MarkovText` to inherit."""
-
     def generate(
-        self: _Text,
+        self,
         n: int = 1,
         *,
         start: str | None = None,

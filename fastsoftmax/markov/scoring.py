@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
+from fastsoftmax._last import Last
 from fastsoftmax._types import Floats, Ids
 from fastsoftmax._values import Valued
 from fastsoftmax.markov.counts.model import Model, next_of
@@ -74,17 +75,16 @@ def checked_question(end: Any, unseen: Any, smoothing: Any, k: Any, alpha: Any, 
     )
 
 
-class _Chain(Protocol):
-    _smoothers: "Smoothers"
-
-    def _fitted(self) -> Model: ...
-
-
 class Scoring:
     """Probabilities of given tokens, for `MarkovChain` to inherit."""
 
+    _smoothers: "Smoothers"
+
+    def _fitted(self) -> Model:
+        raise NotImplementedError
+
     def next_tokens(
-        self: _Chain,
+        self,
         context: Any,
         *,
         temperature: float = 1.0,
@@ -131,7 +131,7 @@ class Scoring:
             state = state_of("context", given, model.transitions, model.vocabulary, may_be_dead_end=False)
             ids, shares = next_of(model.transitions, state, filters)
             return names_of(ids, model.vocabulary), shares
-        known, likely = self._smoothers.get(model, rule).probabilities(given)
+        known, likely = smoothed(model, rule, self._smoothers).probabilities(given)
         with np.errstate(divide="ignore"):
             kept = sampled_probabilities(np.log(likely), **filters._asdict())
         order = np.argsort(-kept, kind="stable")
@@ -139,7 +139,7 @@ class Scoring:
         return names_of(known[order].tolist(), model.vocabulary), kept[order]
 
     def scores(
-        self: _Chain,
+        self,
         sequence: Any,
         *,
         end: bool = True,
@@ -176,7 +176,7 @@ class Scoring:
         return Scores(tuple([*sequence, None][: logs.size]), logs)
 
     def log_likelihood(
-        self: _Chain,
+        self,
         sequence: Any,
         *,
         end: bool = True,
@@ -234,7 +234,7 @@ class Scoring:
         return sum_of(log_probabilities(model, stream, asked, self._smoothers))
 
     def perplexity(
-        self: _Chain,
+        self,
         sequences: Iterable[Any],
         *,
         end: bool = True,
@@ -274,22 +274,12 @@ class Scoring:
         return perplexity_of(log_probabilities(model, stream, asked, self._smoothers))
 
 
-class Smoothers:
-    """The last used smoothing of a chain."""
+Smoothers = Last[tuple[Transitions, Rule], Smoothed]
 
-    def __init__(self) -> None:
-        self._last: tuple[Transitions, Rule, Smoothed] | None = None
 
-    def get(self, model: Model, rule: Rule) -> Smoothed:
-        """Return a model with smoothing, built anew unless it was the last one."""
-        last = self._last
-        if last is None or last[0] is not model.transitions or last[1] != rule:
-            self._last = last = (model.transitions, rule, Smoothed(model.transitions, model.vocabulary, rule))
-        return last[2]
-
-    def clear(self) -> None:
-        """Forget it."""
-        self._last = None
+def smoothed(model: Model, rule: Rule, smoothers: Smoothers) -> Smoothed:
+    """Return a model with smoothing, built anew unless it was the last one."""
+    return smoothers.get((model.transitions, rule), lambda: Smoothed(model.transitions, model.vocabulary, rule))
 
 
 def log_probabilities(model: Model, stream: Ids, asked: Question, smoothers: Smoothers) -> Floats:
@@ -300,7 +290,7 @@ def log_probabilities(model: Model, stream: Ids, asked: Question, smoothers: Smo
     if asked.rule is None:
         logs = model_log_probabilities(model, stream)
     else:
-        logs = smoothers.get(model, asked.rule).log_probabilities(stream)
+        logs = smoothed(model, asked.rule, smoothers).log_probabilities(stream)
     if asked.skips:
         logs[_left_out(model, stream, asked.rule)] = math.nan
     return logs if asked.end else logs[stream != BOUNDARY]

@@ -28,13 +28,12 @@ from fastsoftmax.markov.reading.tokens import (
     takes_lines_as_they_stand,
     tokens_of,
 )
-from fastsoftmax.markov.text_scoring import TextScoring
 from fastsoftmax.markov.walking.arguments import progress_bar
 from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.sentences import LastWalks
 
 
-class MarkovText(TextScoring, Generating):
+class MarkovText(Generating):
     """A Markov chain over words that speaks in sentences.
 
     Text is split into paragraphs (at blank lines; a line break inside one is a space), these into sentences, and these

@@ -1,7 +1,7 @@
 """How likely a model of text holds text to be, and what comes next."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +15,22 @@ from fastsoftmax.markov.reading.tokens import Reader
 from fastsoftmax.markov.scoring import Question, Scores, checked_question, log_probabilities, perplexity_of, sum_of
 
 
-class _Text(Protocol):
-    _chain: MarkovChain
-
-    def _fitted(self) -> Model: ...
-
-    def _reader(self, encoding: str) -> Reader: ...
-
-    def _tokens(self, text: str | None, name: str) -> list[str]: ...
-
-
 class TextScoring:
     """Probabilities of given text, for `MarkovText` to inherit."""
 
+    _chain: MarkovChain
+
+    def _fitted(self) -> Model:
+        raise NotImplementedError
+
+    def _reader(self, encoding: str) -> Reader:
+        raise NotImplementedError
+
+    def _tokens(self, text: str | None, name: str) -> list[str]:
+        raise NotImplementedError
+
     def next_tokens(
-        self: _Text,
+        self,
         context: str | None,
         *,
         temperature: float = 1.0,
@@ -81,7 +82,7 @@ class TextScoring:
         )
 
     def scores(
-        self: _Text,
+        self,
         source: Source,
         *,
         end: bool = True,
@@ -128,7 +129,7 @@ class TextScoring:
         return Scores(tuple([None if token == BOUNDARY else words[token] for token in ids.tolist()]), logs)
 
     def log_likelihood(
-        self: _Text,
+        self,
         source: Source,
         *,
         end: bool = True,
@@ -165,7 +166,7 @@ class TextScoring:
         return sum_of(_scored(self, source, encoding, checked_question(end, unseen, smoothing, k, alpha, discount))[0])
 
     def perplexity(
-        self: _Text,
+        self,
         source: Source,
         *,
         end: bool = True,
@@ -204,7 +205,7 @@ class TextScoring:
         )
 
 
-def _scored(text: _Text, source: Source, encoding: str, asked: Question) -> tuple[Floats, Ids, Sequence[str]]:
+def _scored(text: TextScoring, source: Source, encoding: str, asked: Question) -> tuple[Floats, Ids, Sequence[str]]:
     """Return the logarithms of the probabilities of a text, and its ids among its own words."""
     model, reader = text._fitted(), text._reader(encoding)
     own = np.concatenate(list(reader.streams(source)))

@@ -1,7 +1,7 @@
 """What a chain does in the long run: shares of time, entropy, classes and periods. Needs SciPy."""
 
 import math
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,16 +30,13 @@ class CommunicatingClass(NamedTuple):
     recurrent: bool
 
 
-class _Chain(Protocol):
-    def _fitted(self) -> Model: ...
-
-
 class Analysis:
     """The long run of a chain, for `MarkovChain` to inherit."""
 
-    def stationary(
-        self: _Chain, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
-    ) -> Floats:
+    def _fitted(self) -> Model:
+        raise NotImplementedError
+
+    def stationary(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0) -> Floats:
         """Return the share of time that an endless walk, `walk(on_dead_end="restart")`, spends in each state.
 
         That is how often a long walk is there, per token: an average over time, which periodic chains have too. Where
@@ -91,7 +88,7 @@ class Analysis:
         return shares
 
     def entropy_rate(
-        self: _Chain,
+        self,
         *,
         temperature: float = 1.0,
         top_k: int = 0,
@@ -140,7 +137,7 @@ class Analysis:
         return float(visits_of(graph) @ entropies / np.log(number[0]))
 
     def communicating_classes(
-        self: _Chain, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
+        self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
     ) -> list[CommunicatingClass]:
         """Return the classes of states that lead to one another: the recurrent ones first, then by smallest state.
 
@@ -172,7 +169,7 @@ class Analysis:
         return sorted(classes, key=lambda one: (not one.recurrent, one.states[0]))
 
     def period(
-        self: _Chain,
+        self,
         state: Any = None,
         *,
         temperature: float = 1.0,

@@ -2,11 +2,13 @@
 
 import enum
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._last import Last
 from fastsoftmax._types import Ids, Positions
 from fastsoftmax.kernels.markov import condition as kernels
 from fastsoftmax.kernels.markov.table import Filters
@@ -112,22 +114,7 @@ class ConditionedWalks:
                     yield Reason.MEMORY
 
 
-class LastWalks:
-    """The last used speaker of a model."""
-
-    def __init__(self) -> None:
-        self._last: ConditionedWalks | None = None
-
-    def get(self, transitions: Transitions, filters: Filters, bounds: Bounds) -> ConditionedWalks:
-        """Return the speaker for these, made anew unless it was the last one."""
-        speaker = self._last
-        if (
-            speaker is None
-            or speaker.transitions is not transitions
-            or (speaker.filters, speaker.bounds) != (filters, bounds)
-        ):
-            self._last = speaker = ConditionedWalks(transitions, filters, bounds)
-        return speaker
+LastWalks = Last[tuple[Transitions, Filters, Bounds], ConditionedWalks]
 
 
 def checked(ids: Ids, check: Check) -> Ids | Reason:
@@ -165,7 +152,8 @@ def sentences(
     for attempt in range(1 if certain else _TRIES):
         if waiting.size == 0:
             break
-        speaker = caches[1].get(model.transitions, filters, bounds)
+        key = model.transitions, filters, bounds
+        speaker = caches[1].get(key, partial(ConditionedWalks, *key))
         if not speaker.can(start):
             break
         for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, start, seed, attempt), strict=True):
