@@ -140,7 +140,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def lock() -> threading.RLock:
-    """Return a lock, for a module to keep, that is free in a forked child whatever its parent's threads were at.
+    """Return a lock for a module to keep, which no forked child finds held, whatever its parent's threads did.
 
     A fork waits until no other thread holds it.
     """

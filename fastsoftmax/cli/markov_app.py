@@ -64,16 +64,14 @@ def generate(
         str | None,
         typer.Option("--start", metavar="WORDS", help="Words that sentences start with.", show_default="any start"),
     ] = None,
-    min_words: Annotated[int, typer.Option("--min-words", metavar="N", help="Only sentences as long, >= 0.")] = 1,
+    min_words: Annotated[int, typer.Option("--min-words", metavar="N", help="The fewest words, >= 0.")] = 1,
     max_words: Annotated[
         int | None,
-        typer.Option("--max-words", metavar="N", help="Only sentences as short, >= 1.", show_default="no bound"),
+        typer.Option("--max-words", metavar="N", help="The most words, >= 1.", show_default="no bound"),
     ] = None,
     max_chars: Annotated[
         int | None,
-        typer.Option(
-            "--max-chars", metavar="N", help="Only sentences of so few characters, >= 0.", show_default="no bound"
-        ),
+        typer.Option("--max-chars", metavar="N", help="The most characters, >= 0.", show_default="no bound"),
     ] = None,
     novelty: Annotated[
         float,

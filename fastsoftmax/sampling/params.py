@@ -99,5 +99,5 @@ def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:
 
 
 def of(matrix: Array, first: int, last: int) -> Array:
-    """Return what a matrix has for a part of the rows; one row is for all."""
+    """Return rows [first, last) of a matrix, or its only row, which serves all."""
     return matrix if len(matrix) == 1 else matrix[first:last]

@@ -61,7 +61,7 @@ class Rows(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """What is done to a row before a draw, in this order; top_k = 0, top_p = 1 and min_p = 0 are off."""
+    """Temperature and filters, applied in this order; top_k = 0, top_p = 1 and min_p = 0 are off."""
 
     temperature: float
     top_k: int
@@ -302,17 +302,17 @@ def build_row(row: int, rows: Rows, filters: Filters, table: Table) -> bool:
     tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
     heads, lines, words = borrowed(table.heads), borrowed(table.lines), borrowed(table.words)
     guides, slots, filled = borrowed(table.guides), borrowed(table.slots), borrowed(table.filled)
-    if not is_sound(row, rows):
+    if not is_sound(row, rows):  # from a damaged file: the caller asks it what is wrong
         filled[2] = -1 - row
         return False
     start, stop = offsets[row], offsets[row + 1]
     runs = _runs(counts, start, stop)
-    shift = 0
+    shift = 0  # the guide has two parts a run, so that a search goes on for less than one run on average
     while (1 << shift) < 2 * runs and runs > _FEW:
         shift += 1
     line = filled[1] + ((1 << shift) + 13) // 16
     slot = filled[0]
-    if 8 * line + 2 * runs + 2 > lines.size or slot + _REPEATED * (stop - start) > slots.size:
+    if 8 * line + 2 * runs + 2 > lines.size or slot + _REPEATED * (stop - start) > slots.size:  # the caller makes room
         filled[2] = row
         return False
     at = 8 * line + 1
@@ -322,7 +322,7 @@ def build_row(row: int, rows: Rows, filters: Filters, table: Table) -> bool:
     size = kept
     if runs > 1 and filters.temperature == 1.0:
         size = _repeats(runs, kept, lines, words, at)
-    if runs > 1 and size > kept:
+    if runs > 1 and size > kept:  # each edge as often as it was seen: no search
         for edge in range(start, start + kept):
             count = np.int64(counts[edge])
             for i in range(slot, slot + count):

@@ -31,8 +31,8 @@ from fastsoftmax.kernels.lanes.numbers import (
 from fastsoftmax.kernels.markov.table import OVER, PLAIN, Filters, Rows, Table, build_row
 from fastsoftmax.kernels.math.philox import uniform, uniforms
 
-# Where a walk is, if not at a state with a row: OVER; -2 - token after a token that leads to none (NO_ROW: whichever);
-# stopped there.
+# places[i] is a state (>= 0), or: OVER where the walk has ended; -2 - token where its last token leads to a state
+# without a row (NO_ROW: whichever token); DEAD_END where it stopped there.
 NO_ROW = -2
 DEAD_END = -(2**40)
 
@@ -151,6 +151,7 @@ def advance(
     numbers_drawn = np.zeros(WIDEST * STEPS)
     running, next_walk = 0, from_walk
     while True:
+        # Fill the lanes that walks have left with the next ones that still go.
         while running < WIDEST and next_walk < to_walk:
             if places[next_walk] >= 0 or OVER > places[next_walk] > DEAD_END:
                 walks[running], steps[running] = next_walk, from_step
@@ -160,7 +161,7 @@ def advance(
         if running == 0:
             return True
         width = (running + LANES - 1) // LANES * LANES
-        states[running:width] = 0
+        states[running:width] = 0  # lanes without a walk wander, so that no step asks whether a lane has one
         for lane in range(running):
             stream = np.uint64(walks[lane]) & np.uint64(_LOW)
             store(numbers_drawn, lane * STEPS, uniforms(seed, np.uint64(steps[lane]), np.uint64(0), stream))
@@ -169,7 +170,7 @@ def advance(
                 known = _not_below_0(load(states, first))
                 u = gather(numbers_drawn, counting(np.int64(first * STEPS + step), np.int64(STEPS)))
                 found, size = _locate(known, u, heads, lines, words, guides)
-                if _any(size == splat(np.int64(0))):
+                if _any(size == splat(np.int64(0))):  # a walk is the first to come to a row
                     for lane in range(first, first + LANES):
                         state = max(states[lane], 0)
                         if heads[2 * state] == 0 and not build_row(state, rows, filters, table):
@@ -189,13 +190,13 @@ def advance(
                 while marks != 0:
                     lane = first + lowest_bit(marks)
                     marks &= marks - 1
-                    if lane >= running:
+                    if lane >= running:  # without a walk: back to where there is a row
                         states[lane] = 0
-                    elif start >= 0:
+                    elif start >= 0:  # on from the beginning of a sequence
                         states[lane] = _restart(
                             start, seed, steps[lane] + step, walks[lane], heads, lines, words, guides, slots
                         )
-                    else:
+                    else:  # a dead end, which is not the end of a sequence
                         states[lane], dead[lane] = OVER, True
                 store(trail, step * WIDEST + first, load(states, first))
                 for lane in range(first, first + LANES):

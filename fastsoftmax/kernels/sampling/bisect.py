@@ -31,7 +31,7 @@ from fastsoftmax.kernels.lanes.numbers import (
 from fastsoftmax.kernels.math.floats import following, middle_of
 
 PIECE = 128  # weights whose sum stays in the type they have: 8 to a lane
-LONG = 4096  # a list from which a sample pays
+LONG = 4096  # shorter lists are bisected directly: a sample would not pay
 SAMPLE = 2048  # logits of a long list in its sample, at least
 
 

@@ -135,16 +135,11 @@ def describe(
 ) -> None:
     """Fill in a row's part of the details; `places` are those of the tokens drawn, in the list or the row.
 
-    The workspace is void then.
+    This overwrites the workspace: it comes last.
     """
     counts, shares, entropies, log_masses, ranks = details
-    maxima, sums, values, spare_values, spare_weights = (
-        workspace.maxima,
-        workspace.sums,
-        workspace.values,
-        workspace.spare_values,
-        workspace.spare_weights,
-    )
+    maxima, sums, values = workspace.maxima, workspace.sums, workspace.values
+    spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     counts[0], tail, energy = kept_facts(kept, logits, allowed, row_largest, scale, workspace)
     log_mass = log1p(tail)
     entropies[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)

@@ -1,8 +1,11 @@
-"""Which tokens of a row the filters keep, and the masses that a draw chooses from: a list, or a cut of the whole row.
+"""What the filters keep of a row, and the masses that a draw chooses from: a short list, or a cut of the row.
 
-list   what reaches a threshold is gathered, then top-k, top-p and min-p cut the list, in this order. The threshold
-       comes from the maxima of the groups: the k-th largest, or the one at and above which they have the mass p.
-whole  where the list would be long: no filter, a nucleus of many tokens, a low min-p (see `whole`).
+list      Tokens that reach a lower bound are listed, then top-k, top-p and min-p cut the list, in this order. The bound
+          comes from the maxima of the groups: the k-th largest, or the one at and above which they hold the mass p.
+unlisted  Where the list would be long there is none: no filter, a nucleus of many tokens, a low min-p.
+
+unlisted  Where the list would be long there is none: without filters, for a nucleus of many tokens, a low min-p.
+alone, whose mass 0.41 reaches 0.4: the same cut, with one tie.
 """
 
 import math
@@ -59,15 +62,9 @@ def cut_list(
 
     `least` is what min-p allows. `total` is the row's mass, where top-p is on and top-k is not.
     """
-    maxima, sums, tokens, values, weights, spare_values, spare_weights = (
-        workspace.maxima,
-        workspace.sums,
-        workspace.tokens,
-        workspace.values,
-        workspace.weights,
-        workspace.spare_values,
-        workspace.spare_weights,
-    )
+    maxima, sums = workspace.maxima, workspace.sums
+    tokens, values, weights = workspace.tokens, workspace.values, workspace.weights
+    spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     size = logits.size
     by_count = limited(top_k, size)
     count = gather(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
@@ -126,46 +123,43 @@ def keep(
 
     Where the largest logit is NaN or -inf, there is no distribution, and the kept set is void.
     """
-    maxima, sums, tokens, values, weights = (
-        workspace.maxima,
-        workspace.sums,
-        workspace.tokens,
-        workspace.values,
-        workspace.weights,
-    )
+    maxima, sums = workspace.maxima, workspace.sums
+    tokens, values, weights = workspace.tokens, workspace.values, workspace.weights
     size = logits.size
     by_count = limited(top_k, size)
     lowest = following(like(number, -math.inf))
     total = 0.0
+    # The first read. top-p needs the mass of the row, and so does a draw from all of it; top-k, min-p and T = 0 do not.
     if temperature > 0.0 and not by_count and (top_p < 1.0 or min_p == 0.0):
         row_largest, total = group_masses(logits, allowed, scale, number, maxima, sums, (values, weights))
     else:
         row_largest = group_maxima(logits, allowed, number, maxima)
     if not row_largest > -math.inf:
         return row_largest, Kept(False, 0, lowest, 0)
-    if temperature == 0.0:
+    if temperature == 0.0:  # the first of the largest, whatever the filters say
         tokens[0] = first_at(logits, allowed, maxima, row_largest)
         values[0] = row_largest
         weights[0] = weight_of(row_largest, scale)[0]
         sums[0] = np.float64(weights[0])
         return row_largest, Kept(True, 1, lowest, 0)
-    least = lowest
+    least = lowest  # min-p is a bound of the logits; it is off at T = inf, and where only +inf has any mass
     if min_p > 0.0 and temperature < math.inf and row_largest < math.inf:
         least = least_near(row_largest, -temperature * log(min_p))
-    threshold = least
+    threshold = least  # no kept token is below it
     if row_largest == math.inf:
         threshold = row_largest
     elif by_count:
         threshold = max(kth_maximum(top_k, row_largest, size, workspace), lowest)
     elif top_p < 1.0:
         threshold = max(threshold, nucleus_maximum(top_p * total, row_largest, size, scale, workspace))
-    if not filtered(size, top_k, top_p, min_p):
+    if not filtered(size, top_k, top_p, min_p):  # all of the row: the first read has its masses
         return row_largest, Kept(False, size, lowest, size)
+    # A list of every second token costs more than a second read of the row.
     if size > MANY and not by_count and row_largest < math.inf and is_long(threshold, row_largest, size, workspace):
         cut, ties = least, size
         if top_p < 1.0:
             cut, ties = cut_row(logits, allowed, scale, temperature, top_p, row_largest, total, workspace)
-        if top_p == 1.0 or least > cut:
+        if top_p == 1.0 or least > cut:  # min-p alone, or it cuts more than top-p
             cut, ties = least, size
             cut_masses(logits, allowed, scale, cut, row_largest, workspace)
         return row_largest, Kept(False, size, cut, ties)

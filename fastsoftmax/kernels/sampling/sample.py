@@ -39,7 +39,8 @@ def place_at(
 ) -> tuple[int, int]:
     """Return the place in the kept set, in the list or the row, whose cumulative mass is the first to exceed u.
 
-    `seen` is the group whose weights are there, if the set is not listed; returned is the one whose are then.
+    `seen` is the group whose weights are in the buffer, -1 for none. Returned with the place is the group whose weights
+    are there afterwards. A list needs neither.
     """
     sums, weights = workspace.sums, workspace.weights
     groups = groups_of(kept.size)

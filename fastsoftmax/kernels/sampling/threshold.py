@@ -1,6 +1,8 @@
-"""What no kept token is below: a logit, found from the maxima of the groups and the parameters alone.
+"""A lower bound for the cut: from the maxima of the groups alone it finds a logit that every kept token reaches.
 
-It is found by bisection among as few of the maxima as tell enough, each that of several groups.
+Only groups with a logit at or above the bound are read again. It comes from a bisection over a small sample of the
+maxima, each the maximum of several groups: 8 k of them suffice for top-k, 1,024 for top-p. With top-k = 2 and maxima
+9, 7, 4, 1 the bound is 7, since two logits reach it.
 """
 
 import math

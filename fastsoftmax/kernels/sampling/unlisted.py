@@ -74,14 +74,9 @@ def weigh_bracket(
     What equals `low` is only counted. `tokens` gets the number listed up to the end of each group and that of the
     ties, in turn. Returns both for the row, and the masses above and between.
     """
-    sums, ends, values, weights, spare_values, spare_weights = (
-        workspace.sums,
-        workspace.tokens,
-        workspace.values,
-        workspace.weights,
-        workspace.spare_values,
-        workspace.spare_weights,
-    )
+    sums, ends = workspace.sums, workspace.tokens
+    values, weights = workspace.values, workspace.weights
+    spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     found = ties = 0
     above = inside = 0.0
     none = splat(like(low, 0.0))
@@ -124,14 +119,11 @@ def cut_row(
     workspace: Workspace,
 ) -> tuple[Number, int]:
     """Return (cut, ties) of the nucleus, and fill in the running masses that it leaves in the groups."""
-    values, weights, spare_values, spare_weights = (
-        workspace.values,
-        workspace.weights,
-        workspace.spare_values,
-        workspace.spare_weights,
-    )
+    values, weights = workspace.values, workspace.weights
+    spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     infinity = like(row_largest, math.inf)
     lowest = following(-infinity)
+    # A sample of the row brackets the cut.
     size = 0
     for i in range(0, logits.size - LANES, stride_of(logits.size)):
         store(spare_values, size, allow(load_as(logits, i, row_largest), allowed, i))
@@ -153,6 +145,7 @@ def cut_row(
         if attempt > 0 or above < target <= whole:
             break
         low, high = (preceding(high), infinity) if above >= target else (lowest, low)  # where the sample was wrong
+    # The cut is inside the bracket, or it is the logit at its lower end, where only ties are counted.
     cut = low
     if above + inside >= target and found > 0:
         pad(spare_values, found, row_largest)
@@ -165,6 +158,7 @@ def cut_row(
     tie_weight = weight_alone(cut, row_largest, scale, workspace)
     ties = ties_within(tie_weight, above, target, ties)
     distance = distance_to(target, above, tie_weight, ties)
+    # Near to p, better weights decide; another cut than the one found needs its own masses.
     at = cut, ties
     cut, ties = decided(row_largest, logits, allowed, None, None, temperature, top_p, cut, ties, distance)
     if (cut, ties) != at:
@@ -191,12 +185,8 @@ def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups
     `tokens` gets, at 2 g + 1, the number of logits that equal the cut up to the end of group g; `counted` says that it
     has it already.
     """
-    sums, ends, spare_values, spare_weights = (
-        workspace.sums,
-        workspace.tokens,
-        workspace.spare_values,
-        workspace.spare_weights,
-    )
+    sums, ends = workspace.sums, workspace.tokens
+    spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     bar = splat(cut)
     running = 0.0
     first = seen = counted_before = 0

@@ -94,8 +94,8 @@ def softmax_strip(
 ) -> int:
     """Write the softmax of `width` columns to `out`, by way of `weights`, 16 numbers a row.
 
-    If some columns are not plain, return their bits: then the others are in `weights`, and `out` is as it was. As many
-    lines of what comes `ahead` are asked for as there are rows.
+    Returns the bits of the columns that are not plain, 0 for none. If there are any, the results of the others are left
+    in `weights`, and `out` is untouched. Asks for one line of what comes `ahead` per row.
     """
     source, start, stride = logits
     target, to, step = out

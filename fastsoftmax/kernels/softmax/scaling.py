@@ -47,7 +47,7 @@ def factors_of(wanted: Vector, inverse: Vector, number: Number) -> Factors:
 def scaled(w: Vector, factors: Factors) -> Vector:
     """Return w times the factor.
 
-    Nothing below the least weight is multiplied: one subnormal number in a vector costs as much as fifty vectors.
+    Weights below the least one become 0 without a multiplication: one subnormal number slows a vector fifty-fold.
     """
     a, b, down, bar = factors
     return select(w >= bar, fma(w, a, w * b) * down, like(w, 0.0))

@@ -70,7 +70,7 @@ class Format(NamedTuple):
     plain: int  # exponent of T, and of 1 / T, up to which hi and lo are far from the ends of the type
     widest: int  # exponent of s, and of 1 / s, at most
     top: int  # exponent of the largest number
-    limit: float  # beyond this exponent, two different logits differ so much that the larger takes all
+    limit: float  # from this exponent on, the largest logit has the probability 1
     grid: float  # `rounding` times the spacing in which `add` sums a block of weights
     unscaled: int  # results times 2**unscaled are neither subnormal nor too large, and so are their smallest parts
     whole: float  # how far from a whole number of maxima a mass may be to count as that (see `scaling.near_whole`)

@@ -31,7 +31,7 @@ _HINT = "list(text) for characters, [text.split()] for words, MarkovText for tex
 
 
 class Interning(dict[str, int]):
-    """Token to id; an unknown token gets the next id. Of an enum or another kind of str, its characters count."""
+    """Token to id; an unknown token gets the next id. Subclasses of str are kept by their characters."""
 
     def __missing__(self, token: str) -> int:
         if not isinstance(token, str):

@@ -63,7 +63,8 @@ def members_of(labels: Positions) -> list[Positions]:
 def period_of(graph: Graph, inside: Flags, node: int) -> int:
     """Return the period of the class that the node is in: of how much longer each edge is than the shortest way.
 
-    Ways begin at the start, if it is inside: ends, the only edges that emit nothing, lead there, so none takes one.
+    Depths are measured from the start if it is in the class. The only edges that emit no token lead to the start, so no
+    shortest path takes one.
     """
     root = graph.start if graph.start >= 0 and inside[graph.start] else node
     edges = inside[graph.sources] & inside[graph.targets]

@@ -63,7 +63,7 @@ def pieces(
 
 
 def size_of(source: Source) -> int | None:
-    """Return how much `pieces` will report, None where nobody knows before it is read."""
+    """Return the total that `pieces` will report, or None where it cannot be known in advance."""
     parts = [source] if isinstance(source, (str, os.PathLike)) else source
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, (str, os.PathLike)) for part in parts):
         return None

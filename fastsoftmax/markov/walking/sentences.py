@@ -34,7 +34,7 @@ class Reason(enum.StrEnum):
     LENGTH = "no sentence that starts so has so many words"
     MEMORY = f"none of {_TRIES} sentences has so many words, and to tell whether any has takes more than 1 GiB"
     CUT_OFF = f"each of {_TRIES} sentences breaks off where the model knows no more"
-    ENDLESS = f"it goes on for {LONGEST:,} words more than it must"
+    ENDLESS = f"it did not end within {LONGEST:,} words of the minimum"
     CHARACTERS = f"none of {_TRIES} sentences has so few characters"
     COPIED = f"each of {_TRIES} sentences copies too much of the text"
 
