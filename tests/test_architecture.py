@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "fastsoftmax"
 OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
     "fastsoftmax._jit.cache_directories",
-    "fastsoftmax.markov.reading.clean.composed",
+    "fastsoftmax.markov.reading.clean.cleaned",
     "fastsoftmax.markov.counts.storage.stated",
     "fastsoftmax.markov.reading.tokens.characters",
 }

@@ -139,6 +139,18 @@ def test_sample_reads_what_table_reads(name):
     assert json.loads(run("sample", "list.json", "--temperature", "0", "--json")) == {"tokens": 1}
 
 
+@pytest.mark.usefixtures("folder")
+def test_rows_that_could_be_misread():
+    for text in ("1 2 3\n", "1,2,3\n", "1; 2; 3\n"):
+        assert "line 1 has 3 numbers, expected a logit a line, or a JSON list" in refused("sample", "-", stdin=text)
+    for text in ("1.0\n3.0\n2.0\n", "logit\n1\n3\n2\n"):
+        assert run("sample", "-", "-t", "0", stdin=text) == "1\n"
+        assert json.loads(run("table", "--file", "-", "--json", stdin=text))["tokens"] == ["0", "1", "2"]
+    Path("quotes.tsv").write_text('"\t1.0\nb\t2.0\n"x\t3.0\nc\t0\n')
+    assert json.loads(run("table", "--file", "quotes.tsv", "--json"))["tokens"] == ['"', "b", '"x', "c"]
+    assert run("sample", "-", "-t", "0", stdin='{"a": 1, "\\n": 2}') == "\\n\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra(missing):

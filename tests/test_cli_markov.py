@@ -536,6 +536,22 @@ def test_score_leaves_out():
 
 
 @pytest.mark.usefixtures("folder")
+def test_score_of_nothing():
+    Path("new.txt").write_text("moo")
+    message = refused("score", "model.safetensors", "new.txt", "--unseen", "skip", "--no-end")
+    assert "nothing is left to predict" in message
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_start_is_cleaned_as_texts_are():
+    MarkovText(1).fit("これは本。それは猫。").save("japanese.safetensors")
+    assert run("walk", "japanese.safetensors", "--start", "これは本。それは猫。", "--length", "2").split() == [
+        "これは本。",
+        "それは猫。",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
 def test_walks_over_characters_and_lines():
     options = ["--order", "1", "--tokens", "characters", "--sequences", "lines", "--seed", "3"]
     Path("names.txt").write_text("anna\nhannah\n  otto\n")

@@ -154,6 +154,19 @@ def test_what_was_pruned_is_no_end(wish):
     assert text.generate(temperature=0, **wish) == [Reason.LENGTH if bounded else Reason.CUT_OFF]
 
 
+@pytest.mark.parametrize("wish", [{}, {"min_words": 2}, {"min_words": 3}, {"min_words": 2, "max_words": 20}])
+def test_sentences_of_a_pruned_text_have_the_law_of_whole_ones(wish):
+    lines = [*(f"p a d {i}" for i in range(6)), *["p a e"] * 2, *["p a f"] * 2, *["z w q"] * 3, "p b x", "p b y"]
+    text = MarkovText(1, sequences="lines").fit("\n".join(lines)).prune(2)
+    drawn = Counter(text.generate(3000, seed=1, **wish))
+    # p is followed by a in 10 of 12 cases, and of these 2 in 10 go on to e, 2 to f, 6 to d, which breaks off.
+    expected = {"p a e": 12 / 15 * 10 / 12 * 0.2, "p a f": 12 / 15 * 10 / 12 * 0.2, "z w q": 3 / 15}
+    assert set(drawn) == set(expected)
+    total = sum(expected.values())
+    counts = [drawn[sentence] for sentence in expected]
+    assert stats.chisquare(counts, [p / total * 3000 for p in expected.values()]).pvalue > 1e-4
+
+
 def test_sentences_of_a_pruned_text_are_whole():
     text = MarkovText(2).fit("\n\n".join(topics.values()))
     whole = set(text.chain.next_tokens(text.chain.vocabulary[:1])[0])
@@ -161,8 +174,8 @@ def test_sentences_of_a_pruned_text_are_whole():
     text.prune(2)
     found = text.generate(300, seed=3)
     assert all(sentence is Reason.CUT_OFF or math.isfinite(text.log_likelihood(sentence)) for sentence in found)
-    for words in ({"min_words": 4, "max_words": 30}, {"min_words": 2}):
-        for sentence in text.generate(50, seed=3, **words):
+    for words in ({"min_words": 4, "max_words": 30}, *({"min_words": least} for least in (2, 3, 5, 12))):
+        for sentence in text.generate(200, seed=3, **words):
             assert not sentence or math.isfinite(text.log_likelihood(sentence))
 
 
@@ -334,6 +347,13 @@ def test_own_tokens():
         (["It", "costs", "$", "3.50", "or", "3", "%", ",", "not", "£", "4", "."], "It costs $3.50 or 3%, not £4."),
         (["We", "'re", "gon", "na", "go", "(", "``", "now", "''", ")", "."], 'We\'re gonna go ("now").'),
         (["a", "$", "b", "#", "1"], "a $ b #1"),
+        (
+            ["He", "said", ",", '"', "Go", '."', "She", "said", '"', "Yes", '"', "now", "."],
+            'He said, "Go." She said "Yes" now.',
+        ),
+        (['"', "Yes", ',"', "he", "said", '."', "No", '?"', "she", "asked", "."], '"Yes," he said."No?" she asked.'),
+        (["The", "dogs", "'", "bowl"], "The dogs' bowl"),
+        (["the", "'fox", "'", "ran"], "the 'fox' ran"),
         ([], ""),
         (["שלום", ",", "עולם", "!"], "שלום, עולם!"),
     ],

@@ -105,11 +105,8 @@ def chain_with(row: object) -> str:
         ),
         (chain_with([["a", "b"], {"c": math.inf}]), r"chain\[6\] has the count inf of 'c'"),
         (text_of(parsed_sentences=3), "its parsed_sentences are 3, expected a list of lists of words"),
-        (
-            text_of(parsed_sentences=[["The"], ["x"]]),
-            r"parsed_sentences\[1\] has 'x', expected lists of words of the chain",
-        ),
-        (text_of(parsed_sentences=[[3]]), r"parsed_sentences\[0\] has 3, expected lists of words"),
+        (text_of(parsed_sentences=[["The"], "x"]), r"parsed_sentences\[1\] is 'x', expected a list of words"),
+        (text_of(parsed_sentences=[[3]]), r"parsed_sentences\[0\] is \[3\], expected a list of words"),
         (chain_with([["a", "b"], {"c": math.nan}]), r"chain\[6\] has the count nan of 'c'"),
         (chain_with([["a", "b"], {"c": True}]), r"chain\[6\] has the count True of 'c'"),
         (chain_with([["a", "b"], {"c": "1"}]), r"chain\[6\] has the count '1' of 'c'"),
@@ -208,6 +205,12 @@ def test_other_texts_of_markovify(markovify):
     none = MarkovText.import_markovify(markovify.combine([one, two], [1, 0]).to_json())
     assert none.next_tokens("One") == (["two."], [1.0])
     assert set(none.generate(20, seed=1)) == {"One two."}
+    assert none.chain.vocabulary == ["One", "two."]
+    assert none.log_likelihood("One three.", unseen="skip") == 0.0
+    for weights in ([1e-5, 1], [0.33333, 0.66667], [1 / 7, 3]):
+        ratio = MarkovText.import_markovify(markovify.combine([one, two], weights).to_json()).next_tokens("One")
+        expected = sorted((weight / sum(weights) for weight in weights), reverse=True)
+        assert ratio[1].tolist() == pytest.approx(expected)
     with pytest.raises(ValueError, match=r"chain\[0\] is compiled"):
         MarkovText.import_markovify(one.compile().to_json())
 

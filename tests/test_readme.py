@@ -18,7 +18,8 @@ import fastsoftmax
 ROOT = Path(__file__).parent.parent
 PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md")}
 EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
-MODULES = ["softmax", "sampling", "markov.longrun.analysis", "markov.chain", "markov.text", "markov.walking.walks", "_threads"]
+MODULES = ["softmax", "sampling", "markov.chain", "markov.text", "_threads"]
+MODULES += ["markov.longrun.analysis", "markov.text_scoring", "markov.walking.walks"]
 
 
 pytestmark = pytest.mark.slow

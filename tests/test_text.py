@@ -78,6 +78,17 @@ def sentences(source, order=1):
         ("Սա գիրք է։ Դա գրիչ է։", ["Սա գիրք է։", "Դա գրիչ է։"]),  # noqa: RUF001
         ("ይህ መጽሐፍ ነው። ያ ምን ነው፧ እሺ።", ["ይህ መጽሐፍ ነው።", "ያ ምን ነው፧", "እሺ።"]),
         ("はい｡そう｡", ["はい｡", "そう｡"]),
+        ("_Really?_ He left. _Yes._ She stayed.", ["_Really?_", "He left.", "_Yes._", "She stayed."]),
+        ("Wait . . . What ? ! Oh.", ["Wait . . .", "What ? !", "Oh."]),
+        ("He said , `` Go . '' She left .", ["He said , `` Go . ''", "She left ."]),
+        (
+            "Er kam am 3. Mai an. Der 2. Weltkrieg. Es war 1999. Dann",
+            ["Er kam am 3. Mai an.", "Der 2. Weltkrieg.", "Es war 1999.", "Dann"],
+        ),
+        (
+            "See Chap. 4 and Hauptstr. 5. A note.[note.1] Next.",
+            ["See Chap. 4 and Hauptstr. 5.", "A note.[note.1]", "Next."],
+        ),
         ("One\rtwo.\rThree\r\rFour", ["One two.", "Three", "Four"]),
         ("Title\u2029Text one.\u2028Text two.", ["Title", "Text one.", "Text two."]),
     ],
@@ -346,6 +357,33 @@ def test_what_gives_its_keys_is_no_source():
             MarkovChain(1).fit(named)
 
 
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "GZ"])
+def test_damaged_packed_files_are_named(suffix, tmp_path):
+    module = importlib.import_module({"gz": "gzip", "bz2": "bz2", "xz": "lzma"}[suffix.lower()])
+    whole = module.compress(b"A cat sat on the mat. " * 5000)
+    path = tmp_path / f"text.{suffix}"
+    damaged = [whole[: len(whole) // 2], b"no such thing", whole[:20] + bytes(8) + whole[28:]]
+    for content in damaged if suffix == "gz" else [*damaged, whole[:-9]]:
+        path.write_bytes(content)
+        for encoding in ("utf-8", "latin-1"):
+            with pytest.raises(
+                ValueError, match=rf"source: .*text\.{suffix} is damaged, or not packed as its name says"
+            ):
+                MarkovText(1).fit(path, encoding=encoding)
+    path.write_bytes(whole)
+    assert MarkovText(1).fit(path).chain.vocabulary == ["A", "cat", "sat", "on", "the", "mat."]
+
+
+@pytest.mark.parametrize("block", [1, 3, 10**6])
+def test_sentences_do_not_depend_on_where_pieces_end(block, monkeypatch, tmp_path):
+    text = "« Oui. » Il part. (He left. ) ) She stayed no end here and on ) and on. . . Then No. 5 came. 3. Mai war."
+    (path := tmp_path / "text.txt").write_text(text, encoding="utf-8")
+    expected = contents(MarkovText(2).fit(text))
+    monkeypatch.setattr(reading, "BLOCK", block)
+    assert contents(MarkovText(2).fit(path)) == expected
+    assert contents(MarkovText(2, tokens=str.split).fit(path))[:-1] == expected[:-1]
+
+
 @pytest.mark.parametrize("package", ["pandas", "polars"])
 def test_series_and_frames(package):
     frames = pytest.importorskip(package, reason=f"{package} is what this reads")
@@ -399,21 +437,29 @@ def test_encodings_are_checked(tmp_path):
         model.fit(path, encoding=8)
     with pytest.raises(ValueError, match=r"source: .*text\.txt is not ascii at byte 0: ordinal not in range"):
         model.fit(path, encoding="ascii")
+    for content, encoding, message in (
+        (b"A +2AA- cat.", "utf-7", "is not utf-7 up to byte 12: .*surrogates not allowed"),
+        ("猫が座った。".encode("utf-16"), "utf-8", "is UTF-16 by its first bytes, expected UTF-8: .*iconv -f UTF-16"),
+        ("Ünder".encode("latin-1"), "utf-8", "is not UTF-8 at byte 0: .*; name another encoding, .*iconv -f LATIN1"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"source: .*text\.txt {message}"):
+            model.fit(path, encoding=encoding)
     path.write_bytes("A cat.".encode("utf-16") + b"\x00\xdc rest")
-    with pytest.raises(ValueError, match=r"is not utf-16 at byte 14: .*name another encoding, or convert it first"):
+    with pytest.raises(ValueError, match=r"is not utf-16 at byte 14: illegal encoding"):
         model.fit(path, encoding="utf-16")
 
 
 def test_lines_of_characters_keep_their_spaces(tmp_path, monkeypatch):
     text = "def f():\r\n\treturn  1 \r\n\r\n  # 二。三\n\u3000é\u2028last"
-    expected = ["def f():", "\treturn  1", "  # 二。三", "\u3000é", "last"]
+    expected = ["def f():", "\treturn  1 ", "  # 二。三", "\u3000é", "last"]
     (path := tmp_path / "code.txt").write_bytes(text.encode())
     for block in (1, 5, 2**20):
         monkeypatch.setattr(reading, "BLOCK", block)
         for source in (text, path, expected):
             model = MarkovText(30, tokens="characters", sequences="lines").fit(source)
             assert set(model.generate(200, seed=1)) == set(expected)
-    assert model.generate(2, start="\tre", seed=1) == ["\treturn  1"] * 2
+    assert model.generate(2, start="\tre", seed=1) == ["\treturn  1 "] * 2
     assert model.generate(2, start="  ", seed=1) == ["  # 二。三"] * 2
     assert model.log_likelihood("  # 二。三") == pytest.approx(math.log(1 / 5))
     words = MarkovText(2, sequences="lines").fit("one\rtwo\r\nthree\u2028four\u2029five\x85six")

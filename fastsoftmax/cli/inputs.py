@@ -76,8 +76,8 @@ def _recoded(decoder: codecs.IncrementalDecoder, block: bytes, name: str, encodi
     """Return a block, or what is left after the last one, as UTF-8."""
     try:
         return decoder.decode(block, not block).encode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{_place(name)} is not {encoding} text: {error.reason}") from None
+    except UnicodeError as error:
+        raise InputError(f"{_place(name)} is not {encoding} text: {error}") from None
 
 
 def _stdin() -> BinaryIO:
@@ -154,7 +154,7 @@ def _once(items: list[tuple[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _from_lines(text: str, name: str) -> Logits:
-    """Read a token and a logit a line, or a logit alone. A header line ends in the word logit."""
+    """Read a token and a logit a line, or a logit alone, whose token is its index. A header line ends in "logit"."""
     tokens: list[str] = []
     values = []
     for line, fields in _lines(text, name):
@@ -163,7 +163,11 @@ def _from_lines(text: str, name: str) -> Logits:
         place = f"{_place(name)} line {line}"
         if len(fields) > 2:
             raise InputError(f"{place} has {len(fields)} fields, expected a token and a logit")
-        tokens.append(fields[0])
+        numbers = [*filter(None, _SEPARATOR.split(fields[0]))] if len(fields) == 2 else []
+        if len(numbers) > 1 and all(map(_is_number, numbers)):
+            what = f"{place} has {len(numbers) + 1} numbers"
+            raise InputError(f"{what}, expected a logit a line, or a JSON list")
+        tokens.append(fields[0] if len(fields) == 2 else str(len(tokens)))
         values.append(_number(fields[-1], place, "a token and a logit"))
     return Logits(tokens, np.array(values))
 
@@ -171,7 +175,11 @@ def _from_lines(text: str, name: str) -> Logits:
 def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the fields of each line that is not blank."""
     if name.endswith((".csv", ".tsv")):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter="," if name.endswith(".csv") else "\t")
+        stream = io.StringIO(text, newline="")
+        if name.endswith(".csv"):
+            reader = csv.reader(stream)
+        else:  # where a quote is a token like any other
+            reader = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         try:
             yield from ((reader.line_num, fields) for fields in reader if fields)
         except csv.Error as error:
@@ -217,6 +225,14 @@ def _decoded(content: bytes, name: str, offset: int = 0) -> str:
     except UnicodeDecodeError as error:
         byte, place = error.object[error.start], len(content) - len(error.object) + error.start  # after a BOM
         raise InputError(f"{_place(name)} is not UTF-8 text: byte {offset + place} is {byte:#04x}") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(value: Any, place: str, expected: str) -> float:

@@ -35,6 +35,11 @@ def write(text: str, end: str = "\n") -> None:
     print(text, end=end)
 
 
+def printable(token: str) -> str:
+    """Return a token on one line: control characters as escapes."""
+    return token if token.isprintable() else repr(token)[1:-1]
+
+
 def write_json(value: Any) -> None:
     """Write a result as one JSON document; numbers that JSON cannot hold become "inf", "-inf" and null."""
     write(json.dumps(_plain(value), allow_nan=False))

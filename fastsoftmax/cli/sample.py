@@ -22,4 +22,4 @@ def draw(file: str, params: dict[str, Any], n: int | None, as_json: bool) -> Non
         output.write_json(found if names is None else found | {"names": np.asarray(named).tolist()})
     else:
         rows = np.reshape(named, (math.prod(tokens.shape[:-1]), n) if n is not None else (-1, 1))
-        output.write("\n".join(" ".join(map(str, row)) for row in rows.tolist()))
+        output.write("\n".join(" ".join(output.printable(str(token)) for token in row) for row in rows.tolist()))

@@ -42,7 +42,8 @@ def _score(text: MarkovText, name: str, asked: dict[str, Any]) -> dict[str, Any]
     new = [number for number, token in enumerate(own.vocabulary or []) if token not in known]
     found = text.scores(source, **asked)
     predicted, likelihood = len(found.tokens) - found.skipped, found.log_likelihood
-    bits = -likelihood / predicted / math.log(2) if predicted else math.nan
+    perplexity = found.perplexity  # refuses where nothing is left to predict
+    bits = -likelihood / predicted / math.log(2)
     return {
         "text": name,
         "tokens": int(table.counts[table.tokens >= 0].sum()),
@@ -50,5 +51,5 @@ def _score(text: MarkovText, name: str, asked: dict[str, Any]) -> dict[str, Any]
         "skipped": found.skipped,
         "log_likelihood": likelihood,
         "bits": bits,
-        "perplexity": 2.0**bits if not bits >= 1024 else math.inf,
+        "perplexity": perplexity,
     }

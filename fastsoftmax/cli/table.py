@@ -36,7 +36,7 @@ def show(
         output.write_json({**given, **filters, "distributions": distributions})
         return
     table: dict[str, list[str] | list[float]] = {
-        "token": list(map(_printable, tokens)),
+        "token": list(map(output.printable, tokens)),
         "logit": list(map(_number, values[rows].tolist())),
     }
     for distribution in distributions:
@@ -72,8 +72,3 @@ def _number(logit: float) -> str:
 
 def _probability(p: float) -> str:
     return f"{p:.6f}" if p >= 1e-4 else f"{p:.2e}" if p else "0"
-
-
-def _printable(token: str) -> str:
-    """Return a token on one line: control characters as escapes."""
-    return token if token.isprintable() else repr(token)[1:-1]

@@ -10,7 +10,7 @@ from fastsoftmax import MarkovChain, MarkovText, Walks
 from fastsoftmax.cli import output
 from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.cli.models import Kind, any_model
-from fastsoftmax.markov.reading.clean import composed
+from fastsoftmax.markov.reading.clean import cleaned
 from fastsoftmax.markov.reading.tokens import characters
 
 MANY = 2**20  # tokens: half a second or so
@@ -59,7 +59,7 @@ def _blocks(walks: Walks) -> Iterator[list[Any]]:
 
 def _start(start: str, model: MarkovChain | MarkovText) -> list[Any]:
     """Return the tokens of a start."""
-    words = composed(start).split()
+    words = cleaned(start).split()
     if isinstance(model, MarkovChain) and model.vocabulary is None:
         try:
             return [int(word) for word in words]
@@ -67,4 +67,4 @@ def _start(start: str, model: MarkovChain | MarkovText) -> list[Any]:
             raise InputError(f"start is {start!r}, expected integers: the model has no words") from None
     if isinstance(model, MarkovChain) or model.tokens != "characters":
         return words
-    return characters(composed(start) if model.sequences == "lines" else " ".join(words))
+    return characters(cleaned(start, spaced=False) if model.sequences == "lines" else " ".join(words))

@@ -261,9 +261,9 @@ class MarkovChain(Scoring, Analysis):
             `length` counts the start tokens. A walk that ends earlier is padded with -1.
         start : token or sequence of tokens, optional
             What every walk begins with. Fewer tokens than the order are the beginning of a sequence or, where none
-            begins so, stand anywhere in one: the state is drawn among those that begin with them, as a token is, by
-            how often each was seen. Of more tokens, the last ones are the state. By default walks begin where sequences
-            began.
+            begins so, the first tokens of a state in the middle of one: the state is drawn among those that begin with
+            them, as a token is, by how often each was seen. Of more tokens, the last ones are the state. By default
+            walks begin where sequences began.
         temperature : float >= 0
             Weights are counts ** (1 / temperature): 0 always takes the likeliest next token, inf any seen one alike.
         top_k, top_p, min_p

@@ -2,10 +2,10 @@
 
 list      Tokens that reach a lower bound are listed, then top-k, top-p and min-p cut the list, in this order. The bound
           comes from the maxima of the groups: the k-th largest, or the one at and above which they hold the mass p.
-unlisted  Where the list would be long there is none: no filter, a nucleus of many tokens, a low min-p.
-
 unlisted  Where the list would be long there is none: without filters, for a nucleus of many tokens, a low min-p.
-alone, whose mass 0.41 reaches 0.4: the same cut, with one tie.
+
+Of the logits 1, 3, 2, 3 top-k = 2 keeps tokens 1 and 3: the cut is the logit 3, with two ties. top-p = 0.39 keeps token
+1 alone, whose mass 0.399 reaches it: the same cut, with one tie.
 """
 
 import math

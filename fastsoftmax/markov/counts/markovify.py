@@ -22,7 +22,7 @@ from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Edges, ta
 from fastsoftmax.markov.counts.vocabulary import Interning, Vocabulary
 
 BEGIN, END = "___BEGIN__", "___END__"
-_SIMPLE = 10_000  # the largest denominator of a weight that is taken for one
+_SIMPLE = 10**6  # the largest denominator of a weight that is taken for one
 _ROUNDED = Fraction(1, 2**48)  # a sum of a few products of weights and counts, relative
 _MOST_SCALE = 10**6
 
@@ -67,7 +67,7 @@ def _parsed(content: str | bytes, name: str) -> Any:
 def _edges(data: Any) -> tuple[Edges, Interning]:
     rows, order = _rows(data)
     ids = Interning()
-    contexts: dict[tuple[int, ...], int] = {}
+    states: dict[tuple[str, ...], int] = {}
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != 2 or not isinstance(row[0], list):
             raise _FormatError(f"chain[{index}] is {described(row)}, expected [state, {{word: count}}]")
@@ -79,22 +79,22 @@ def _edges(data: Any) -> tuple[Edges, Interning]:
             raise _FormatError(f"chain[{index}] is compiled: it holds sums, expected counts as before `compile`")
         if not isinstance(nexts, dict) or not nexts:
             raise _FormatError(f"chain[{index}] has the next words {described(nexts)}, expected {{word: count}}")
-        earlier = contexts.setdefault(_context(state, index, ids), index)
+        _check_state(state, index)
+        earlier = states.setdefault(tuple(state), index)
         if earlier < index:
             raise _FormatError(f"chain[{index}] has the state of chain[{earlier}]")
     scale = _scale(rows)
-    kept, tokens, counts = [], [], []
-    offsets = [0]
-    for index, (_, nexts) in enumerate(rows):
-        for word, count in _whole(index, nexts, scale).items():
-            tokens.append(BOUNDARY if word == END else ids[word])
-            counts.append(count)
-        if len(tokens) > offsets[-1]:
-            kept.append(index)
-            offsets.append(len(tokens))
+    whole = [_whole(index, nexts, scale) for index, (_, nexts) in enumerate(rows)]
+    kept = [index for index, nexts in enumerate(whole) if nexts]
     if not kept:
         raise _FormatError("its chain has counts of 0 alone, expected one above 0")
-    columns = np.array([*contexts], np.int32)[kept]
+    contexts = [[BOUNDARY if word == BEGIN else ids[word] for word in rows[index][0]] for index in kept]
+    offsets, tokens, counts = [0], list[int](), list[int]()
+    for index in kept:
+        tokens += [BOUNDARY if word == END else ids[word] for word in whole[index]]
+        counts += whole[index].values()
+        offsets.append(len(tokens))
+    columns = np.array(contexts, np.int32)
     edges = Edges(columns, np.array(offsets, np.int64), np.array(tokens, np.int32), np.array(counts, np.int64))
     return edges, ids
 
@@ -135,12 +135,10 @@ def _stream(sentences: Any, ids: Interning) -> Ids:
     if not isinstance(sentences, list):
         raise _FormatError(f"its parsed_sentences are {described(sentences)}, expected a list of lists of words")
     for index, sentence in enumerate(sentences):
-        words = sentence if isinstance(sentence, list) else [sentence]
-        for word in words:
-            if not isinstance(word, str) or word not in ids:
-                what = f"parsed_sentences[{index}] has {described(word)}"
-                raise _FormatError(f"{what}, expected lists of words of the chain")
-        stream.fromlist([*map(ids.__getitem__, words), BOUNDARY])
+        if not isinstance(sentence, list) or not all(isinstance(word, str) for word in sentence):
+            raise _FormatError(f"parsed_sentences[{index}] is {described(sentence)}, expected a list of words")
+        # A word of a model with the weight 0 is none of the chain: nothing that is copied goes across it.
+        stream.fromlist([*(ids.get(word, BOUNDARY) for word in sentence), BOUNDARY])
     return np.array(stream, np.int32)
 
 
@@ -160,8 +158,8 @@ def _rows(data: Any) -> tuple[list[Any], int]:
     return data, order
 
 
-def _context(state: list[Any], index: int, ids: Interning) -> tuple[int, ...]:
-    """Return the ids of a state."""
+def _check_state(state: list[Any], index: int) -> None:
+    """Refuse a state that is not words, after the begin where a sentence begins."""
     begins = 0
     while begins < len(state) and state[begins] == BEGIN:
         begins += 1
@@ -169,7 +167,6 @@ def _context(state: list[Any], index: int, ids: Interning) -> tuple[int, ...]:
         if not isinstance(word, str) or word in (BEGIN, END):
             what = f"chain[{index}] has {described(word)} in its state {described(state)}"
             raise _FormatError(f"{what}, expected words, after {BEGIN} where a sentence begins")
-    return (BOUNDARY,) * begins + tuple(ids[word] for word in state[begins:])
 
 
 def _is_positive(number: Any) -> bool:

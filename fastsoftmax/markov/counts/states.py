@@ -122,7 +122,7 @@ def state_of(
         return state
     shown = _shown([token for token in context if token != BOUNDARY], vocabulary)
     if 0 < len(ids) < order:
-        what = f"{shown} never begins a sequence (of fewer tokens than the order, {order})"
+        what = f"{shown} never begins a sequence, nor a state of {order} tokens"
     else:
         what = f"{shown} was never seen" if may_be_dead_end else f"nothing was seen after {shown}"
     raise KeyError(f"{name}: {what}, {_near(_similar(context[-1], transitions, vocabulary))}")

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import groupby
@@ -35,8 +36,16 @@ _BOM, _BOM_CHARACTER = b"\xef\xbb\xbf", "\ufeff"  # what a file may begin with, 
 _SHORT = 2**16  # characters of a document that is read together with others
 _LONGEST_NAME = 1024  # characters of the name of a file, with its folders, that a text is compared with
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}  # by suffix, the module that opens such files
+_DAMAGED: tuple[type[Exception], ...] = (EOFError, zlib.error)
+try:
+    from lzma import LZMAError
+
+    _DAMAGED += (LZMAError,)
+except ImportError:  # a Python without it reads no .xz
+    pass
 _SAMPLE = 4096  # bytes that tell whether a file is text
-_ICONV = "name another encoding, or convert it first, as in `iconv -f UTF-16 -t UTF-8`"
+_OTHERWISE = "name another encoding, or convert it first, as in `iconv -f {} -t UTF-8`"
+_UTF_16 = b"\xff\xfe", b"\xfe\xff"  # its marks
 UTF_8 = "utf-8"
 
 
@@ -160,12 +169,15 @@ def _parts(source: Any) -> Iterator[tuple[Any, str]]:
 
 def _lines_of(handle: io.TextIOBase) -> Iterator[tuple[str, str]]:
     """Yield the lines of an open file, each a document, many at once."""
-    rest = ""
+    waiting: list[str] = []  # of a line
     while block := handle.read(BLOCK):
-        lines, newline, rest = (rest + block).rpartition("\n")
-        text = (lines + newline).replace("\n", "\n\n")
-        yield text.replace(f"\n{_BOM_CHARACTER}", "\n"), "source"
-    yield rest, "source"
+        lines, newline, rest = block.rpartition("\n")
+        if newline:
+            text = ("".join(waiting) + lines + newline).replace("\n", "\n\n")
+            yield text.replace(f"\n{_BOM_CHARACTER}", "\n"), "source"
+            waiting = []
+        waiting.append(rest)
+    yield "".join(waiting), "source"
 
 
 def _refuse_name(part: str | os.PathLike[str], place: str) -> None:
@@ -194,7 +206,8 @@ def _of_text(text: str, spaced: bool) -> Iterator[tuple[bytes, int, bool]]:
 
 
 def _of_file(path: Path, place: str, encoding: str, spaced: bool) -> Iterator[tuple[bytes, int, bool]]:
-    opener = import_module(_PACKED[path.suffix]).open if path.suffix in _PACKED else open
+    suffix = path.suffix.lower()
+    opener = import_module(_PACKED[suffix]).open if suffix in _PACKED else open
     where = f"{place}: {os.fspath(path)}"
     with opener(path, "rb") as file:
         blocks = _utf8_blocks(file, where) if encoding == UTF_8 else _recoded_blocks(file, where, encoding)
@@ -216,27 +229,40 @@ def _of_file(path: Path, place: str, encoding: str, spaced: bool) -> Iterator[tu
 
 def _utf8_blocks(file: Any, where: str) -> Iterator[tuple[bytes, int]]:
     """Yield blocks of a file, and the size of each in the file."""
-    block = file.read(BLOCK)
-    if block[:_SAMPLE].count(0) > len(block[:_SAMPLE]) // 4:
-        raise ValueError(f"{where} is full of zeros, as UTF-16 is, expected UTF-8: {_ICONV}")
+    block = _read(file, where)
+    if block[:2] in _UTF_16 or block[:_SAMPLE].count(0) > len(block[:_SAMPLE]) // 4:
+        raise ValueError(f"{where} is UTF-16 by its first bytes, expected UTF-8: {_OTHERWISE.format('UTF-16')}")
     yield block.removeprefix(_BOM), len(block)
-    while block := file.read(BLOCK):
+    while block := _read(file, where):
         yield block, len(block)
+
+
+def _read(file: Any, where: str) -> bytes:
+    """Return the next block of a file; ValueError if it is packed, and damaged."""
+    try:
+        return bytes(file.read(BLOCK))
+    except _DAMAGED as error:
+        raise ValueError(f"{where} is damaged, or not packed as its name says: {error}") from None
+    except OSError as error:
+        if error.errno is not None:  # of the disk
+            raise
+        raise ValueError(f"{where} is damaged, or not packed as its name says: {error}") from None
 
 
 def _recoded_blocks(file: Any, where: str, encoding: str) -> Iterator[tuple[bytes, int]]:
     """Yield blocks of a file in another encoding as UTF-8, and the size of each in the file."""
     decoder, read = codecs.getincrementaldecoder(encoding)(), 0
     while True:
-        block = file.read(BLOCK)
+        block = _read(file, where)
         read += len(block)
         try:
             text = decoder.decode(block, not block)
+            yield (text.removeprefix(_BOM_CHARACTER) if read == len(block) else text).encode(), len(block)
         except UnicodeDecodeError as error:
             byte = read - len(error.object) + error.start
-            raise ValueError(f"{where} is not {encoding} at byte {byte}: {error.reason}; {_ICONV}") from None
-        start = text.removeprefix(_BOM_CHARACTER) if read == len(block) else text
-        yield start.encode("utf-8", "surrogatepass"), len(block)
+            raise ValueError(f"{where} is not {encoding} at byte {byte}: {error.reason}") from None
+        except UnicodeError as error:  # of a codec that tells no more, or of half a pair
+            raise ValueError(f"{where} is not {encoding} up to byte {read}: {error}") from None
         if not block:
             return
 
@@ -247,4 +273,5 @@ def _decoded(data: bytes, where: str, offset: int, spaced: bool) -> bytes:
     try:
         return cleaned(data.decode(), spaced).encode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{where} is not UTF-8 at byte {offset + error.start}: {error.reason}; {_ICONV}") from None
+        otherwise = _OTHERWISE.format("LATIN1")
+        raise ValueError(f"{where} is not UTF-8 at byte {offset + error.start}: {error.reason}; {otherwise}") from None

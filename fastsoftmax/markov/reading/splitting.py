@@ -10,8 +10,8 @@ from fastsoftmax.markov.reading.clean import CLOSING, ENDS
 from fastsoftmax.markov.reading.word_table import WordTable
 
 _SUPERSCRIPTS = "¹²³⁰⁴⁵⁶⁷⁸⁹"
-_NOTES = rf"(?:\[\w{{1,4}}\]|[*†‡§{_SUPERSCRIPTS}])*"  # of [1] or *, after the stop
-_END = re.compile(f"[{ENDS}][{CLOSING}«“‘]*{_NOTES}$")  # noqa: RUF001
+_NOTES = rf"(?:\[[\w.,-]{{1,12}}\]|[*†‡§{_SUPERSCRIPTS}])*"  # of [1] or *, after the stop
+_END = re.compile(f"[{ENDS}][{CLOSING}«“‘_]*{_NOTES}[_*]*$")  # noqa: RUF001
 _TITLES = (
     "Mr|Mrs|Ms|Dr|Prof|Jr|Sr|Snr|Gov|Pres|Sens?|Reps?|Gen|Messrs|Col|Sgt|Mgr|Fr|Rev|Atty|Supt|Capt|Lt|Maj|Cmdr|Cpl|Adm"
     "|Hon|Mme|Mlle|Mmes|Hr|Hrn|Sra|Srta|Dra"
@@ -24,11 +24,11 @@ _MONTHS = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec"
 _PLACES = "St|Ave|Blvd|Rd|Hwy|Mt|Ft"
 _TERMS = "[Vv]s?|cf|viz|pct|approx|[Ff]ig|[Ee]q|Sec|[Vv]ol|pp|eds?|al|bzw|ca|sog|inkl|evtl"
 _ABBREVIATION = re.compile(rf"\W*(?:(?:[^\W\d_]\.)+|(?:{_TITLES}|{_STATES}|{_MONTHS}|{_PLACES}|{_TERMS})\.)")
-_NUMBERED = re.compile(
-    r"\W*(?:[Nn]os?|[Nn]r|[Aa]rt|[Cc]h|[Oo]p|[Tt]ab|[Pp]t|Abs|Bd|Kap|Str|Ziff|Anm|[Ll]l|[Vv]v|[Ff]ol)\."
-)
-_NUMBER = re.compile(r"\W*\d")
-_CLOSER = re.compile("[»”’)\\]』」）】》〉]+[,;:]?")  # noqa: RUF001
+_COUNTED = r"[Nn]os?|[Nn]r|[Aa]rt|[Cc]h|[Oo]p|[Tt]ab|[Pp]t|Abs|Bd|Kap|[Cc]hap|\w*[Ss]tr|Ziff|Anm|[Ll]l|[Vv]v|[Ff]ol"
+_GERMAN = "Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|Jahrhundert|Weltkrieg"
+_NUMBERED = re.compile(rf"\W*(?:{_COUNTED}|\d\d?)\.")  # no end where a number follows, or as in "3. Mai"
+_NUMBER = re.compile(rf"\W*(?:\d|(?:{_GERMAN})\w*\W*$)")
+_CLOSER = re.compile("(?:''|[»”’)\\]』」）】》〉])+[,;:]?")  # noqa: RUF001
 
 
 class Sentences:
@@ -37,19 +37,23 @@ class Sentences:
     def __init__(self, table: WordTable) -> None:
         self._table = table
         self._known = 0
+        self._ended = False  # whether the last word ends a sentence
         # With room for more words; the last one is for the boundary.
         self._ends, self._numbered, self._is_number, self._closes = (np.zeros(1, np.bool_) for _ in range(4))
         self._goes_on = np.ones(1, np.bool_)
 
-    def cut(self, ids: Ids) -> Ids:
-        """Return the stream with the boundary after each sentence."""
+    def cut(self, ids: Ids, goes_on: bool) -> Ids:
+        """Return the stream with the boundary after each sentence; if it goes on, its first word was the last one."""
         self._ask_about_new_words()
         ends = self._ends[ids]
+        if goes_on:
+            ends[0] = self._ended
         closing = np.flatnonzero(self._closes[ids[1:]]) + 1 if self._closes.any() else np.empty(0, np.int64)
         if closing.size:  # closing marks end what they close, some of them one after the other
             first = np.append(True, np.diff(closing) > 1)
             closed = closing[np.maximum.accumulate(np.where(first, np.arange(closing.size), 0))] - 1
             ends[closing] = ends[closed]
+        self._ended = bool(ends[-1])
         cuts = np.flatnonzero(ends[:-1] & ~self._goes_on[ids[1:]])
         cuts = cuts[~(self._numbered[ids[cuts]] & self._is_number[ids[cuts + 1]])]
         cut = np.empty(ids.size + cuts.size, np.int32)
@@ -66,8 +70,10 @@ class Sentences:
         numbered = [bool(word and _NUMBERED.fullmatch(word)) for word in marked]
         closers = [bool(word and _CLOSER.fullmatch(word)) for word in marked]
         closes = [closer and word[-1] not in ",;:" for word, closer in zip(marked, closers, strict=True)]
-        is_number = [not word[0].isalpha() and bool(_NUMBER.match(word)) for word in new]
-        goes_on = [word[0].islower() or closer for word, closer in zip(new, closers, strict=True)]
+        is_number = [bool(_NUMBER.match(word)) for word in new]
+        goes_on = [
+            word[0].islower() or closer or not word.strip(ENDS) for word, closer in zip(new, closers, strict=True)
+        ]
         self._ends = _appended(self._ends, first, ends, False)
         self._goes_on = _appended(self._goes_on, first, goes_on, True)
         self._numbered = _appended(self._numbered, first, numbered, False)

@@ -70,7 +70,7 @@ class Reader:
             if len(lines) > 1 or is_last:
                 lines[0] = "".join([*waiting, lines[0]])
                 waiting = [] if is_last else [lines.pop()]
-                yield self._ids(tokens_of(tokenizer, line) for line in map(str.rstrip, lines) if line)
+                yield self._ids(tokens_of(tokenizer, line) for line in lines if line.strip())
             else:
                 waiting += lines
 
@@ -82,19 +82,24 @@ class Reader:
         return np.array(block, np.int32)
 
     def _streams_of_words(self, source: Source, report: Report | None) -> Iterator[Ids]:
-        waiting: list[Ids] = []  # of the document; a sequence may go on in the next piece
+        opened = list[Ids]()  # of a sequence, which may go on in the next piece
+        last = np.empty(0, np.int32)  # its last word: whether it ends there is known with the next one
         for piece, is_last in pieces(source, report, self._encoding):
-            waiting.extend(self._table.ids(piece, self._breaks))
+            new = [*self._table.ids(piece, self._breaks)]
             if is_last:
                 self._table.end_document()
-                waiting.append(np.array([BOUNDARY], np.int32))
-            ids = np.concatenate(waiting) if waiting else np.empty(0, np.int32)
+                new.append(np.array([BOUNDARY], np.int32))
+            ids = np.concatenate([last, *new])
             if self._sentences is not None and ids.size:
-                ids = self._sentences.cut(ids)
+                ids = self._sentences.cut(ids, goes_on=last.size > 0)
             stop = int(np.flatnonzero(np.append(BOUNDARY, ids) == BOUNDARY)[-1])
-            waiting = [ids[stop:]]
-            if stop > 1:  # more than the end of an empty document
-                yield ids[:stop]
+            if stop:
+                whole = np.concatenate([*opened, ids[:stop]])
+                opened = []
+                if whole.size > 1:  # more than the end of an empty document
+                    yield whole
+            opened.append(ids[stop:-1])
+            last = ids[stop:][-1:]
 
     def _retokenized(self, stream: Ids, tokenizer: Tokenizer) -> Ids:
         self._read += self._table.words(len(self._read))
