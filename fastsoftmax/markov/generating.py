@@ -47,8 +47,8 @@ class Generating(TextScoring):
         start : str, optional
             The words that every sentence begins with. Fewer words than the order are the beginning of a sentence or,
             where none begins so, the first words of a state in the middle of one (which other words must fill up): the
-            state is drawn among those that begin with them, as a word is, by how often each was seen. Of more words, the
-            last ones are the state.
+            state is drawn among those that begin with them, as a word is, by how often each was seen. Of more words,
+            the last ones are the state.
         min_words, max_words : int
             Bounds of the number of words (of tokens, if the model has others), those of `start` included, at most
             2**20. The walks are conditioned on them, not repeated until they fit: sentences have exactly the law of
