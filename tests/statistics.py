@@ -233,7 +233,7 @@ CHECK = Check(
     name="statistics",
     promise="Draws follow their distribution, to the tails, and those of neighbouring seeds, steps, draws, rows and "
     "walks do not depend on each other.",
-    quick="tests/test_statistics.py",
+    quick="tests/sampling/test_statistics.py",
     run=run,
 )
 

@@ -53,7 +53,8 @@ class DiskCache:
     """The entries of one kernel; it stands in for `numba.core.caching.FunctionCache` in a dispatcher."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self._module = function.__module__  # which an entry refers to: it is another one where a file was moved
+        self._name = f"{self._module.rpartition('.')[2]}.{function.__qualname__}"
         self._file = Path(function.__code__.co_filename)
         self.writable = True
 
@@ -96,7 +97,8 @@ class DiskCache:
 
     def _paths(self, signature: Any, codegen: Any) -> list[Path]:
         """Return where an entry is looked for and written; its name tells of all that it depends on."""
-        key = repr((sources_digest(self._file), signature, target_of(codegen), os.environ.get("NUMBA_BOUNDSCHECK")))
+        checked = os.environ.get("NUMBA_BOUNDSCHECK")
+        key = repr((sources_digest(self._file), self._module, signature, target_of(codegen), checked))
         name = f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.pickle"
         return [directory / name for directory in cache_directories()]
 

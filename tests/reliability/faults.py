@@ -287,6 +287,6 @@ CHECK = Check(
     name="faults",
     promise="An interrupt, a kill while saving, a full disk or damage leave every model whole or clearly refused, and "
     "nothing half written.",
-    quick="tests/test_faults.py",
+    quick="tests/everywhere/test_faults.py",
     run=run,
 )

@@ -98,7 +98,7 @@ def _host(target: str, runs: str) -> None:
 CHECK = Check(
     name="fuzzing",
     promise="Any bytes as a file or as arguments are read or refused with a reason: no crash, no hang, no traceback.",
-    quick="tests/test_fuzz.py",
+    quick="tests/everywhere/test_fuzz.py",
     run=run,
 )
 

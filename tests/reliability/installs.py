@@ -29,7 +29,7 @@ LOWEST = PROJECT["requires-python"].removeprefix(">=")
 OLDEST = f"{LOWEST} oldest"
 COMBINATIONS = (OLDEST, "3.11", "3.12", "3.13", "3.14", "3.14t")
 SUITE = ("tests", "reference", "bench", "docs", ".ci", "pyproject.toml", "README.md", "CHANGELOG.md", "ARCHITECTURE.md")
-OF_THE_SOURCE = ("tests/test_architecture.py",)
+OF_THE_SOURCE = ("tests/docs/test_architecture.py",)
 ABOUT = """
 import sys, sysconfig, venv, ensurepip
 threads = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
@@ -234,6 +234,6 @@ def run(progress: Progress, names: Iterable[str] = COMBINATIONS) -> str:
 CHECK = Check(
     name="installs",
     promise="It works as installed on every Python, numpy and numba admitted, also with nowhere to keep its kernels.",
-    quick="tests/test_jit.py, tests/test_package.py",
+    quick="tests/everywhere/test_jit.py, tests/docs/test_package.py",
     run=run,
 )

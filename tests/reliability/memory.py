@@ -187,7 +187,7 @@ def run(progress: Progress) -> str:
 CHECK = Check(
     name="memory",
     promise="Memory does not grow with calls, and no call takes more than its docstring says.",
-    quick="tests/test_memory.py",
+    quick="tests/everywhere/test_memory.py",
     run=run,
 )
 

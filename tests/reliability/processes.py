@@ -235,6 +235,6 @@ CHECK = Check(
     name="processes",
     promise="Forked and spawned processes work, whatever the threads of the parent were at; processes that start at "
     "once on an empty cache never read half an entry.",
-    quick="tests/test_processes.py",
+    quick="tests/everywhere/test_processes.py",
     run=run,
 )

@@ -24,6 +24,6 @@ CHECK = Check(
     name="suite",
     promise="The same bits under a lesser CPU target, an empty cache and every property, in full: all dtypes, the "
     "library's own kernels, ten times the examples.",
-    quick="tests/test_determinism.py, tests/test_jit.py",
+    quick="tests/everywhere/test_determinism.py, tests/everywhere/test_jit.py",
     run=run,
 )

@@ -174,7 +174,7 @@ CHECK = Check(
     name="threads",
     promise="Any number of threads may call anything at the same time, under any threading layer, in any pool: the "
     "results are those of one thread, and nothing aborts or waits for ever.",
-    quick="tests/test_threads.py",
+    quick="tests/everywhere/test_threads.py",
     run=run,
 )
 

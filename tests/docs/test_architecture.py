@@ -8,7 +8,7 @@ import pytest
 
 import fastsoftmax
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "fastsoftmax"
 OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
     "fastsoftmax._jit.cache_directories",

@@ -12,7 +12,7 @@ import pytest
 import fastsoftmax
 from fastsoftmax._jit import compiling
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

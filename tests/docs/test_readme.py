@@ -15,7 +15,7 @@ import pytest
 
 import fastsoftmax
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md")}
 EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
 MODULES = ["softmax", "sampling", "markov.chain", "markov.text", "_threads"]

@@ -67,7 +67,11 @@ def walks() -> str:
 def test_the_same_bits_under_a_lesser_target(code: str) -> None:
     features = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt"
     environment = {**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
-    command = [sys.executable, "-c", f"import ml_dtypes; from tests.test_determinism import *; print({code})"]
+    command = [
+        sys.executable,
+        "-c",
+        f"import ml_dtypes; from tests.everywhere.test_determinism import *; print({code})",
+    ]
     with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE) as other:
         here = eval(code)  # both compile much, at the same time
         there, _ = other.communicate()

@@ -19,11 +19,11 @@ import fastsoftmax
 from fastsoftmax import _jit
 from fastsoftmax._jit import cache, locks
 from tests import tiny
+from tests.docs.test_architecture import imported
 from tests.reliability import SkipError, installs
-from tests.test_architecture import imported
 
 PACKAGE = Path(fastsoftmax.__file__).parent
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TINY = Path(tiny.__file__)
 LIBRARIES = ["tests.tiny", pytest.param("fastsoftmax", marks=pytest.mark.long)]
 SOFTMAX = "import {0}; print({0}.softmax([1.0, 2.0]).tolist())"
@@ -121,6 +121,16 @@ def test_other_files_and_other_places_change_nothing(tmp_path: Path) -> None:
         with (copy / "fastsoftmax" / "kernels" / f"{name}.py").open("a") as file:
             file.write("# changed\n")
     assert python(HITS.format("tests.tiny"), cache, copy).stdout.strip().endswith("1 1")
+
+
+def test_a_kernel_that_was_moved_has_other_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine code refers to the module that it was made in, which may be none any more."""
+    signature, codegen = (numba.float64,), tiny.weigh.targetctx.codegen()
+    here = tiny.weigh._cache._paths(signature, codegen)
+    monkeypatch.setattr(tiny.weigh.py_func, "__module__", "tests.elsewhere.tiny")
+    moved = cache.DiskCache(tiny.weigh.py_func)._paths(signature, codegen)
+    assert [path.parent for path in here] == [path.parent for path in moved]
+    assert not {*here} & {*moved}
 
 
 @pytest.mark.parametrize("kernel", [*sorted((PACKAGE / "kernels").glob("*/*.py")), TINY], ids=lambda file: file.stem)

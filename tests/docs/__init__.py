@@ -1,0 +1,1 @@
+"""README, pictures, package and reports: what is written is true."""

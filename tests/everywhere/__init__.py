@@ -1,0 +1,1 @@
+"""What holds for all calls: threads, forks, faults, memory, bits, compiled code."""

@@ -1,0 +1,1 @@
+"""Chains, text and walks."""
