@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.reliability import Check, SkipError, __main__
+import fastsoftmax
+from tests.reliability import Check, SkipError, __main__, mutants
 
 RESULTS = json.loads(__main__.RESULTS.read_text())
 
@@ -36,3 +38,11 @@ def test_outcomes() -> None:
     for run, outcome, seen in ((fail, "failed", "AssertionError: two | lines"), (skip, "skipped", "no such disk")):
         result = __main__._outcome(Check("some", "It holds.", "-", run), lambda done: None)
         assert (result["outcome"], result["seen"]) == (outcome, seen)
+
+
+@pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: mutant.name)
+def test_a_mutant_finds_its_text(mutant: mutants.Mutant) -> None:
+    """Else a rename would take it away unnoticed, until somebody runs them all."""
+    source = (Path(fastsoftmax.__file__).parent / "kernels" / mutant.file).read_text(encoding="utf-8")
+    assert source.count(mutant.old) == 1
+    assert all(Path(word).is_file() for word in mutant.tests[1].split() if word.endswith(".py"))

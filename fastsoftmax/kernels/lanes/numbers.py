@@ -141,7 +141,7 @@ def float_of(typing_context: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def select(typing_context: Any, mask: Any, a: Any, b: Any) -> Any:
+def blend(typing_context: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return a where the mask holds, else b."""
 
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
@@ -252,7 +252,7 @@ def numbers(typing_context: Any, lanes: Any) -> Any:
 
 
 @intrinsic
-def whole(typing_context: Any, lanes: Any) -> Any:
+def truncate(typing_context: Any, lanes: Any) -> Any:
     """Return float64 cut to int64, towards 0."""
 
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:

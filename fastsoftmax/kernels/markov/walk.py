@@ -18,15 +18,15 @@ from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import borrowed, gather, load, prefetch, store, store_part
 from fastsoftmax.kernels.lanes.numbers import (
     Vector,
+    blend,
     counting,
     doubles_of,
     first_lane,
     lane_bits,
     lowest_bit,
     numbers,
-    select,
     splat,
-    whole,
+    truncate,
 )
 from fastsoftmax.kernels.markov.table import OVER, PLAIN, Filters, Rows, Table, build_row
 from fastsoftmax.kernels.math.philox import uniform, uniforms
@@ -52,17 +52,17 @@ def _search(u: Vector, y: Vector, link: Vector, lines: Floats, words: Positions,
     scale = doubles_of(((link & splat(np.int64(31))) + splat(np.int64(1023))) << splat(np.int64(52)))
     one, two = splat(np.int64(1)), splat(np.int64(2))
     at = (((link >> splat(np.int64(5))) & splat(np.int64(2**27 - 1))) << splat(np.int64(3))) + one
-    part = whole(u * scale)
+    part = truncate(u * scale)
     record = at + two * gather(guides, two * at - part - one)
     end = gather(lines, record + two)
     beyond = end <= y
     while _any(beyond):
-        record = select(beyond, record + two, record)
+        record = blend(beyond, record + two, record)
         end = gather(lines, record + two)
         beyond = end <= y
     begin, run = gather(lines, record), gather(words, record + one)
     inside = (y - begin) * numbers(run >> splat(np.int64(32))) / (end - begin)
-    return (run & splat(_LOW)) + whole(inside)
+    return (run & splat(_LOW)) + truncate(inside)
 
 
 @inline
@@ -74,18 +74,18 @@ def _locate(
     link = gather(heads, states + states + splat(np.int64(1)))
     size = place >> splat(np.int64(32))
     y = u * numbers(size)
-    edge = whole(y)
+    edge = truncate(y)
     if _any((link & splat(np.int64((2**27 - 1) << 5))) > splat(np.int64(PLAIN << 5))):
         edge = _search(u, y, link, lines, words, guides)
         last = size - splat(np.int64(1))
-        edge = select(edge < last, edge, last)  # rounded up, at the very end of a row
+        edge = blend(edge < last, edge, last)  # rounded up, at the very end of a row
     return (place & splat(_LOW)) + edge, size
 
 
 @inline
 def _not_below_0(states: Vector) -> Vector:
     zero = splat(np.int64(0))
-    return select(states >= zero, states, zero)
+    return blend(states >= zero, states, zero)
 
 
 @inline
@@ -93,7 +93,7 @@ def _tokens(states: Vector, heads: Positions) -> Vector:
     """Return the token that led to each state, -1 for OVER."""
     known = _not_below_0(states)
     link = gather(heads, known + known + splat(np.int64(1)))
-    return select(states == known, link >> splat(np.int64(32)), splat(np.int64(-2)) - states)
+    return blend(states == known, link >> splat(np.int64(32)), splat(np.int64(-2)) - states)
 
 
 @inline
@@ -181,7 +181,7 @@ def advance(
                     prefetch(slots, drawn[lane])
             for first in range(0, width, LANES):
                 here = load(states, first)
-                following = select(here >= splat(np.int64(0)), gather(slots, load(drawn, first)), here)
+                following = blend(here >= splat(np.int64(0)), gather(slots, load(drawn, first)), here)
                 store(states, first, following)
                 stuck = here < splat(np.int64(OVER))
                 if start >= 0:

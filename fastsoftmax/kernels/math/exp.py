@@ -1,9 +1,9 @@
 """Exponentials and logarithms from a table, polynomials and fma alone, the same bits on every CPU.
 
 One exponential serves lanes and scalars, float32 and float64: 2**(j / 16 + f / 16), j an integer and f in [-1/2, 1/2]
-(5/8 at exponents near 2**17), is `power(r)` times 1 + `expm1(f)`, where the low bits of r hold j. `power` takes one of
-16 numbers (a CPU with AVX-512 keeps them in a register) and adds to its exponent; `expm1` has degree 3 (float32, 0.03
-units of 2**-24) or 6 (float64, 0.07 units of 2**-53), near-minimax. A library's exp would be one scalar call an
+(5/8 at exponents near 2**17), is `exp2_16(r)` times 1 + `expm1(f)`, where the low bits of r hold j. `exp2_16` takes one
+of 16 numbers (a CPU with AVX-512 keeps them in a register) and adds to its exponent; `expm1` has degree 3 (float32,
+0.03 units of 2**-24) or 6 (float64, 0.07 units of 2**-53), near-minimax. A library's exp would be one scalar call an
 element, and another result on another machine. The method is Tang's, "Table-driven implementation of the exponential
 function in IEEE floating-point arithmetic" (1989).
 """
@@ -27,7 +27,7 @@ ROUND_SINGLE = 1.5 * 2.0**23
 ROUND_DOUBLE = 1.5 * 2.0**52
 
 
-# `power` is a factor too large, which cancels in every quotient: with these, all 16 entries of the table lie near to
+# `exp2_16` is a factor too large, which cancels in every quotient: with these, all 16 entries of the table lie near to
 # numbers of the type (within 0.29 units of 2**-24 and 0.23 of 2**-53, where 1 would be the worst).
 LIFT_SINGLE = float.fromhex("0x1.067aa2p+0")
 LIFT_DOUBLE = float.fromhex("0x1.0028ec24e4019p+0")
@@ -43,7 +43,7 @@ def _table(mantissa: int) -> list[int]:
     return [int(float_type(entry).view(bits_type)) for entry in entries]
 
 
-power = powers(_table)
+exp2_16 = powers(_table)
 
 
 def _expm1_single(f: Vector) -> Vector:
@@ -72,7 +72,7 @@ def exp2(high: float, low: float) -> float:
     bounded = min(max(high, -2000.0), 2000.0) * 16.0
     n = (bounded + ROUND_DOUBLE) - ROUND_DOUBLE
     j = int(n)
-    unit = power(ROUND_DOUBLE + (j & 15))
+    unit = exp2_16(ROUND_DOUBLE + (j & 15))
     p = fma(unit, expm1(fma(low, 16.0, bounded - n)), unit) / LIFT_DOUBLE
     exponent = j >> 4
     half = exponent >> 1  # half of it is the exponent of a normal number

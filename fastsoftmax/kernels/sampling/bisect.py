@@ -17,12 +17,12 @@ from fastsoftmax.kernels.lanes.loads import append, load, store
 from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
+    blend,
     count_lanes,
     lane_bits,
     larger,
     largest_lane,
     like,
-    select,
     smaller,
     smallest_lane,
     splat,
@@ -59,15 +59,15 @@ def sweep(values: Row, weights: Row | None, count: int, bar: Number) -> tuple[fl
         for i in range(start, stop, 2 * LANES):  # two of everything: each waits for its last step
             z, y = load(values, i), load(values, i + LANES)
             inside, other = z >= bars, y >= bars
-            least = select(inside, smaller(z, least), least)
-            other_least = select(other, smaller(y, other_least), other_least)
-            most = select(inside, most, larger(z, most))
-            other_most = select(other, other_most, larger(y, other_most))
+            least = blend(inside, smaller(z, least), least)
+            other_least = blend(other, smaller(y, other_least), other_least)
+            most = blend(inside, most, larger(z, most))
+            other_most = blend(other, other_most, larger(y, other_most))
             if weights is None:
                 members += count_lanes(inside) + count_lanes(other)
             else:
-                sums = select(inside, sums + load(weights, i), sums)
-                other_sums = select(other, other_sums + load(weights, i + LANES), other_sums)
+                sums = blend(inside, sums + load(weights, i), sums)
+                other_sums = blend(other, other_sums + load(weights, i + LANES), other_sums)
         mass += members if weights is None else sum_lanes(sums + other_sums)
     return mass, smallest_lane(smaller(least, other_least)), largest_lane(larger(most, other_most))
 
@@ -199,8 +199,8 @@ def between(
             else:
                 w = load(weights, i)
                 append(out_weights, found, w, within)
-                sums = select(within, sums + w, sums)
-                higher_sums = select(over, higher_sums + w, higher_sums)
+                sums = blend(within, sums + w, sums)
+                higher_sums = blend(over, higher_sums + w, higher_sums)
             found += count_lanes(within)
         above += higher if weights is None else sum_lanes(higher_sums)
         inside += members if weights is None else sum_lanes(sums)

@@ -22,13 +22,13 @@ from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
     Rows,
+    blend,
     count_lanes,
     if_given,
     lane_bits,
     like,
     lowest_bit,
     mask_of,
-    select,
     splat,
     sum_lanes,
     widen,
@@ -99,8 +99,8 @@ def kept_facts(
             equal += count_lanes(z == bar)
             largest += count_lanes((w > none) & (z == top))
             below = (w > none) & (z < top)
-            masses = select(below, masses + widen(w), masses)
-            energies = select(below, energies + widen(w) * (widen(top) - widen(z)), energies)
+            masses = blend(below, masses + widen(w), masses)
+            energies = blend(below, energies + widen(w) * (widen(top) - widen(z)), energies)
         lighter += sum_lanes(masses)
         energy += sum_lanes(energies)
     unit = np.float64(weight_of(row_largest, scale)[0])

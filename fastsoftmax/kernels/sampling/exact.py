@@ -20,12 +20,12 @@ from fastsoftmax.kernels.lanes.loads import load_part, store_part
 from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
+    blend,
     by_type,
     count_lanes,
     larger,
     largest_lane,
     like,
-    select,
     smaller,
     smallest_lane,
     splat,
@@ -153,8 +153,8 @@ def weigh_cut(values: Row, weights: Row, size: int, cut: Number) -> tuple[float,
     ties = 0
     for i in range(0, size, LANES):
         z, w = load_part(values, i, size, like(cut, math.nan)), load_part(weights, i, size, zero)
-        above = select(z > bar, above + widen(w), above)
-        weight = select(z == bar, w, weight)
+        above = blend(z > bar, above + widen(w), above)
+        weight = blend(z == bar, w, weight)
         ties += count_lanes(z == bar)
     return sum_lanes(above), np.float64(largest_lane(weight)), ties
 
@@ -167,8 +167,8 @@ def next_in(values: Row, size: int, cut: Number) -> tuple[Number, Number]:
     below, above = lowest, highest
     for i in range(0, size, LANES):
         z = load_part(values, i, size, like(cut, math.nan))
-        below = larger(select(z < bar, z, lowest), below)
-        above = smaller(select(z > bar, z, highest), above)
+        below = larger(blend(z < bar, z, lowest), below)
+        above = smaller(blend(z > bar, z, highest), above)
     return largest_lane(below), smallest_lane(above)
 
 

@@ -24,7 +24,7 @@ from fastsoftmax.kernels.sampling.bisect import find_cut, weight_at
 from fastsoftmax.kernels.sampling.exact import NEAR, decided, distance_to
 from fastsoftmax.kernels.sampling.groups import GROUP, group_maxima, list_masses, list_weights
 from fastsoftmax.kernels.sampling.light import group_masses
-from fastsoftmax.kernels.sampling.listing import gather, keep_prefix
+from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
 from fastsoftmax.kernels.sampling.threshold import MANY, is_long, kth_maximum, least_near, nucleus_maximum
 from fastsoftmax.kernels.sampling.unlisted import cut_masses, cut_row
 from fastsoftmax.kernels.sampling.workspace import Workspace
@@ -67,7 +67,7 @@ def cut_list(
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     size = logits.size
     by_count = limited(top_k, size)
-    count = gather(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
+    count = list_tokens(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
     if by_count and count > top_k:
         cut, above = find_cut(values, None, count, row_largest, float(top_k), spare_values, None)
         count = keep_prefix(tokens, values, None, count, cut, top_k - int(above))

@@ -22,6 +22,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
     Vector,
+    blend,
     by_type,
     fma,
     lane_bits,
@@ -29,7 +30,6 @@ from fastsoftmax.kernels.lanes.numbers import (
     largest_lane,
     like,
     not_below,
-    select,
     splat,
     sum_lanes,
     unordered,
@@ -71,7 +71,7 @@ def _table(mantissa: int) -> list[int]:
         return [int(np.float32(float(Decimal(2) ** (Decimal(k) / 32))).view(np.uint32)) for k in range(32)]
 
 
-power = powers(_table)
+exp2_32 = powers(_table)
 
 
 _OCTAVE = math.log(2.0) / 32.0
@@ -92,14 +92,14 @@ def light_weight(z: Vector, hi: Vector, shift: Vector) -> tuple[Vector, Vector, 
     r = fma(z, hi, shift)
     f = fma(z, hi, shift - r)
     series = fma(fma(f, like(f, BEND), like(f, SLOPE)), f, like(f, 1.0))
-    return power(r), series, not_below(r, like(r, ROUND_SINGLE + 32.0 * LEAST))
+    return exp2_32(r), series, not_below(r, like(r, ROUND_SINGLE + 32.0 * LEAST))
 
 
 @inline
 def add_light(z: Vector, hi: Vector, shift: Vector, total: Vector) -> Vector:
     """Return total plus the light weights."""
     unit, series, inside = light_weight(z, hi, shift)
-    return select(inside, fma(unit, series, total), total)
+    return blend(inside, fma(unit, series, total), total)
 
 
 @inline
@@ -231,10 +231,10 @@ def _light_weights(
     whole = start + (stop - start) // LANES * LANES
     for i in range(start, whole, LANES):
         unit_, series, inside = light_weight(allow(load_as(logits, i, hi), allowed, i), hi_lanes, shift_lanes)
-        store(weights, i - start, select(inside, unit_ * (series * units), none))
+        store(weights, i - start, blend(inside, unit_ * (series * units), none))
     if whole < stop:
         unit_, series, inside = light_weight(read(logits, allowed, whole, hi), hi_lanes, shift_lanes)
-        store(weights, whole - start, select(inside, unit_ * (series * units), none))
+        store(weights, whole - start, blend(inside, unit_ * (series * units), none))
 
 
 def _no_light_weights(

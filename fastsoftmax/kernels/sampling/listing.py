@@ -31,7 +31,7 @@ from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 
 
 @inline
-def gather(
+def list_tokens(
     logits: Row, allowed: Row | None, threshold: Number, ties: int, maxima: Row, tokens: IntRow, values: Row
 ) -> int:
     """List the tokens whose logit is at least `threshold`, which is above -inf; return how many there are.

@@ -17,10 +17,10 @@ from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
     Vector,
+    blend,
     count_lanes,
     lane_bits,
     like,
-    select,
     splat,
     sum_lanes,
 )
@@ -62,7 +62,7 @@ def cut_masses(
 @inline
 def add_from(z: Vector, bar: Vector, weights: Row, i: int, mass: Vector) -> Vector:
     """Return the mass with the weights from i on of the logits that reach the bar."""
-    return select(z >= bar, mass + load(weights, i), mass)
+    return blend(z >= bar, mass + load(weights, i), mass)
 
 
 @inline
@@ -99,7 +99,7 @@ def weigh_bracket(
                 append(spare_values, found, x, within)
                 append(spare_weights, found, w, within)
                 found += count_lanes(within)
-                between = select(within, between + w, between)
+                between = blend(within, between + w, between)
         sums[group] = sum_lanes(over + other_over)
         above += sums[group]
         inside += sum_lanes(between)
@@ -196,7 +196,7 @@ def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups
         equal = 0
         for i in range(first, last, LANES):
             z = load_part(spare_values, i, last, like(cut, math.nan))
-            mass = select(z > bar, mass + load(spare_weights, i), mass)
+            mass = blend(z > bar, mass + load(spare_weights, i), mass)
             equal += count_lanes(z == bar)
         if counted:
             equal = ends[2 * group + 1] - counted_before
@@ -230,4 +230,4 @@ def cut_weights(
         left = max(ties - ends[2 * group - 1], 0)
     for i in range(0, min(GROUP, logits.size - group * GROUP), LANES):
         stay, left = prefix(read(logits, allowed, group * GROUP + i, row_largest), bar, left)
-        store(weights, i, select(stay, load(weights, i), none))
+        store(weights, i, blend(stay, load(weights, i), none))

@@ -33,11 +33,11 @@ from fastsoftmax.kernels.lanes.numbers import (
     Row,
     Rows,
     Vector,
+    blend,
     lane_bits,
     larger,
     like,
     lowest_bit,
-    select,
     splat,
     unordered,
     widen,
@@ -168,7 +168,7 @@ def column_maxima(logits: Strip, width: int, size: int, number: Number) -> Vecto
         z = load_part(source, i, i + width, like(number, 0.0))
         result = larger(z, result)
         nan = nan | unordered(z, z)
-    return select(nan, splat(like(number, math.nan)), result)
+    return blend(nan, splat(like(number, math.nan)), result)
 
 
 @jit

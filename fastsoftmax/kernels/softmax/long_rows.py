@@ -15,7 +15,7 @@ import numpy as np
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.lanes.loads import borrowed, element, finish_streams, load_part, prefetch_to_write, store_part
-from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, fma, lane_bits, larger, like, select, splat
+from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, blend, fma, lane_bits, larger, like, splat
 from fastsoftmax.kernels.lanes.rows import fill_row
 from fastsoftmax.kernels.math.exp import exp2, log1p, power_of_two
 from fastsoftmax.kernels.softmax.scaling import Top, factors_of, near_whole, scale_row
@@ -203,7 +203,7 @@ def log_ties(logits: Row, largest: Number, log_sum: float, out: Row) -> None:
     top, tie, fill = splat(largest), splat(like(largest, -log_sum)), like(largest, -math.inf)
     for i in range(0, logits.size, 16):
         z = load_part(logits, i, logits.size, fill)
-        store_part(out, i, out.size, select(z == top, tie, splat(fill)))
+        store_part(out, i, out.size, blend(z == top, tie, splat(fill)))
 
 
 @inline
@@ -226,4 +226,4 @@ def log_weights(logits: Row, temperature: float, largest: Number, log_sum: float
     for i in range(0, logits.size, 16):
         z = load_part(logits, i, logits.size, fill)
         u = larger(fma(z, c, base), bottom)
-        store_part(out, i, out.size, select(z > splat(fill), fma(u, a, fma(u, b, offset)), splat(fill)))
+        store_part(out, i, out.size, blend(z > splat(fill), fma(u, a, fma(u, b, offset)), splat(fill)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.loads import load, load_part, store, store_part, stream, until_line
-from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, fma, like, narrow, select, splat, widen
+from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, blend, fma, like, narrow, splat, widen
 from fastsoftmax.kernels.math.exp import ROUND_DOUBLE
 from fastsoftmax.kernels.softmax.weights import add, format_of, lane_weights
 
@@ -50,7 +50,7 @@ def scaled(w: Vector, factors: Factors) -> Vector:
     Weights below the least one become 0 without a multiplication: one subnormal number slows a vector fifty-fold.
     """
     a, b, down, bar = factors
-    return select(w >= bar, fma(w, a, w * b) * down, like(w, 0.0))
+    return blend(w >= bar, fma(w, a, w * b) * down, like(w, 0.0))
 
 
 @inline
@@ -74,14 +74,14 @@ def top_of(largest: Vector, hi: Vector, lo: Vector, n: Vector, total: Vector, nu
     weights = lane_weights(largest, hi, lo, shift, like(n, format_.rounding))
     coarse, fine = add(weights, none, none)
     mass = widen(coarse) + widen(fine)
-    weight = select(near_whole(total / mass, number), weights.w, splat(like(number, math.nan)))
+    weight = blend(near_whole(total / mass, number), weights.w, splat(like(number, math.nan)))
     return Top(weight, narrow(mass / total, number))
 
 
 @inline
 def exactly(w: Vector, factors: Factors, top: Top) -> Vector:
     """Return w times the factor, and for the weight of the maximum its probability."""
-    return select(w == top.weight, top.probability, scaled(w, factors))
+    return blend(w == top.weight, top.probability, scaled(w, factors))
 
 
 @inline

@@ -27,18 +27,18 @@ from fastsoftmax.kernels.lanes.numbers import (
     Row,
     Vector,
     bits_of,
+    blend,
     by_type,
     fma,
     lane_bits,
     larger,
     largest_lane,
     like,
-    select,
     splat,
     sum_lanes,
     unordered,
 )
-from fastsoftmax.kernels.math.exp import LOG2E_HIGH, LOG2E_LOW, ROUND_DOUBLE, ROUND_SINGLE, expm1, power, power_of_two
+from fastsoftmax.kernels.math.exp import LOG2E_HIGH, LOG2E_LOW, ROUND_DOUBLE, ROUND_SINGLE, exp2_16, expm1, power_of_two
 
 BLOCK = 2048
 LEAST_EXPONENT = -2000.0  # 2**-2000 of the largest weight underflows to 0 in any format
@@ -159,7 +159,7 @@ def lane_maxima(
         a = larger(p, a)
         if checked:
             nan = nan | unordered(p, p)
-    return select(nan, splat(like(number, math.nan)), larger(larger(a, b), larger(c, d)))
+    return blend(nan, splat(like(number, math.nan)), larger(larger(a, b), larger(c, d)))
 
 
 @inline
@@ -179,8 +179,8 @@ def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vecto
     """
     r = fma(z, hi, shift)
     f = fma(z, lo, fma(z, hi, shift - r))
-    unit, excess, inside = power(r), expm1(f), r >= lowest
-    return LaneWeights(select(inside, fma(unit, excess, unit), like(z, 0.0)), unit, excess, inside)
+    unit, excess, inside = exp2_16(r), expm1(f), r >= lowest
+    return LaneWeights(blend(inside, fma(unit, excess, unit), like(z, 0.0)), unit, excess, inside)
 
 
 @inline
@@ -193,7 +193,7 @@ def add(weights: LaneWeights, coarse: Vector, fine: Vector) -> tuple[Vector, Vec
     """
     following = coarse + weights.w
     lost = fma(weights.unit, weights.excess, weights.unit - (following - coarse))
-    return following, select(weights.inside, fine + lost, fine)
+    return following, blend(weights.inside, fine + lost, fine)
 
 
 @inline
@@ -288,7 +288,7 @@ def tie_weights(logits: Row, largest: Number, weights: Row | None, start: int) -
     top, one = splat(largest), splat(like(largest, power_of_two(format_of(largest).bias)))
     fill, none, total = like(largest, -math.inf), splat(like(largest, 0.0)), 0.0
     for i in range(0, logits.size, 16):
-        p = select(load_part(logits, i, logits.size, fill) == top, one, none)
+        p = blend(load_part(logits, i, logits.size, fill) == top, one, none)
         if weights is not None:
             store_part(weights, start + i, start + logits.size, p)
         total += sum_lanes(p)
