@@ -151,7 +151,7 @@ def score(
     """
     from fastsoftmax.cli.score import score as run
 
-    run(model, texts, {"smoothing": smoothing, "end": end, "unseen": unseen, "encoding": encoding or "utf-8"}, as_json)
+    run(model, texts, encoding or "utf-8", {"smoothing": smoothing, "end": end, "unseen": unseen}, as_json)
 
 
 def info(

@@ -51,8 +51,9 @@ def saved(name: str) -> MarkovChain | MarkovText:
 
 def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
     """Return a model of text files; without any, of Python's language reference."""
-    tokens, lines = kind.tokens or "words", kind.sequences or "sentences"
-    text = MarkovText(2 if kind.order is None else kind.order, tokens=tokens, sequences=lines, keep_text=keep_text)
+    order = 2 if kind.order is None else kind.order
+    tokens, lines, encoding = kind.tokens or "words", kind.sequences or "sentences", kind.encoding or UTF_8
+    text = MarkovText(order, tokens=tokens, sequences=lines, encoding=encoding, keep_text=keep_text)
     if not texts:
         try:
             return text.fit(sentences())
@@ -60,16 +61,13 @@ def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
             raise InputError("this Python has no language reference (pydoc_data), expected a model or texts") from None
     size = sum(os.path.getsize(name) for name in texts if name != STDIN)
     shows_progress = output.progress_shows() and (STDIN in texts or size >= MANY_BYTES)
-    encoding = kind.encoding or UTF_8
-    return learn(text, texts, source_of(texts, lines, encoding), encoding, shows_progress)
+    return learn(text, texts, source_of(texts, lines, encoding), shows_progress)
 
 
-def learn(
-    text: MarkovText, names: list[str], source: Iterable[Path | str], encoding: str, progress: bool = False
-) -> MarkovText:
+def learn(text: MarkovText, names: list[str], source: Iterable[Path | str], progress: bool = False) -> MarkovText:
     """Fit a model to texts of these names."""
     try:
-        return text.fit(source, encoding=encoding, progress=progress)
+        return text.fit(source, progress=progress)
     except ValueError as error:  # it tells of a source, or of source[0], a file that it names
         message = re.sub(r"^source(\[\d+\])?: ", "", str(error))
         raise InputError(re.sub("^source(?= has)", " ".join(names), message)) from None

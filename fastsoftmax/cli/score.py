@@ -10,11 +10,11 @@ from fastsoftmax.cli import output
 from fastsoftmax.cli.models import learn, source_of
 
 
-def score(model: str, texts: list[str], asked: dict[str, Any], as_json: bool) -> None:
+def score(model: str, texts: list[str], encoding: str, asked: dict[str, Any], as_json: bool) -> None:
     """Print how likely each text is under a saved model, asked as `MarkovText.scores` is."""
-    text = MarkovText.load(model)
+    text = MarkovText.load(model, encoding=encoding)
     with output.progress() as bar:
-        scores = [_score(text, name, asked) for name in bar.track(texts, description="scoring")]
+        scores = [_score(text, name, encoding, asked) for name in bar.track(texts, description="scoring")]
     if as_json:
         output.write_json({"smoothing": asked["smoothing"], "texts": scores})
         return
@@ -33,11 +33,11 @@ def score(model: str, texts: list[str], asked: dict[str, Any], as_json: bool) ->
     output.write_table(columns)
 
 
-def _score(text: MarkovText, name: str, asked: dict[str, Any]) -> dict[str, Any]:
+def _score(text: MarkovText, name: str, encoding: str, asked: dict[str, Any]) -> dict[str, Any]:
     # A list, since it is read twice.
-    source = list(source_of([name], text.sequences, asked["encoding"]))
-    kind = MarkovText(1, tokens=text.tokens, sequences=text.sequences)
-    own = learn(kind, [name], source, asked["encoding"]).chain
+    source = list(source_of([name], text.sequences, encoding))
+    kind = MarkovText(1, tokens=text.tokens, sequences=text.sequences, encoding=encoding)
+    own = learn(kind, [name], source).chain
     table, known = own.transitions, set(text.chain.vocabulary or [])
     new = [number for number, token in enumerate(own.vocabulary or []) if token not in known]
     found = text.scores(source, **asked)

@@ -1,29 +1,29 @@
 """MarkovChain: count transitions between tokens, and walk at any temperature."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from fastsoftmax import _checks, _threads
+from fastsoftmax import _checks
+from fastsoftmax._types import Ids
+from fastsoftmax.markov.counted import Counted, Stream
 from fastsoftmax.markov.counts import mapping, storage
 from fastsoftmax.markov.counts.counting import ordered
-from fastsoftmax.markov.counts.model import ONCE, Model, counted, merged
+from fastsoftmax.markov.counts.model import ONCE, Model, counted
+from fastsoftmax.markov.counts.states import ids_of
 from fastsoftmax.markov.counts.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
-from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, kind_of
+from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, encode, encode_one, kind_of
+from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.longrun.analysis import Analysis
-from fastsoftmax.markov.scoring import Scoring, Smoothers, smoothed
 from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking import smoothed as smoothed_walks
 from fastsoftmax.markov.walking.arguments import checked_filters, key_of, progress_bar
-from fastsoftmax.markov.walking.walks import TableCache, Walks, checked_request, draw_walks
-
-_swapping = _threads.lock()  # held for a comparison and an assignment, never for work
+from fastsoftmax.markov.walking.walks import Walks, checked_request, draw_walks
 
 
-class MarkovChain(Scoring, Analysis):
+class MarkovChain(Counted, Analysis):
     """A Markov chain over tokens, str or int: the smallest language model.
 
     A state is the last `order` tokens. P(next | state) is how often `next` came after `state`, over how often anything
@@ -48,31 +48,18 @@ class MarkovChain(Scoring, Analysis):
 
     def __init__(self, order: int = 1) -> None:
         self._order = _checks.integer("order", order, 1, MAX_ORDER)
-        self._model: Model | None = None
-        self._tables, self._smoothers = TableCache(), Smoothers()
-
-    @property
-    def order(self) -> int:
-        """How many tokens make a state."""
-        return self._order
+        self._held = Held()
 
     @property
     def vocabulary(self) -> list[str] | None:
         """The str tokens, by id; None if the tokens are integers, or the chain is empty."""
-        model = self._model
+        model = self._held.model
         return None if model is None or model.vocabulary is None else list(model.vocabulary.tokens)
 
     @property
     def transitions(self) -> Transitions:
         """The table of counts, read-only arrays in canonical order. ValueError if the chain is empty."""
         return self._fitted().transitions.check()
-
-    def __repr__(self) -> str:
-        model = self._model
-        if model is None:
-            return f"MarkovChain(order={self._order}), empty"
-        states, edges = len(model.transitions.contexts), len(model.transitions.tokens)
-        return f"MarkovChain(order={self._order}), {states} states, {edges} transitions"
 
     def fit(self, sequences: Iterable[Any], *, progress: bool = False) -> Self:
         """Forget everything and count the transitions of `sequences`.
@@ -104,7 +91,8 @@ class MarkovChain(Scoring, Analysis):
         bits), which are 2**28 tokens of an array or 2**26 of an iterable; 4 a token of an array, and 12 of the longest
         sequence.
         """
-        return self._put(self._counted(sequences, None, 1, progress))
+        self._held.put(self._counted(sequences, None, 1, progress))
+        return self
 
     def partial_fit(self, sequences: Iterable[Any], weight: int = 1, *, progress: bool = False) -> Self:
         """Add the transitions of `sequences` to the counts, each `weight` times.
@@ -134,70 +122,10 @@ class MarkovChain(Scoring, Analysis):
         Memory: that of `fit` for the new sequences, then that of `merge`.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
-        model = self._model
+        model = self._held.model
         kind = None if model is None else kind_of(model.vocabulary)
-        return self._add(self._counted(sequences, kind, weight, progress), ONCE)
-
-    def merge(self, other: "MarkovChain", weight: float | Fraction = 1) -> Self:
-        """Add the counts of another chain of the same order, `weight` times.
-
-        Chains fitted to the parts of a corpus and merged in order equal one fitted to the whole, bit for bit.
-        O(E) for E transitions of both, if they number the same tokens, else O(E log E).
-
-        Parameters
-        ----------
-        other : MarkovChain
-            Its tokens are of the same kind; those that are new here come after the known ones in `vocabulary`.
-        weight : int, float or Fraction
-            Above 0: an integer, or a ratio of integers up to 10**6. Counts stay whole: for three tenths, 0.3, those of
-            this chain are multiplied by 10, and those of the other by 3.
-
-        Returns
-        -------
-        MarkovChain
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `other` is not a chain of this order and kind of token, or the counts add up to more than 2**53.
-
-        Notes
-        -----
-        Memory: the new model, 12 bytes a transition of both, and 64 a transition of `other` if its tokens are numbered
-        otherwise.
-        """
-        share = _checks.ratio("weight", weight, MAX_TOTAL)
-        if not isinstance(other, MarkovChain):
-            raise TypeError(f"other is {_checks.described(other)}, expected a MarkovChain")
-        if other._order != self._order:
-            raise ValueError(f"other has order {other._order}, expected {self._order}")
-        part = other._model
-        return self if part is None else self._add(part, share)
-
-    def prune(self, min_count: float) -> Self:
-        """Drop the transitions with a count below `min_count`, and the states that are left with none.
-
-        Parameters
-        ----------
-        min_count : float
-            At least 0.
-
-        Returns
-        -------
-        MarkovChain
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `min_count` is not such a number, or the chain is empty.
-
-        Notes
-        -----
-        Memory: the new model, and 24 bytes a transition.
-        """
-        least = float(_checks.per_row("min_count", min_count, (), np.float64, lambda n: n >= 0, "a number >= 0")[0])
-        self._fitted()
-        return self._swap(lambda model: model and model._replace(transitions=model.transitions.pruned(least)))
+        self._held.add(self._counted(sequences, kind, weight, progress), ONCE)
+        return self
 
     @classmethod
     def from_transitions(
@@ -306,28 +234,8 @@ class MarkovChain(Scoring, Analysis):
         with key_of(rng, seed) as key:
             wish = checked_request(model, n, length, start, key, on_dead_end)
             if rule is not None:
-                return smoothed_walks.draw(smoothed(model, rule, self._smoothers), model, wish, filters, progress)
-            return draw_walks(model, self._tables, wish, filters, progress)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the chain to one safetensors file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-            A file that is there already is replaced; the new one has its permissions.
-
-        Raises
-        ------
-        OSError, ValueError
-            If the file cannot be written; if the chain is empty, or a token is not valid Unicode.
-
-        Notes
-        -----
-        Memory: 300 bytes a str token, and what the first `walk` of a chain takes. Some versions of safetensors copy the
-        chain.
-        """
-        storage.save(path, "chain", *self._fitted())
+                return smoothed_walks.draw(self._held.smoothed(model, rule), model, wish, filters, progress)
+            return draw_walks(model, self._held.tables, wish, filters, progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "MarkovChain":
@@ -364,13 +272,14 @@ class MarkovChain(Scoring, Analysis):
 
     @classmethod
     def _of(cls, model: Model) -> "MarkovChain":
-        return cls(model.transitions.order)._put(model)
+        chain = cls(model.transitions.order)
+        chain._held.put(model)
+        return chain
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_order": self._order, "_model": self._model}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _tables=TableCache(), _smoothers=Smoothers())
+    def __copy__(self) -> Self:
+        new = type(self)(self._order)
+        new._held.model = self._held.model
+        return new
 
     def _counted(self, sequences: Any, kind: Kind | None, weight: int, progress: bool) -> Model:
         with progress_bar(progress, "counting tokens", None) as report:
@@ -378,27 +287,14 @@ class MarkovChain(Scoring, Analysis):
             transitions = counted(encoder.streams(sequences), self._order, weight)
         return Model(transitions, encoder.vocabulary())
 
-    def _fitted(self) -> Model:
-        model = self._model
-        if model is None:
-            raise ValueError("the chain is empty, expected a call of fit first")
-        return model
+    def _kind(self) -> tuple[str, dict[str, str]]:
+        return "chain", {}
 
-    def _put(self, model: Model) -> Self:
-        return self._swap(lambda _: model)
+    def _ids(self, name: str, value: Any, model: Model) -> list[int]:
+        return ids_of(name, value, model.vocabulary)
 
-    def _add(self, part: Model, weight: Fraction) -> Self:
-        return self._swap(lambda model: merged(model, part, weight))
+    def _sequence(self, source: Any, model: Model) -> Stream:
+        return Stream(encode_one(source, model.vocabulary), lambda: [*source, None])
 
-    def _swap(self, build: Callable[[Model | None], Model | None]) -> Self:
-        """Replace the model by build(model), built again if another thread replaced it meanwhile."""
-        while True:
-            model = self._model
-            built = build(model)
-            with _swapping:
-                if self._model is model:
-                    self._model = built
-                    break
-        self._tables.clear()
-        self._smoothers.clear()
-        return self
+    def _sequences(self, source: Any, model: Model) -> Ids:
+        return encode(source, model.vocabulary)

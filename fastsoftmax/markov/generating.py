@@ -7,14 +7,14 @@ import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax._types import Ids
-from fastsoftmax.markov.counts.states import ids_of, start_of
-from fastsoftmax.markov.text_scoring import TextScoring
+from fastsoftmax.markov.counted import Counted
+from fastsoftmax.markov.counts.states import start_of
 from fastsoftmax.markov.walking.arguments import checked_filters, key_of
 from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
 
 
-class Generating(TextScoring):
+class Generating(Counted):
     """Sentences, for `MarkovText` to inherit."""
 
     _join: Callable[[list[str]], str]
@@ -86,7 +86,7 @@ class Generating(TextScoring):
         """
         model, filters = self._fitted(), checked_filters(temperature, top_k, top_p, min_p)
         n = _checks.integer("n", n, 0, 2**32)
-        given = ids_of("start", self._tokens(start, "start"), model.vocabulary)
+        given = self._ids("start", start, model)
         least = _checks.integer("min_words", min_words, 0, MOST_WORDS)
         most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1), MOST_WORDS)
         if most is not None and len(given) > most:
@@ -110,7 +110,7 @@ class Generating(TextScoring):
         with key_of(rng, seed) as key:
             found = sentences(
                 model,
-                (self._chain._tables, self._speakers),
+                (self._held.tables, self._speakers),
                 n,
                 begun,
                 Bounds(max(least, 1), most),

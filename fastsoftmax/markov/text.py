@@ -3,17 +3,19 @@
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax._types import Ids
 from fastsoftmax.markov.chain import MarkovChain
+from fastsoftmax.markov.counted import Stream
 from fastsoftmax.markov.counts import markovify, storage
 from fastsoftmax.markov.counts.model import ONCE, Model, counted
+from fastsoftmax.markov.counts.states import ids_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL
-from fastsoftmax.markov.counts.vocabulary import Vocabulary
+from fastsoftmax.markov.counts.vocabulary import Vocabulary, renumbering
 from fastsoftmax.markov.generating import Generating
 from fastsoftmax.markov.reading.clean import UTF_8, Report, Source, checked_encoding, cleaned, size_of
 from fastsoftmax.markov.reading.joining import rejoined
@@ -55,6 +57,8 @@ class MarkovText(Generating):
     join : function, optional
         Makes text of a list of tokens. By default words are joined by spaces, characters by nothing, and the tokens of
         a function as one writes: no space before a comma, after an opening bracket, or between Chinese characters.
+    encoding : str
+        Of files: any that Python knows, as "latin-1" or "utf-16".
     keep_text : bool
         Keep the text, as numbers of 4 bytes a word, for `novelty` of `generate`.
 
@@ -72,9 +76,11 @@ class MarkovText(Generating):
         tokens: str | Tokenizer = "words",
         sequences: str = "sentences",
         join: Callable[[list[str]], str] | None = None,
+        encoding: str = UTF_8,
         keep_text: bool = False,
     ) -> None:
         self._chain = MarkovChain(order)
+        self._order, self._held = self._chain.order, self._chain._held
         named = None if callable(tokens) else _checks.choice("tokens", tokens, tuple(TOKENIZERS))
         self._named = OWN if named is None else named
         self._tokenizer: Tokenizer | None = tokens if callable(tokens) else TOKENIZERS[str(named)]
@@ -82,6 +88,7 @@ class MarkovText(Generating):
         if join is not None and not callable(join):
             raise TypeError(f"join is {_checks.described(join)}, expected a function")
         self._join = join or JOINS.get(str(named), rejoined)
+        self._encoding = checked_encoding(encoding)
         self._keeps = _checks.flag("keep_text", keep_text)
         self._text = KeptText()
         self._speakers = LastWalks()
@@ -90,11 +97,6 @@ class MarkovText(Generating):
     def chain(self) -> MarkovChain:
         """The chain over tokens: the same object, so that a change of one is a change of both."""
         return self._chain
-
-    @property
-    def order(self) -> int:
-        """How many tokens make a state."""
-        return self._chain.order
 
     @property
     def tokens(self) -> str | Tokenizer:
@@ -106,10 +108,7 @@ class MarkovText(Generating):
         """What begins and ends: "sentences" or "lines"."""
         return LINES if self._by_lines else SENTENCES
 
-    def __repr__(self) -> str:
-        return repr(self._chain).replace("MarkovChain", "MarkovText", 1)
-
-    def fit(self, source: Source, *, encoding: str = UTF_8, progress: bool = False) -> Self:
+    def fit(self, source: Source, *, progress: bool = False) -> Self:
         """Forget everything and learn from `source`.
 
         Parameters
@@ -118,8 +117,6 @@ class MarkovText(Generating):
             A str is text. A path (`pathlib.Path`) is a file, read a part at a time; .gz, .bz2 and .xz are unpacked. An
             iterable (also a pandas or polars Series) gives documents, or lines: no sentence crosses from one to the
             next.
-        encoding : str
-            That of files, any that Python knows, as "latin-1" or "utf-16".
         progress : bool
             Show how many bytes of files, or characters, were read (needs rich).
 
@@ -139,12 +136,12 @@ class MarkovText(Generating):
         -----
         Memory: that of `MarkovChain.fit`, 256 MiB for 16 MiB of text at a time, and 4 bytes a word that is kept.
         """
-        model, texts = self._counted(source, 1, encoding, progress)
-        self._chain._put(model)
+        model, texts = self._counted(source, 1, progress)
+        self._held.put(model)
         self._text.put(texts)
         return self
 
-    def partial_fit(self, source: Source, weight: int = 1, *, encoding: str = UTF_8, progress: bool = False) -> Self:
+    def partial_fit(self, source: Source, weight: int = 1, *, progress: bool = False) -> Self:
         """Learn from `source` too, as if it was there `weight` times.
 
         Parameters
@@ -153,7 +150,7 @@ class MarkovText(Generating):
             As in `fit`.
         weight : int
             At least 1.
-        encoding, progress
+        progress : bool
             As in `fit`.
 
         Returns
@@ -170,90 +167,10 @@ class MarkovText(Generating):
         Memory: as `fit`, then as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
-        model, texts = self._counted(source, weight, encoding, progress)
-        self._chain._add(model, ONCE)
+        model, texts = self._counted(source, weight, progress)
+        self._held.add(model, ONCE)
         self._text.add(self._renumbered(model, texts))
         return self
-
-    def merge(self, other: "MarkovText", weight: float | Fraction = 1) -> Self:
-        """Add the counts of another model of the same order, over the same tokens, `weight` times.
-
-        Parameters
-        ----------
-        other : MarkovText
-            The other model. Where this one keeps its text, that of the other is added to it.
-        weight : int, float or Fraction
-            As in `MarkovChain.merge`.
-
-        Returns
-        -------
-        MarkovText
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `MarkovChain.merge`, and if its tokens are of another kind, or this one alone keeps its text, which
-            `novelty` needs all of.
-
-        Notes
-        -----
-        Memory: as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
-        """
-        if not isinstance(other, MarkovText):
-            raise TypeError(f"other is {_checks.described(other)}, expected a MarkovText")
-        if other._named != self._named:
-            raise ValueError(f"other has tokens {other._named!r}, expected {self._named!r}")
-        if self._keeps and not other._keeps:
-            raise ValueError("other keeps no text, expected keep_text=True as here: novelty needs all of it")
-        model, texts = other._chain._model, other._text.streams
-        self._chain.merge(other._chain, weight)
-        if self._keeps and model is not None:
-            self._text.add(self._renumbered(model, texts))
-        return self
-
-    def prune(self, min_count: float) -> Self:
-        """Drop the transitions with a count below `min_count`.
-
-        Parameters
-        ----------
-        min_count : float
-            At least 0.
-
-        Returns
-        -------
-        MarkovText
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `MarkovChain.prune`.
-
-        Notes
-        -----
-        Memory: as `MarkovChain.prune`.
-        """
-        self._chain.prune(min_count)
-        return self
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-            A file that is there already is replaced; the new one has its permissions.
-
-        Raises
-        ------
-        OSError, ValueError
-            As in `MarkovChain.save`.
-
-        Notes
-        -----
-        Memory: as `MarkovChain.save`.
-        """
-        settings = {"tokens": self._named, "sequences": self.sequences}
-        storage.save(path, "text", *self._fitted(), settings)
 
     @classmethod
     def load(
@@ -263,6 +180,7 @@ class MarkovText(Generating):
         *,
         tokens: Tokenizer | None = None,
         join: Callable[[list[str]], str] | None = None,
+        encoding: str = UTF_8,
     ) -> "MarkovText":
         """Read a model that `save` wrote.
 
@@ -274,6 +192,8 @@ class MarkovText(Generating):
             Map the file into memory instead of reading it, as in `MarkovChain.load`.
         tokens, join : functions
             Those that the model was made with: a file cannot hold them.
+        encoding : str
+            As in `MarkovText`.
 
         Returns
         -------
@@ -297,8 +217,9 @@ class MarkovText(Generating):
                 "the function that the model was made with" if tokens is None else "none: its file says what they are"
             )
             raise ValueError(f"tokens is {_checks.described(tokens)}, expected {expected}")
-        text = cls(transitions.order, tokens=named if tokens is None else tokens, sequences=sequences, join=join)
-        text._chain._put(Model(transitions, vocabulary))
+        made_of = named if tokens is None else tokens
+        text = cls(transitions.order, tokens=made_of, sequences=sequences, join=join, encoding=encoding)
+        text._held.put(Model(transitions, vocabulary))
         return text
 
     @classmethod
@@ -339,23 +260,21 @@ class MarkovText(Generating):
         """
         model, texts = markovify.model_of(source)
         text = cls(model.transitions.order, tokens=tokens, sequences=sequences, join=join, keep_text=texts is not None)
-        text._chain._put(model)
+        text._held.put(model)
         text._text.put(texts or [])
         return text
 
     def _fitted(self) -> Model:
-        """Return what the chain knows, which must be of a text; `chain` may have been given other tokens."""
-        model = self._chain._fitted()
-        if model.vocabulary is None:
-            raise ValueError("the tokens of the chain are integers, expected str, which text is made of")
+        model = super()._fitted()
+        _words_of(model)
         return model
 
-    def _reader(self, encoding: str) -> Reader:
-        return Reader(self._tokenizer, self._by_lines, checked_encoding(encoding))
+    def _reader(self) -> Reader:
+        return Reader(self._tokenizer, self._by_lines, self._encoding)
 
-    def _counted(self, source: Source, weight: int, encoding: str, progress: bool) -> tuple[Model, list[Ids]]:
+    def _counted(self, source: Source, weight: int, progress: bool) -> tuple[Model, list[Ids]]:
         """Return the model of a source, and the source as ids if it is kept."""
-        reader, texts = self._reader(encoding), list[Ids]()
+        reader, texts = self._reader(), list[Ids]()
 
         def streams(report: Report | None) -> Iterator[Ids]:
             for stream in reader.streams(source, report):
@@ -369,13 +288,38 @@ class MarkovText(Generating):
 
     def _renumbered(self, part: Model, texts: list[Ids]) -> list[Ids]:
         """Return texts of a part that was added, in the numbers of the chain."""
-        vocabulary = self._fitted().vocabulary
-        if not texts or vocabulary is None or part.vocabulary is None:
+        if not texts:
             return texts
-        ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)
+        ids = renumbering(_words_of(part).tokens, _words_of(self._fitted()))
         return [ids[text] for text in texts]
 
-    def _tokens(self, text: str | None, name: str) -> list[str]:
+    def _kind(self) -> tuple[str, dict[str, str]]:
+        return "text", {"tokens": self._named, "sequences": self.sequences}
+
+    def _add(self, other: "MarkovText", weight: Fraction) -> None:
+        if other._named != self._named:
+            raise ValueError(f"other has tokens {other._named!r}, expected {self._named!r}")
+        if self._keeps and not other._keeps:
+            raise ValueError("other keeps no text, expected keep_text=True as here: novelty needs all of it")
+        model, texts = other._held.model, other._text.streams
+        super()._add(other, weight)
+        if self._keeps and model is not None:
+            self._text.add(self._renumbered(model, texts))
+
+    def _ids(self, name: str, value: Any, model: Model) -> list[int]:
+        return ids_of(name, self._tokens(name, value), model.vocabulary)
+
+    def _sequence(self, source: Any, model: Model) -> Stream:
+        reader = self._reader()
+        own = np.concatenate(list(reader.streams(source)))
+        words = reader.words()
+        ids = renumbering(words, _words_of(model))
+        return Stream(ids[own], lambda: [None if token == BOUNDARY else words[token] for token in own.tolist()])
+
+    def _sequences(self, source: Any, model: Model) -> Ids:
+        return self._sequence(source, model).ids
+
+    def _tokens(self, name: str, text: Any) -> list[str]:
         if text is None:
             return []
         if not isinstance(text, str):
@@ -384,3 +328,10 @@ class MarkovText(Generating):
             return tokens_of(self._tokenizer, cleaned(text, spaced=False))
         words = cleaned(text).split()
         return words if self._tokenizer is None else tokens_of(self._tokenizer, " ".join(words))
+
+
+def _words_of(model: Model) -> Vocabulary:
+    """Return the words of a model of text; `chain` may have been given other tokens."""
+    if model.vocabulary is None:
+        raise ValueError("the tokens of the chain are integers, expected str, which text is made of")
+    return model.vocabulary

@@ -179,7 +179,7 @@ def test_many_short_walks_complete_the_table():
     fresh, found = MarkovChain().fit(tokens), []
     for _ in range(40):
         found.append(fresh.walk(3, 50, temperature=0.7, seed=4).ids)
-    (table,) = fresh._tables._tables
+    (table,) = fresh._held.tables._tables
     assert table.complete
     for ids in found:
         np.testing.assert_array_equal(ids, expected[:3])

@@ -570,7 +570,7 @@ def test_restart_that_would_never_begin():
         np.array([1e17, 1, 1]),
         np.array([-1, 1, 1], np.int32),
     )
-    chain._put(chain._model._replace(transitions=start))
+    chain._held.put(chain._held.model._replace(transitions=start))
     with pytest.raises(ValueError, match="it ends at once but for a mass of"):
         chain.walk(on_dead_end="restart", seed=1)
 
@@ -611,10 +611,10 @@ def test_table_is_built_row_by_row_or_whole(monkeypatch):
     monkeypatch.undo()
     long = chain.walk(500, 20, seed=1, temperature=0.9)
     np.testing.assert_array_equal(long.ids[:2], short.ids)
-    (table,) = chain._tables._tables
+    (table,) = chain._held.tables._tables
     assert table.complete
     chain.partial_fit([[1, 2]])
-    assert not chain._tables._tables
+    assert not chain._held.tables._tables
 
 
 # --- likelihood -----------------------------------------------------------------------------------
@@ -697,20 +697,20 @@ class Unreadable:
 )
 def test_fit_refuses(sequences, error, message):
     chain = MarkovChain(2).fit(CATS)
-    before = chain._model
+    before = chain._held.model
     for method in (chain.fit, MarkovChain().fit):
         with pytest.raises(error, match=message):
             method(sequences)
-    assert chain._model is before
+    assert chain._held.model is before
     with pytest.raises((TypeError, ValueError)):
         chain.partial_fit(sequences)
-    assert chain._model is before
+    assert chain._held.model is before
     assert_same(chain, MarkovChain(2).fit(CATS))
 
 
 def test_kinds_do_not_mix():
     chain = MarkovChain().fit(CATS)
-    before = chain._model
+    before = chain._held.model
     for sequences in ([[1]], np.array([1, 2])):
         with pytest.raises(TypeError, match="tokens are all str or all int"):
             chain.partial_fit(sequences)
@@ -724,12 +724,12 @@ def test_kinds_do_not_mix():
         chain.log_likelihood("the cat")
     with pytest.raises(ValueError, match="sequence is empty"):
         chain.log_likelihood([])
-    assert chain._model is before
+    assert chain._held.model is before
 
 
 def test_interrupted_fit_leaves_the_chain_alone():
     chain = MarkovChain().fit(CATS)
-    before = chain._model
+    before = chain._held.model
 
     def interrupted():
         yield ["new", "words"]
@@ -738,7 +738,7 @@ def test_interrupted_fit_leaves_the_chain_alone():
     for method in (chain.fit, chain.partial_fit):
         with pytest.raises(KeyboardInterrupt):
             method(interrupted())
-    assert chain._model is before
+    assert chain._held.model is before
     assert "new" not in chain.vocabulary
 
 
@@ -847,7 +847,7 @@ def test_empty_chain(name, tmp_path):
 def test_merge_of_an_empty_chain_adds_nothing():
     chain = MarkovChain().fit(CATS)
     assert_same(chain.merge(MarkovChain()), MarkovChain().fit(CATS))
-    assert MarkovChain().merge(MarkovChain())._model is None
+    assert MarkovChain().merge(MarkovChain())._held.model is None
 
 
 @pytest.mark.parametrize(
@@ -868,10 +868,10 @@ def test_merge_of_an_empty_chain_adds_nothing():
 )
 def test_methods_refuse(call, error, message):
     chain = MarkovChain().fit(CATS)
-    before = chain._model
+    before = chain._held.model
     with pytest.raises(error, match=message):
         call(chain)
-    assert chain._model is before
+    assert chain._held.model is before
 
 
 def test_counts_that_would_not_be_exact():

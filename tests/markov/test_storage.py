@@ -98,7 +98,7 @@ def test_any_text_comes_back(tmp_path_factory, sequences, order):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(storage, "_SMALL", -1)
         patch.setattr(vocabulary, "_SOUGHT", 1)
-        words = MarkovChain.load(path)._model.vocabulary
+        words = MarkovChain.load(path)._held.model.vocabulary
         assert [words[token] for token in chain.vocabulary] == list(range(len(words)))
         assert_same(MarkovChain.load(path), chain)
 
@@ -177,7 +177,7 @@ def test_a_few_steps_do_not_read_the_file(path, reads):
         assert list(walks) == [["w20", "w21", "w22", "w23", "w24"]] * 2
     with pytest.raises(KeyError, match="nothing was seen after"):
         chain.next_tokens(["w3", "w5"])
-    words = chain._model.vocabulary
+    words = chain._held.model.vocabulary
     assert "w5" in words
     assert "W5" not in words
     assert (dict.__len__(words), words.tokens._all) == (4, None)

@@ -129,16 +129,16 @@ def test_sources(tmp_path):
 )
 def test_fit_refuses(source, error, message):
     model = MarkovText().fit(CATS)
-    before = model.chain._model
+    before = model.chain._held.model
     for call in (model.fit, model.partial_fit, model.perplexity):
         with pytest.raises(error, match=message):
             call(source)
-    assert model.chain._model is before
+    assert model.chain._held.model is before
 
 
 def test_files_that_cannot_be_read(tmp_path):
     model = MarkovText().fit(CATS)
-    before = model.chain._model
+    before = model.chain._held.model
     bad = tmp_path / "bad.txt"
     bad.write_bytes("Ünder".encode() + b"\xff rest")
     with pytest.raises(ValueError, match=r"source: .*bad\.txt is not UTF-8 at byte 6: invalid start byte"):
@@ -147,7 +147,7 @@ def test_files_that_cannot_be_read(tmp_path):
         model.partial_fit(["Fine.", bad])
     with pytest.raises(FileNotFoundError):
         model.fit(tmp_path / "missing.txt")
-    assert model.chain._model is before
+    assert model.chain._held.model is before
 
 
 def test_fit_is_that_of_the_chain():
@@ -369,7 +369,7 @@ def test_damaged_packed_files_are_named(suffix, tmp_path):
             with pytest.raises(
                 ValueError, match=rf"source: .*text\.{suffix} is damaged, or not packed as its name says"
             ):
-                MarkovText(1).fit(path, encoding=encoding)
+                MarkovText(1, encoding=encoding).fit(path)
     path.write_bytes(whole)
     assert MarkovText(1).fit(path).chain.vocabulary == ["A", "cat", "sat", "on", "the", "mat."]
 
@@ -411,32 +411,33 @@ def test_marks_of_encodings(tmp_path):
 def test_files_in_other_encodings(encoding, tmp_path, monkeypatch):
     text = "日本の猫。It sat!\r\nThe dog ran." if encoding in ("shift_jis", "gb18030") else "Ünder é. It sat!\rÇa va."
     expected = MarkovText(1).fit(text)
+    expected.save(tmp_path / "model")
+    loaded = MarkovText.load(tmp_path / "model", encoding=encoding)
     (path := tmp_path / "text.txt").write_bytes(text.encode(encoding))
     with gzip.open(tmp_path / "text.gz", "wb") as packed:
         packed.write(text.encode(encoding))
     for block in (1, 7, 2**20):
         monkeypatch.setattr(reading, "BLOCK", block)
         for file in (path, tmp_path / "text.gz"):
-            model = MarkovText(1).fit(file, encoding=encoding)
+            model = MarkovText(1, encoding=encoding).fit(file)
             assert contents(model) == contents(expected)
-            assert model.partial_fit([file, file], 2, encoding=encoding).chain.vocabulary == expected.chain.vocabulary
-            assert expected.scores(file, encoding=encoding) == expected.scores(text)
-            assert expected.log_likelihood(file, encoding=encoding) == expected.log_likelihood(text)
-            assert expected.perplexity(file, encoding=encoding) == expected.perplexity(text)
+            assert model.partial_fit([file, file], 2).chain.vocabulary == expected.chain.vocabulary
+            assert loaded.scores(file) == expected.scores(text)
+            assert loaded.log_likelihood(file) == expected.log_likelihood(text)
+            assert loaded.perplexity(file) == expected.perplexity(text)
 
 
 def test_encodings_are_checked(tmp_path):
     (path := tmp_path / "text.txt").write_bytes("Ünder é.".encode("latin-1"))
-    model = MarkovText(1)
     for encoding in ("klingon", "base64", "rot13", "", "utf-8\0"):
         with pytest.raises(
             ValueError, match=r"^encoding is .*, expected the name of an encoding of text that Python knows"
         ):
-            model.fit(path, encoding=encoding)
+            MarkovText(1, encoding=encoding).fit(path)
     with pytest.raises(TypeError, match="encoding is 8, expected the name of an encoding"):
-        model.fit(path, encoding=8)
+        MarkovText(encoding=8)
     with pytest.raises(ValueError, match=r"source: .*text\.txt is not ascii at byte 0: ordinal not in range"):
-        model.fit(path, encoding="ascii")
+        MarkovText(encoding="ascii").fit(path)
     for content, encoding, message in (
         (b"A +2AA- cat.", "utf-7", "is not utf-7 up to byte 12: .*surrogates not allowed"),
         ("猫が座った。".encode("utf-16"), "utf-8", "is UTF-16 by its first bytes, expected UTF-8: .*iconv -f UTF-16"),
@@ -444,10 +445,10 @@ def test_encodings_are_checked(tmp_path):
     ):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=rf"source: .*text\.txt {message}"):
-            model.fit(path, encoding=encoding)
+            MarkovText(1, encoding=encoding).fit(path)
     path.write_bytes("A cat.".encode("utf-16") + b"\x00\xdc rest")
     with pytest.raises(ValueError, match=r"is not utf-16 at byte 14: illegal encoding"):
-        model.fit(path, encoding="utf-16")
+        MarkovText(encoding="utf-16").fit(path)
 
 
 def test_lines_of_characters_keep_their_spaces(tmp_path, monkeypatch):
@@ -486,7 +487,7 @@ PARTS = [
 
 def contents(text):
     """Return all that a model knows, and what it says."""
-    model = text._chain._model
+    model = text._chain._held.model
     arrays = (model.transitions.contexts, model.transitions.offsets, model.transitions.tokens, model.transitions.counts)
     return model.vocabulary.tokens, *(array.tolist() for array in arrays), text.generate(3, seed=1)
 

@@ -13,8 +13,8 @@ from fastsoftmax.kernels.markov.follow import follow
 from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.markov.counts import counting
 from fastsoftmax.markov.counts.counting import count, ordered
-from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Transitions, table
-from fastsoftmax.markov.counts.vocabulary import Vocabulary, kind_of
+from fastsoftmax.markov.counts.transitions import MAX_TOTAL, Transitions, table
+from fastsoftmax.markov.counts.vocabulary import Vocabulary, kind_of, renumbering
 
 ONCE = Fraction(1)
 
@@ -58,7 +58,7 @@ def merged(model: Model | None, part: Model, weight: Fraction) -> Model:
     if vocabulary is not None and part.vocabulary is not None and vocabulary.tokens != part.vocabulary.tokens:
         known = vocabulary
         vocabulary = Vocabulary([*known.tokens, *(token for token in part.vocabulary.tokens if token not in known)])
-        ids = np.array([*map(vocabulary.__getitem__, part.vocabulary.tokens), BOUNDARY], np.int32)  # of -1, the last
+        ids = renumbering(part.vocabulary.tokens, vocabulary)
         edges = ordered(edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens]))
     return Model(table(counting.merged(model.transitions.edges(weight.denominator), edges)), vocabulary)
 

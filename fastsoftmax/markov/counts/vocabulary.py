@@ -253,6 +253,11 @@ def names_of(ids: Iterable[int], vocabulary: Vocabulary | None) -> list[Any]:
     return [None if token == BOUNDARY else vocabulary.tokens[token] for token in ids]
 
 
+def renumbering(tokens: Iterable[str], vocabulary: Vocabulary) -> Ids:
+    """Return the id that each token has in a vocabulary, UNKNOWN without; then the boundary, so that -1 stays -1."""
+    return np.array([*map(vocabulary.__getitem__, tokens), BOUNDARY], np.int32)
+
+
 def kind_of(vocabulary: Vocabulary | None) -> Kind:
     """Return the kind of token that a chain with that vocabulary has."""
     return "int" if vocabulary is None else "str"

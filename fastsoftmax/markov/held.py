@@ -1,0 +1,63 @@
+"""What a chain holds: its model, and the last things made of it.
+
+A fit puts a model; a walk at temperature 2 makes a table of it, which is kept for the next walk at that temperature; a
+merge puts a new model in its place, and the table is forgotten.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from fastsoftmax import _threads
+from fastsoftmax._last import Last
+from fastsoftmax.markov.counts.model import Model, merged
+from fastsoftmax.markov.counts.transitions import Transitions
+from fastsoftmax.markov.smoothing.rules import Rule, Smoothed
+from fastsoftmax.markov.walking.walks import TableCache
+
+_swapping = _threads.lock()  # held for a comparison and an assignment, never for work
+
+
+class Held:
+    """The model of a chain, None while it is empty. Threads may share it: it is replaced, never changed."""
+
+    def __init__(self, model: Model | None = None) -> None:
+        self.model = model
+        self.tables = TableCache()
+        self._smoothed = Last[tuple[Transitions, Rule], Smoothed]()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Held, (self.model,)
+
+    def fitted(self) -> Model:
+        """Return the model. ValueError if there is none."""
+        model = self.model
+        if model is None:
+            raise ValueError("the chain is empty, expected a call of fit first")
+        return model
+
+    def put(self, model: Model) -> None:
+        """Forget everything and hold this model."""
+        self.swap(lambda _: model)
+
+    def add(self, part: Model, weight: Fraction) -> None:
+        """Add the counts of a part, `weight` times."""
+        self.swap(lambda model: merged(model, part, weight))
+
+    def swap(self, build: Callable[[Model | None], Model | None]) -> None:
+        """Replace the model by build(model), built again if another thread replaced it meanwhile."""
+        while True:
+            model = self.model
+            built = build(model)
+            with _swapping:
+                if self.model is model:
+                    self.model = built
+                    break
+        self.tables.clear()
+        self._smoothed.clear()
+
+    def smoothed(self, model: Model, rule: Rule) -> Smoothed:
+        """Return a model with smoothing, built anew unless it was the last one."""
+        return self._smoothed.get(
+            (model.transitions, rule), lambda: Smoothed(model.transitions, model.vocabulary, rule)
+        )
