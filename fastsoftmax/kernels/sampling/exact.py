@@ -1,16 +1,19 @@
 """The cut of a nucleus decided again, where the masses that found it come too near to p to tell.
 
-Light weights and short sums of float32 are cheap, and wrong by up to NEAR. A cut nearer to p is decided by the weights
-of softmax, and one nearer than CLOSE by those of float64, whose masses are exact as far as anybody can ask. Each is a
-read of the row with an exponential an element, which limits it: 1.2 and 3 times as long as the light one. How often
-they come depends on the mass of one token at the cut: with 200 tokens in the nucleus the first for one row in 5 and the
-second for one in 60, with 10 tokens hardly ever.
+Light weights and sums of float32 are cheap, and wrong by up to NEAR. A cut that is nearer to p is decided again by the
+weights of softmax, and one that is nearer than CLOSE by float64, which is exact as far as anybody can ask. Each of the
+two reads the row once for its mass and once for every logit that it moves the cut by, which is hardly ever any; an
+exponential an element limits them, so that they take 1.2 and 3 times as long as the light read. How often they come
+depends on the mass of one token at the cut: with 200 tokens in the nucleus, the first for one row in 5 and the second
+for one in 60; with 10 tokens, hardly ever. float64 rows are weighed exactly from the beginning.
 
-Of the logits 1, 1, 1, 1 at p = 0.5 light weights have the masses 0.49999997 and 0.74999995 after two and three tokens:
-three stay. In the end the mass of two is 2 of 4, which has reached p.
+Of 200,000 logits that are all 1, the first 100,000 reach p = 0.5. Light weights give the row and those tokens masses
+that are wrong by 1e-7 of them, which is the mass of a hundredth of a token, and might say 100,001. The distance from p
+is nothing, so float64 decides: 100,000 of 200,000 equal weights are half of their mass.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,101 +43,89 @@ NEAR = 2.25e-6  # of p: more than the error of a mass of light weights and that 
 CLOSE = 2.0**-23  # more than that of two sums of the weights of softmax, as `weigh` adds them
 
 
-def _decided(
-    row_largest: Number,
-    logits: Row,
-    allowed: Row | None,
-    row: Row | None,
-    row_allowed: Row | None,
-    temperature: float,
-    top_p: float,
-    cut: Number,
-    ties: int,
-    distance: float,
-) -> tuple[Number, int]:
-    if distance > NEAR:
-        return cut, ties
-    cut, ties, distance = settle(row_largest, logits, allowed, row, row_allowed, temperature, top_p, cut)
-    if distance > CLOSE:
-        return cut, ties
-    largest, wide = np.float64(row_largest), np.float64(cut)
-    wide, ties, _ = settle(largest, logits, allowed, row, row_allowed, temperature, top_p, wide)
-    return like(row_largest, wide), ties
+class Source(NamedTuple):
+    """Logits, and what is allowed of them."""
+
+    logits: Row
+    allowed: Row | None
 
 
-def _decided_already(
-    row_largest: Number,
-    logits: Row,
-    allowed: Row | None,
-    row: Row | None,
-    row_allowed: Row | None,
-    temperature: float,
-    top_p: float,
-    cut: Number,
-    ties: int,
-    distance: float,
-) -> tuple[Number, int]:
-    return cut, ties
+class Cut(NamedTuple):
+    """Where a nucleus ends: at a logit, of which the first `ties` are kept, and how far from p that was decided."""
 
-
-decided = by_type(_decided, _decided_already)
-"""Of logits, a cut of them and its `distance_to`: (cut, ties) of the nucleus.
-
-Its mass is p of that of `row`, of which the logits are a part that holds the nucleus, or, where this is None, of their
-own.
-"""
+    logit: Number
+    ties: int
+    distance: float
 
 
 @inline
-def distance_to(target: float, above: float, weight: float, ties: int) -> float:
-    """Return how far from the target, of it, a mass is that decides: that of all kept tokens, or of all but the last.
+def cut_at(logit: Number, weight: float, above: float, target: float, count: int) -> Cut:
+    """Return the cut of a nucleus that must reach a target: `count` tokens of one weight, and the mass above them.
 
-    The kept are those above the cut, with the mass `above`, and `ties` of one weight.
+    Its distance is that between the target and the nearer of two masses: that of all kept tokens, and of all but the
+    last. It is relative to the target.
     """
+    ties = ties_within(weight, above, target, count)
     before = above + (ties - 1) * weight
-    return min(target - before, before + weight - target) / target
+    return Cut(logit, ties, min(target - before, before + weight - target) / target)
+
+
+def _decided(row_largest: Number, part: Source, row: Source | None, temperature: float, top_p: float, cut: Cut) -> Cut:
+    if cut.distance > NEAR:
+        return cut
+    again = settle(row_largest, part, row, temperature, top_p, cut.logit)
+    if again.distance > CLOSE:
+        return again
+    wide = settle(np.float64(row_largest), part, row, temperature, top_p, np.float64(again.logit))
+    return Cut(like(row_largest, wide.logit), wide.ties, wide.distance)
+
+
+def _decided_already(
+    row_largest: Number, part: Source, row: Source | None, temperature: float, top_p: float, cut: Cut
+) -> Cut:
+    return cut  # float64 rows are weighed in float64 from the beginning
+
+
+decided = by_type(_decided, _decided_already)
+"""The cut of a nucleus, from one that cheaper masses found.
+
+The mass of the nucleus is p of the mass of `row`, of which `part` holds the nucleus at least; where `row` is None, p of
+the mass of `part`.
+"""
 
 
 @function
 def settle(
-    row_largest: Number,
-    logits: Row,
-    allowed: Row | None,
-    row: Row | None,
-    row_allowed: Row | None,
-    temperature: float,
-    top_p: float,
-    cut: Number,
-) -> tuple[Number, int, float]:
-    """Return (cut, ties) as `decided`, given a cut near to it, in the type of `row_largest`; and its `distance_to`."""
+    row_largest: Number, part: Source, row: Source | None, temperature: float, top_p: float, logit: Number
+) -> Cut:
+    """Return the cut that masses in the type of `row_largest` find, beginning at a logit near to it."""
     scale = scale_of(temperature, row_largest)
     values, weights = np.empty(BLOCK, type(row_largest)), np.empty(BLOCK, type(row_largest))
-    whole = 0.0 if row is None else mass_of(row, row_allowed, scale, row_largest, values, weights)
+    whole = 0.0 if row is None else mass_of(row, scale, row_largest, values, weights)
     raised = False
     while True:
-        mass, above, weight, ties = weigh(logits, allowed, scale, row_largest, cut, values, weights)
+        mass, above, weight, count = weigh(part, scale, row_largest, logit, values, weights)
         target = nucleus_mass(top_p, mass if row is None else whole)
-        short = above + ties * weight < target and not raised
+        short = above + count * weight < target and not raised
         if above < target and not short:
             break
-        below, higher = next_logits(logits, allowed, cut, values)
+        below, higher = next_logits(part, logit, values)
         if short and below == -math.inf:
             break
         raised = not short
-        cut = below if short else higher
-    ties = ties_within(weight, above, target, ties)
-    return cut, ties, distance_to(target, above, weight, ties)
+        logit = below if short else higher
+    return cut_at(logit, weight, above, target, count)
 
 
 @inline
-def read_block(logits: Row, allowed: Row | None, start: int, values: Row) -> int:
+def read_block(source: Source, start: int, values: Row) -> int:
     """Copy a block of logits to `values`, in their type, -inf where they are not allowed; return how many there are.
 
     So all that follows compiles once a type, not once for each way in which logits may come.
     """
-    size = min(BLOCK, logits.size - start)
+    size = min(BLOCK, source.logits.size - start)
     for i in range(0, size, LANES):
-        store_part(values, i, size, read(logits, allowed, start + i, values[0]))
+        store_part(values, i, size, read(source.logits, source.allowed, start + i, values[0]))
     return size
 
 
@@ -173,28 +164,28 @@ def next_in(values: Row, size: int, cut: Number) -> tuple[Number, Number]:
 
 
 @inline
-def mass_of(logits: Row, allowed: Row | None, scale: Scale, row_largest: Number, values: Row, weights: Row) -> float:
+def mass_of(source: Source, scale: Scale, row_largest: Number, values: Row, weights: Row) -> float:
     """Return the mass of the logits."""
     mass = 0.0
-    for start in range(0, logits.size, BLOCK):
-        if allowed is None:  # no copy: this is most of the time that a cut near to p takes
-            size = min(BLOCK, logits.size - start)
-            mass += block_weights(logits[start : start + size], 0, size, row_largest, scale, weights)
+    for start in range(0, source.logits.size, BLOCK):
+        if source.allowed is None:  # no copy: this is most of the time that a cut near to p takes
+            size = min(BLOCK, source.logits.size - start)
+            mass += block_weights(source.logits[start : start + size], 0, size, row_largest, scale, weights)
         else:
-            size = read_block(logits, allowed, start, values)
+            size = read_block(source, start, values)
             mass += weights_of(values, size, row_largest, scale, weights)
     return mass
 
 
 @inline
 def weigh(
-    logits: Row, allowed: Row | None, scale: Scale, row_largest: Number, cut: Number, values: Row, weights: Row
+    source: Source, scale: Scale, row_largest: Number, cut: Number, values: Row, weights: Row
 ) -> tuple[float, float, float, int]:
     """Return (mass, above, weight, ties): the mass of the logits, and what `weigh_cut` tells of all of them."""
     mass = above = weight = 0.0
     ties = 0
-    for start in range(0, logits.size, BLOCK):
-        size = read_block(logits, allowed, start, values)
+    for start in range(0, source.logits.size, BLOCK):
+        size = read_block(source, start, values)
         mass += weights_of(values, size, row_largest, scale, weights)
         over, heaviest, equal = weigh_cut(values, weights, size, cut)
         above += over
@@ -204,11 +195,11 @@ def weigh(
 
 
 @inline
-def next_logits(logits: Row, allowed: Row | None, cut: Number, values: Row) -> tuple[Number, Number]:
+def next_logits(source: Source, cut: Number, values: Row) -> tuple[Number, Number]:
     """Return the logits next below the cut and next above it; an infinity where there is none."""
     below, above = like(cut, -math.inf), like(cut, math.inf)
-    for start in range(0, logits.size, BLOCK):
-        size = read_block(logits, allowed, start, values)
+    for start in range(0, source.logits.size, BLOCK):
+        size = read_block(source, start, values)
         lower, higher = next_in(values, size, cut)
         below, above = max(below, lower), min(above, higher)
     return below, above

@@ -19,9 +19,9 @@ from fastsoftmax.kernels.lanes.loads import allow, load, load_part
 from fastsoftmax.kernels.lanes.numbers import Number, Row, lane_bits, like, lowest_bit, splat
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.math.floats import following
-from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
+from fastsoftmax.kernels.math.nucleus import nucleus_mass
 from fastsoftmax.kernels.sampling.bisect import find_cut, weight_at
-from fastsoftmax.kernels.sampling.exact import NEAR, decided, distance_to
+from fastsoftmax.kernels.sampling.exact import NEAR, Source, cut_at, decided
 from fastsoftmax.kernels.sampling.groups import GROUP, group_maxima, list_masses, list_weights
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
@@ -69,22 +69,20 @@ def cut_list(
     by_count = limited(top_k, size)
     count = list_tokens(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
     if by_count and count > top_k:
-        cut, above = find_cut(values, None, count, row_largest, float(top_k), spare_values, None)
-        count = keep_prefix(tokens, values, None, count, cut, top_k - int(above))
+        logit, above = find_cut(values, None, count, row_largest, float(top_k), spare_values, None)
+        count = keep_prefix(tokens, values, None, count, logit, top_k - int(above))
     listed = list_weights(values, count, row_largest, scale, weights)
     if top_p < 1.0:
         target = nucleus_mass(top_p, listed if by_count else total)
         if target < listed * (1.0 + NEAR):
-            cut, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
-            weight = weight_at(cut, values, weights)
-            ties = ties_within(weight, above, target, count)
-            distance = distance_to(target, above, weight, ties)
-            some = values[:count]
+            logit, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
+            cut = cut_at(logit, weight_at(logit, values, weights), above, target, count)
+            listed_part = Source(values[:count], None)
             if by_count:
-                cut, ties = decided(row_largest, some, None, None, None, temperature, top_p, cut, ties, distance)
+                cut = decided(row_largest, listed_part, None, temperature, top_p, cut)
             else:
-                cut, ties = decided(row_largest, some, None, logits, allowed, temperature, top_p, cut, ties, distance)
-            count = keep_prefix(tokens, values, weights, count, cut, ties)
+                cut = decided(row_largest, listed_part, Source(logits, allowed), temperature, top_p, cut)
+            count = keep_prefix(tokens, values, weights, count, cut.logit, cut.ties)
     if least > threshold:
         count = keep_prefix(tokens, values, weights, count, least, count)
     list_masses(weights, count, row_largest, sums)

@@ -27,9 +27,9 @@ from fastsoftmax.kernels.lanes.numbers import (
 from fastsoftmax.kernels.lanes.rows import read
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.math.floats import following, preceding
-from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
+from fastsoftmax.kernels.math.nucleus import nucleus_mass
 from fastsoftmax.kernels.sampling.bisect import bracket, find_cut, pad, stride_of, sweep
-from fastsoftmax.kernels.sampling.exact import decided, distance_to
+from fastsoftmax.kernels.sampling.exact import Source, cut_at, decided
 from fastsoftmax.kernels.sampling.groups import GROUP, group_weights, groups_of, list_weights
 from fastsoftmax.kernels.sampling.light import light_scale, sweep_weights
 from fastsoftmax.kernels.sampling.listing import prefix
@@ -156,17 +156,14 @@ def cut_row(
     else:
         above += inside
     tie_weight = weight_alone(cut, row_largest, scale, workspace)
-    ties = ties_within(tie_weight, above, target, ties)
-    distance = distance_to(target, above, tie_weight, ties)
-    # Near to p, better weights decide; another cut than the one found needs its own masses.
-    at = cut, ties
-    cut, ties = decided(row_largest, logits, allowed, None, None, temperature, top_p, cut, ties, distance)
-    if (cut, ties) != at:
-        low = cut
+    found_cut = cut_at(cut, tie_weight, above, target, ties)
+    exact = decided(row_largest, Source(logits, allowed), None, temperature, top_p, found_cut)
+    if exact.logit != cut or exact.ties != found_cut.ties:  # another cut than the one found needs its own masses
+        cut = low = exact.logit
         weigh_bracket(logits, allowed, scale, cut, following(cut), row_largest, workspace)
         tie_weight = weight_alone(cut, row_largest, scale, workspace)
-    add_bracket(cut, ties, tie_weight, cut == low, groups_of(logits.size), workspace)
-    return cut, ties
+    add_bracket(cut, exact.ties, tie_weight, cut == low, groups_of(logits.size), workspace)
+    return cut, exact.ties
 
 
 @inline
