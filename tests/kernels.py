@@ -3,6 +3,8 @@
 import numpy as np
 
 from fastsoftmax._jit import jit
+from fastsoftmax.kernels.lanes.rows import MaskedRow
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.keep import keep
 from fastsoftmax.kernels.sampling.sample import place_at
 from fastsoftmax.kernels.sampling.workspace import workspace_of
@@ -10,11 +12,12 @@ from fastsoftmax.kernels.softmax.weights import scale_of
 
 
 @jit
-def token_at(logits: np.ndarray, top_p: float, us: np.ndarray, memory: np.ndarray, out: np.ndarray) -> None:
+def token_at(logits: np.ndarray, top_p: float, us: np.ndarray, scratch: np.ndarray, out: np.ndarray) -> None:
     """Fill in the token at each u."""
     scale = scale_of(1.0, logits[0])
-    workspace = workspace_of(memory, logits.size, logits[0])
-    row_largest, kept = keep(logits, None, scale, 1.0, 0, top_p, 0.0, logits[0], workspace)
+    workspace = workspace_of(scratch, logits.size, logits[0])
+    row = MaskedRow(logits, None)
+    row_largest, kept = keep(row, scale, Filters(1.0, 0, top_p, 0.0), logits[0], workspace)
     for i in range(us.size):
-        place, _ = place_at(us[i], kept, -1, logits, None, row_largest, scale, workspace)
-        out[i] = workspace[2][place] if kept.listed else place
+        place, _ = place_at(us[i], kept, -1, row, row_largest, scale, workspace)
+        out[i] = workspace.tokens[place] if kept.listed else place

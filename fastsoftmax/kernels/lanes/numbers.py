@@ -59,9 +59,7 @@ MASK = Lanes(types.boolean)
 
 def by_type(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that is `single` where its first argument has float32 elements, `double` where float64."""
-    return _chosen(
-        lambda x: single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double,
-    )
+    return _chosen(lambda x: single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double)
 
 
 def if_given(function: Callable[..., Any]) -> Callable[..., Any]:

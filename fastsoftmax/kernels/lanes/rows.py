@@ -1,6 +1,7 @@
-"""Rows as lanes: the one reader of logits and of what is allowed of them, and writes of single numbers."""
+"""Rows as lanes: logits and the mask over them, read as one, and writes of single numbers."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,13 +11,32 @@ from fastsoftmax.kernels.lanes.loads import allow, load_as, load_part, store_par
 from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, like, splat
 
 
+class MaskedRow(NamedTuple):
+    """A row of logits, and the bits of those that are allowed (see `allow`), None for all."""
+
+    logits: Row
+    allowed: Row | None
+
+
 @inline
-def read(logits: Row, allowed: Row | None, i: int, number: Number) -> Vector:
+def read(row: MaskedRow, i: int, number: Number) -> Vector:
     """Return the logits from i on, -inf where they are not allowed; NaN follows the last one."""
-    if i + LANES <= logits.size:
-        return allow(load_as(logits, i, number), allowed, i)
-    z = load_part(logits, i, logits.size, like(number, math.nan))
-    return allow(z, allowed, i) if i < logits.size else z  # there are no bits beyond the end
+    if i + LANES <= row.logits.size:
+        return read_whole(row, i, number)
+    fill = like(number, math.nan)  # there are no bits beyond the end
+    return read_part(row, i, row.logits.size, fill) if i < row.logits.size else splat(fill)
+
+
+@inline
+def read_whole(row: MaskedRow, i: int, number: Number) -> Vector:
+    """Return the sixteen logits from i on, which are all there, -inf where they are not allowed."""
+    return allow(load_as(row.logits, i, number), row.allowed, i)
+
+
+@inline
+def read_part(row: MaskedRow, i: int, stop: int, fill: Number) -> Vector:
+    """Return the logits from i to stop, -inf where they are not allowed, and the fill after them."""
+    return allow(load_part(row.logits, i, stop, fill), row.allowed, i)
 
 
 @inline

@@ -14,7 +14,8 @@ import numpy as np
 
 from fastsoftmax._jit import jit
 from fastsoftmax._types import Floats, Ids, Positions
-from fastsoftmax.kernels.markov.table import Filters, Rows, cut_runs
+from fastsoftmax.kernels.markov.table import Rows, cut_runs
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.math.philox import uniform
 
 ENDLESS = -1  # the length of a walk that did not end in time

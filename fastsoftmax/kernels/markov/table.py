@@ -37,7 +37,7 @@ from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Floats, Ids, Positions
 from fastsoftmax.kernels.lanes.loads import borrowed
 from fastsoftmax.kernels.math.exp import exp, log
-from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
+from fastsoftmax.kernels.math.filters import Filters, nucleus_mass, ties_within
 
 OVER = -1
 PLAIN = 0  # the line that rows without records, and those not built, point to: a run of 2**31 edges, one a unit
@@ -58,15 +58,6 @@ class Rows(NamedTuple):
     counts: Counts
     targets: Ids
     lasts: Ids  # the last token of every state
-
-
-class Filters(NamedTuple):
-    """Temperature and filters, applied in this order; top_k = 0, top_p = 1 and min_p = 0 are off."""
-
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
 
 
 class Table(NamedTuple):

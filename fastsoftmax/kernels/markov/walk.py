@@ -28,7 +28,8 @@ from fastsoftmax.kernels.lanes.numbers import (
     splat,
     truncate,
 )
-from fastsoftmax.kernels.markov.table import OVER, PLAIN, Filters, Rows, Table, build_row
+from fastsoftmax.kernels.markov.table import OVER, PLAIN, Rows, Table, build_row
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.math.philox import uniform, uniforms
 
 # places[i] is a state (>= 0), or: OVER where the walk has ended; -2 - token where its last token leads to a state

@@ -174,13 +174,7 @@ def bracket(values: Row, weights: Row | None, count: int, share: float) -> tuple
 
 @inline
 def between(
-    values: Row,
-    weights: Row | None,
-    count: int,
-    low: Number,
-    high: Number,
-    out_values: Row,
-    out_weights: Row | None,
+    values: Row, weights: Row | None, count: int, low: Number, high: Number, out_values: Row, out_weights: Row | None
 ) -> tuple[int, float, float]:
     """List what is in [low, high); return how many there are, the mass at and above `high`, and the mass inside."""
     found = 0

@@ -33,14 +33,15 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read
 from fastsoftmax.kernels.math.exp import log1p
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import prefix
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, bits_at, parameters_at, workspace_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, filters_at, row_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
 
 
@@ -55,21 +56,17 @@ class Facts(NamedTuple):
 
 
 @if_given
-def row_of(details: Facts, row: int) -> Any:
+def facts_at(details: Facts, row: int) -> Any:
     """Return a row's part of the details, the numbers of a row as vectors of one."""
     part = slice(row, row + 1)
     return Facts(
-        details.counts[part],
-        details.shares[part],
-        details.entropies[part],
-        details.log_masses[row],
-        details.ranks[row],
+        details.counts[part], details.shares[part], details.entropies[part], details.log_masses[row], details.ranks[row]
     )
 
 
 @inline
 def kept_facts(
-    kept: Kept, logits: Row, allowed: Row | None, row_largest: Number, scale: Scale, workspace: Workspace
+    kept: Kept, row: MaskedRow, row_largest: Number, scale: Scale, workspace: Workspace
 ) -> tuple[int, float, float]:
     """Return (count, tail, energy) of a kept set.
 
@@ -86,14 +83,14 @@ def kept_facts(
         start = group * GROUP
         size = min(GROUP, kept.size - start)
         if not kept.listed:
-            cut_weights(kept.cut, kept.ties, logits, allowed, group, row_largest, scale, workspace)
+            cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
         masses, energies = widen(none), widen(none)
         for i in range(0, size, LANES):
             if kept.listed:
                 z = load_part(values, start + i, kept.size, like(row_largest, -math.inf))
                 w = load_part(weights, start + i, kept.size, zero)
             else:
-                z = read(logits, allowed, start + i, row_largest)
+                z = read(row, start + i, row_largest)
                 w = load_part(weights, i, size, zero)
             above += count_lanes(z > bar)
             equal += count_lanes(z == bar)
@@ -109,15 +106,15 @@ def kept_facts(
 
 
 @inline
-def rank_of(place: int, logits: Row, allowed: Row | None, number: Number) -> int:
+def rank_of(place: int, row: MaskedRow, number: Number) -> int:
     """Return how many logits come before the one at `place`: larger ones, and equal ones before it."""
-    z = splat(element(logits, place, number))
+    z = splat(element(row.logits, place, number))
     rank = 0
-    for i in range(0, logits.size, LANES):
-        rank += count_lanes(read(logits, allowed, i, number) > z)
+    for i in range(0, row.logits.size, LANES):
+        rank += count_lanes(read(row, i, number) > z)
     for i in range(0, place, LANES):
         before = (1 << min(place - i, LANES)) - 1
-        rank += count_lanes(mask_of(lane_bits(read(logits, allowed, i, number) == z) & before))
+        rank += count_lanes(mask_of(lane_bits(read(row, i, number) == z) & before))
     return rank
 
 
@@ -126,9 +123,8 @@ def describe(
     details: Any,
     kept: Kept,
     places: IntRow,
-    logits: Row,
-    allowed: Row | None,
-    temperature: float,
+    row: MaskedRow,
+    filters: Filters,
     scale: Scale,
     row_largest: Number,
     workspace: Workspace,
@@ -140,19 +136,19 @@ def describe(
     counts, shares, entropies, log_masses, ranks = details
     maxima, sums, values = workspace.maxima, workspace.sums, workspace.values
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
-    counts[0], tail, energy = kept_facts(kept, logits, allowed, row_largest, scale, workspace)
+    counts[0], tail, energy = kept_facts(kept, row, row_largest, scale, workspace)
     log_mass = log1p(tail)
-    entropies[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)
+    entropies[0] = log_mass + (energy / ((1.0 + tail) * filters.temperature) if energy > 0.0 else 0.0)
     for j in range(places.size):
         place = places[j]
         if kept.listed:
             z = values[place]
-            ranks[j] = rank_of(place, values[: kept.size], None, row_largest)
+            ranks[j] = rank_of(place, MaskedRow(values[: kept.size], None), row_largest)
         else:
-            z = element(logits, place, row_largest)
-            ranks[j] = rank_of(place, logits, allowed, row_largest)
-        log_masses[j] = log_weight(z, row_largest, temperature) - log_mass
-    _, total = group_masses(logits, allowed, scale, row_largest, maxima, sums, (spare_values, spare_weights))
+            z = element(row.logits, place, row_largest)
+            ranks[j] = rank_of(place, row, row_largest)
+        log_masses[j] = log_weight(z, row_largest, filters.temperature) - log_mass
+    _, total = group_masses(row, scale, row_largest, maxima, sums, (spare_values, spare_weights))
     shares[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
 
 
@@ -183,14 +179,14 @@ def write_kept(
     logits, allowed, parameters = borrowed(logits), borrowed(allowed), borrowed(parameters)
     workspace = workspace_of(borrowed(scratch), size, number)
     tokens, weights = workspace.tokens, workspace.weights
-    for row in range(logits.shape[0]):
-        if offsets[row] == offsets[row + 1]:
+    for index in range(logits.shape[0]):
+        if offsets[index] == offsets[index + 1]:
             continue
-        row_logits, row_allowed = logits[row], bits_at(allowed, row)
-        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
-        scale = scale_of(temperature, number)
-        row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
-        at = offsets[row]
+        row = row_at(logits, allowed, index)
+        filters = filters_at(parameters, index)
+        scale = scale_of(filters.temperature, number)
+        row_largest, kept = keep(row, scale, filters, number, workspace)
+        at = offsets[index]
         if kept.listed:
             for i in range(kept.size):
                 out_tokens[at + i] = tokens[i]
@@ -198,10 +194,10 @@ def write_kept(
         else:
             left = kept.ties
             for group in range(groups_of(size)):
-                cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
+                cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
                 start = group * GROUP
                 for i in range(start, min(start + GROUP, size), LANES):
-                    stay, left = prefix(read(row_logits, row_allowed, i, number), splat(kept.cut), left)
+                    stay, left = prefix(read(row, i, number), splat(kept.cut), left)
                     bits = lane_bits(stay)
                     while bits != 0:
                         lane = lowest_bit(bits)
@@ -209,5 +205,5 @@ def write_kept(
                         out_tokens[at] = i + lane
                         out_masses[at] = weights[i - start + lane]
                         at += 1
-        some = out_masses[offsets[row] : offsets[row + 1]]
+        some = out_masses[offsets[index] : offsets[index + 1]]
         some /= some.sum()

@@ -35,19 +35,12 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import read
-from fastsoftmax.kernels.math.nucleus import nucleus_mass, ties_within
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read
+from fastsoftmax.kernels.math.filters import Filters, nucleus_mass, ties_within
 from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_weights, scale_of
 
 NEAR = 2.25e-6  # of p: more than the error of a mass of light weights and that of a list, together
 CLOSE = 2.0**-23  # more than that of two sums of the weights of softmax, as `weigh` adds them
-
-
-class Source(NamedTuple):
-    """Logits, and what is allowed of them."""
-
-    logits: Row
-    allowed: Row | None
 
 
 class Cut(NamedTuple):
@@ -70,19 +63,17 @@ def cut_at(logit: Number, weight: float, above: float, target: float, count: int
     return Cut(logit, ties, min(target - before, before + weight - target) / target)
 
 
-def _decided(row_largest: Number, part: Source, row: Source | None, temperature: float, top_p: float, cut: Cut) -> Cut:
+def _decided(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, cut: Cut) -> Cut:
     if cut.distance > NEAR:
         return cut
-    again = settle(row_largest, part, row, temperature, top_p, cut.logit)
+    again = settle(row_largest, part, row, filters, cut.logit)
     if again.distance > CLOSE:
         return again
-    wide = settle(np.float64(row_largest), part, row, temperature, top_p, np.float64(again.logit))
+    wide = settle(np.float64(row_largest), part, row, filters, np.float64(again.logit))
     return Cut(like(row_largest, wide.logit), wide.ties, wide.distance)
 
 
-def _decided_already(
-    row_largest: Number, part: Source, row: Source | None, temperature: float, top_p: float, cut: Cut
-) -> Cut:
+def _decided_already(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, cut: Cut) -> Cut:
     return cut  # float64 rows are weighed in float64 from the beginning
 
 
@@ -95,17 +86,15 @@ the mass of `part`.
 
 
 @function
-def settle(
-    row_largest: Number, part: Source, row: Source | None, temperature: float, top_p: float, logit: Number
-) -> Cut:
+def settle(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, logit: Number) -> Cut:
     """Return the cut that masses in the type of `row_largest` find, beginning at a logit near to it."""
-    scale = scale_of(temperature, row_largest)
+    scale = scale_of(filters.temperature, row_largest)
     values, weights = np.empty(BLOCK, type(row_largest)), np.empty(BLOCK, type(row_largest))
     whole = 0.0 if row is None else mass_of(row, scale, row_largest, values, weights)
     raised = False
     while True:
         mass, above, weight, count = weigh(part, scale, row_largest, logit, values, weights)
-        target = nucleus_mass(top_p, mass if row is None else whole)
+        target = nucleus_mass(filters.top_p, mass if row is None else whole)
         short = above + count * weight < target and not raised
         if above < target and not short:
             break
@@ -118,14 +107,14 @@ def settle(
 
 
 @inline
-def read_block(source: Source, start: int, values: Row) -> int:
+def read_block(source: MaskedRow, start: int, values: Row) -> int:
     """Copy a block of logits to `values`, in their type, -inf where they are not allowed; return how many there are.
 
     So all that follows compiles once a type, not once for each way in which logits may come.
     """
     size = min(BLOCK, source.logits.size - start)
     for i in range(0, size, LANES):
-        store_part(values, i, size, read(source.logits, source.allowed, start + i, values[0]))
+        store_part(values, i, size, read(source, start + i, values[0]))
     return size
 
 
@@ -164,7 +153,7 @@ def next_in(values: Row, size: int, cut: Number) -> tuple[Number, Number]:
 
 
 @inline
-def mass_of(source: Source, scale: Scale, row_largest: Number, values: Row, weights: Row) -> float:
+def mass_of(source: MaskedRow, scale: Scale, row_largest: Number, values: Row, weights: Row) -> float:
     """Return the mass of the logits."""
     mass = 0.0
     for start in range(0, source.logits.size, BLOCK):
@@ -179,7 +168,7 @@ def mass_of(source: Source, scale: Scale, row_largest: Number, values: Row, weig
 
 @inline
 def weigh(
-    source: Source, scale: Scale, row_largest: Number, cut: Number, values: Row, weights: Row
+    source: MaskedRow, scale: Scale, row_largest: Number, cut: Number, values: Row, weights: Row
 ) -> tuple[float, float, float, int]:
     """Return (mass, above, weight, ties): the mass of the logits, and what `weigh_cut` tells of all of them."""
     mass = above = weight = 0.0
@@ -195,7 +184,7 @@ def weigh(
 
 
 @inline
-def next_logits(source: Source, cut: Number, values: Row) -> tuple[Number, Number]:
+def next_logits(source: MaskedRow, cut: Number, values: Row) -> tuple[Number, Number]:
     """Return the logits next below the cut and next above it; an infinity where there is none."""
     below, above = like(cut, -math.inf), like(cut, math.inf)
     for start in range(0, source.logits.size, BLOCK):

@@ -4,7 +4,6 @@ group_maxima   one read, at the speed of the load ports: the largest of every si
 group_weights  the weights of one group, those of softmax.
 list_masses    the running masses of the groups of a list, added by pieces of 64.
 
-`allowed` is None or the row's bits (see `loads.allow`).
 """
 
 import math
@@ -25,7 +24,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     unordered,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read
 from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_weights, lane_maxima
 
 Buffers = tuple[Row, Row]  # the logits of a group, and their weights
@@ -40,23 +39,23 @@ def groups_of(size: int) -> int:
 
 
 @inline
-def before_line(logits: Row, allowed: Row | None, start: int, stop: int) -> int:
+def before_line(row: MaskedRow, start: int, stop: int) -> int:
     """Return after how many logits of a group vectors lie within cache lines: a load across two takes twice as long."""
-    return min(until_line(logits, start) % LANES, stop - start) if allowed is None else 0
+    return min(until_line(row.logits, start) % LANES, stop - start) if row.allowed is None else 0
 
 
 @function
-def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) -> Number:
+def group_maxima(row: MaskedRow, number: Number, maxima: Row) -> Number:
     """Fill in the largest of every sixteenth of each group; return that of the row, or NaN where one is NaN."""
     top = splat(like(number, -math.inf))
     nan = unordered(top, top)
-    for group in range(groups_of(logits.size)):
+    for group in range(groups_of(row.logits.size)):
         start = group * GROUP
-        stop = min(start + GROUP, logits.size)
-        head = before_line(logits, allowed, start, stop)
-        lanes = lane_maxima(logits, allowed, start + head, stop, number)
+        stop = min(start + GROUP, row.logits.size)
+        head = before_line(row, start, stop)
+        lanes = lane_maxima(row, start + head, stop, number)
         if head > 0:
-            z = load_part(logits, start, start + head, like(number, -math.inf))
+            z = load_part(row.logits, start, start + head, like(number, -math.inf))
             nan = nan | unordered(z, z)
             lanes = larger(z, lanes)
         store(maxima, group * LANES, lanes)
@@ -66,17 +65,15 @@ def group_maxima(logits: Row, allowed: Row | None, number: Number, maxima: Row) 
 
 
 @function
-def group_weights(
-    logits: Row, allowed: Row | None, group: int, row_largest: Number, scale: Scale, buffers: Buffers
-) -> float:
+def group_weights(row: MaskedRow, group: int, row_largest: Number, scale: Scale, buffers: Buffers) -> float:
     """Write the weights of a group, those of softmax, to the second buffer; return the sum."""
     values, weights = buffers
     start = group * GROUP
-    stop = min(start + GROUP, logits.size)
-    if allowed is None:
-        return block_weights(logits[start:stop], 0, stop - start, row_largest, scale, weights)
+    stop = min(start + GROUP, row.logits.size)
+    if row.allowed is None:
+        return block_weights(row.logits[start:stop], 0, stop - start, row_largest, scale, weights)
     for i in range(start, stop, LANES):
-        store(values, i - start, read(logits, allowed, i, row_largest))
+        store(values, i - start, read(row, i, row_largest))
     return block_weights(values, 0, stop - start, row_largest, scale, weights)
 
 

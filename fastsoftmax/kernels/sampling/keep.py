@@ -15,13 +15,14 @@ import numpy as np
 
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, load, load_part
+from fastsoftmax.kernels.lanes.loads import load
 from fastsoftmax.kernels.lanes.numbers import Number, Row, lane_bits, like, lowest_bit, splat
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part
 from fastsoftmax.kernels.math.exp import log
+from fastsoftmax.kernels.math.filters import Filters, nucleus_mass
 from fastsoftmax.kernels.math.floats import following
-from fastsoftmax.kernels.math.nucleus import nucleus_mass
 from fastsoftmax.kernels.sampling.bisect import find_cut, weight_at
-from fastsoftmax.kernels.sampling.exact import NEAR, Source, cut_at, decided
+from fastsoftmax.kernels.sampling.exact import NEAR, cut_at, decided
 from fastsoftmax.kernels.sampling.groups import GROUP, group_maxima, list_masses, list_weights
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
@@ -46,12 +47,9 @@ class Kept(NamedTuple):
 
 @inline
 def cut_list(
-    logits: Row,
-    allowed: Row | None,
+    row: MaskedRow,
     scale: Scale,
-    temperature: float,
-    top_k: int,
-    top_p: float,
+    filters: Filters,
     least: Number,
     threshold: Number,
     row_largest: Number,
@@ -65,9 +63,10 @@ def cut_list(
     maxima, sums = workspace.maxima, workspace.sums
     tokens, values, weights = workspace.tokens, workspace.values, workspace.weights
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
-    size = logits.size
+    size = row.logits.size
+    top_k, top_p = filters.top_k, filters.top_p
     by_count = limited(top_k, size)
-    count = list_tokens(logits, allowed, threshold, top_k if by_count else size, maxima, tokens, values)
+    count = list_tokens(row, threshold, top_k if by_count else size, maxima, tokens, values)
     if by_count and count > top_k:
         logit, above = find_cut(values, None, count, row_largest, float(top_k), spare_values, None)
         count = keep_prefix(tokens, values, None, count, logit, top_k - int(above))
@@ -77,11 +76,11 @@ def cut_list(
         if target < listed * (1.0 + NEAR):
             logit, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
             cut = cut_at(logit, weight_at(logit, values, weights), above, target, count)
-            listed_part = Source(values[:count], None)
+            listed_part = MaskedRow(values[:count], None)
             if by_count:
-                cut = decided(row_largest, listed_part, None, temperature, top_p, cut)
+                cut = decided(row_largest, listed_part, None, filters, cut)
             else:
-                cut = decided(row_largest, listed_part, Source(logits, allowed), temperature, top_p, cut)
+                cut = decided(row_largest, listed_part, row, filters, cut)
             count = keep_prefix(tokens, values, weights, count, cut.logit, cut.ties)
     if least > threshold:
         count = keep_prefix(tokens, values, weights, count, least, count)
@@ -90,7 +89,7 @@ def cut_list(
 
 
 @inline
-def first_at(logits: Row, allowed: Row | None, maxima: Row, row_largest: Number) -> int:
+def first_at(row: MaskedRow, maxima: Row, row_largest: Number) -> int:
     """Return the first token with the largest logit."""
     top = splat(row_largest)
     group = 0
@@ -100,42 +99,33 @@ def first_at(logits: Row, allowed: Row | None, maxima: Row, row_largest: Number)
     fill = like(row_largest, -math.inf)
     bits = 0
     while bits == 0:
-        bits = lane_bits(allow(load_part(logits, token, logits.size, fill), allowed, token) == top)
+        bits = lane_bits(read_part(row, token, row.logits.size, fill) == top)
         token += LANES
     return token - LANES + int(lowest_bit(bits))
 
 
 @function
-def keep(
-    logits: Row,
-    allowed: Row | None,
-    scale: Scale,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    min_p: float,
-    number: Number,
-    workspace: Workspace,
-) -> tuple[Number, Kept]:
+def keep(row: MaskedRow, scale: Scale, filters: Filters, number: Number, workspace: Workspace) -> tuple[Number, Kept]:
     """Return the row's largest logit and the kept set; `sums` gets the running masses of its groups.
 
     Where the largest logit is NaN or -inf, there is no distribution, and the kept set is void.
     """
     maxima, sums = workspace.maxima, workspace.sums
     tokens, values, weights = workspace.tokens, workspace.values, workspace.weights
-    size = logits.size
+    temperature, top_k, top_p, min_p = filters
+    size = row.logits.size
     by_count = limited(top_k, size)
     lowest = following(like(number, -math.inf))
     total = 0.0
     # The first read. top-p needs the mass of the row, and so does a draw from all of it; top-k, min-p and T = 0 do not.
     if temperature > 0.0 and not by_count and (top_p < 1.0 or min_p == 0.0):
-        row_largest, total = group_masses(logits, allowed, scale, number, maxima, sums, (values, weights))
+        row_largest, total = group_masses(row, scale, number, maxima, sums, (values, weights))
     else:
-        row_largest = group_maxima(logits, allowed, number, maxima)
+        row_largest = group_maxima(row, number, maxima)
     if not row_largest > -math.inf:
         return row_largest, Kept(False, 0, lowest, 0)
     if temperature == 0.0:  # the first of the largest, whatever the filters say
-        tokens[0] = first_at(logits, allowed, maxima, row_largest)
+        tokens[0] = first_at(row, maxima, row_largest)
         values[0] = row_largest
         weights[0] = weight_of(row_largest, scale)[0]
         sums[0] = np.float64(weights[0])
@@ -150,18 +140,18 @@ def keep(
         threshold = max(kth_maximum(top_k, row_largest, size, workspace), lowest)
     elif top_p < 1.0:
         threshold = max(threshold, nucleus_maximum(top_p * total, row_largest, size, scale, workspace))
-    if not filtered(size, top_k, top_p, min_p):  # all of the row: the first read has its masses
+    if not filtered(size, filters):  # all of the row: the first read has its masses
         return row_largest, Kept(False, size, lowest, size)
     # A list of every second token costs more than a second read of the row.
     if size > MANY and not by_count and row_largest < math.inf and is_long(threshold, row_largest, size, workspace):
         cut, ties = least, size
         if top_p < 1.0:
-            cut, ties = cut_row(logits, allowed, scale, temperature, top_p, row_largest, total, workspace)
+            cut, ties = cut_row(row, scale, filters, row_largest, total, workspace)
         if top_p == 1.0 or least > cut:  # min-p alone, or it cuts more than top-p
             cut, ties = least, size
-            cut_masses(logits, allowed, scale, cut, row_largest, workspace)
+            cut_masses(row, scale, cut, row_largest, workspace)
         return row_largest, Kept(False, size, cut, ties)
-    count = cut_list(logits, allowed, scale, temperature, top_k, top_p, least, threshold, row_largest, total, workspace)
+    count = cut_list(row, scale, filters, least, threshold, row_largest, total, workspace)
     return row_largest, Kept(True, count, lowest, 0)
 
 
@@ -172,6 +162,6 @@ def limited(top_k: int, size: int) -> bool:
 
 
 @inline
-def filtered(size: int, top_k: int, top_p: float, min_p: float) -> bool:
+def filtered(size: int, filters: Filters) -> bool:
     """Return whether any filter is on."""
-    return limited(top_k, size) or top_p < 1.0 or min_p > 0.0
+    return limited(filters.top_k, size) or filters.top_p < 1.0 or filters.min_p > 0.0

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, load_as, load_part, prefetch, prefetch_far, store
+from fastsoftmax.kernels.lanes.loads import load_part, prefetch, prefetch_far, store
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,
@@ -34,7 +34,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     unordered,
 )
-from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_part, read_whole
 from fastsoftmax.kernels.math.exp import ROUND_SINGLE, power_of_two
 from fastsoftmax.kernels.math.exp2_table import powers
 from fastsoftmax.kernels.sampling.groups import GROUP, Buffers, before_line, group_maxima, group_weights, groups_of
@@ -103,7 +103,7 @@ def add_light(z: Vector, hi: Vector, shift: Vector, total: Vector) -> Vector:
 
 
 @inline
-def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Number, shift: Number) -> float:
+def light_sum(row: MaskedRow, start: int, stop: int, hi: Number, shift: Number) -> float:
     """Return the sum of the light weights of logits[start:stop], a group; NaN where one of them is."""
     number = hi
     hi_lanes, shift_lanes = splat(hi), splat(shift)
@@ -112,14 +112,14 @@ def light_sum(logits: Row, allowed: Row | None, start: int, stop: int, hi: Numbe
     whole = start + (stop - start) // 64 * 64
     for i in range(start, whole, 64):
         for j in range(i, i + 64, 16):
-            prefetch(logits, j + GROUP)
-            prefetch_far(logits, j + AHEAD)
-        a = add_light(allow(load_as(logits, i, number), allowed, i), hi_lanes, shift_lanes, a)
-        b = add_light(allow(load_as(logits, i + 16, number), allowed, i + 16), hi_lanes, shift_lanes, b)
-        c = add_light(allow(load_as(logits, i + 32, number), allowed, i + 32), hi_lanes, shift_lanes, c)
-        d = add_light(allow(load_as(logits, i + 48, number), allowed, i + 48), hi_lanes, shift_lanes, d)
+            prefetch(row.logits, j + GROUP)
+            prefetch_far(row.logits, j + AHEAD)
+        a = add_light(read_whole(row, i, number), hi_lanes, shift_lanes, a)
+        b = add_light(read_whole(row, i + 16, number), hi_lanes, shift_lanes, b)
+        c = add_light(read_whole(row, i + 32, number), hi_lanes, shift_lanes, c)
+        d = add_light(read_whole(row, i + 48, number), hi_lanes, shift_lanes, d)
     for i in range(whole, stop, 16):
-        p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
+        p = read_part(row, i, stop, like(number, -math.inf))
         a = add_light(p, hi_lanes, shift_lanes, a)
     result: float = sum_lanes((a + b) + (c + d))
     return result
@@ -132,9 +132,7 @@ def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> flo
     return weight_of(row_largest, scale)[1] / np.float64(light)
 
 
-def _light_masses(
-    number: Number, logits: Row, allowed: Row | None, scale: Scale, maxima: Row, sums: FloatRow
-) -> tuple[Number, float]:
+def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow) -> tuple[Number, float]:
     unknown = like(number, math.nan), 0.0
     s, hi, _ = scale
     hi = hi + hi
@@ -143,13 +141,13 @@ def _light_masses(
     top = splat(like(number, -math.inf))
     bar, shift = like(number, -math.inf), like(number, ROUND_SINGLE)
     total = first = octave = 0.0
-    for group in range(groups_of(logits.size)):
+    for group in range(groups_of(row.logits.size)):
         start = group * GROUP
-        stop = min(start + GROUP, logits.size)
-        head = before_line(logits, allowed, start, stop)
-        lanes = lane_maxima(logits, allowed, start + head, stop, number, False)  # the mass will tell of a NaN
+        stop = min(start + GROUP, row.logits.size)
+        head = before_line(row, start, stop)
+        lanes = lane_maxima(row, start + head, stop, number, False)  # the mass will tell of a NaN
         if head > 0:
-            lanes = larger(load_part(logits, start, start + head, like(number, -math.inf)), lanes)
+            lanes = larger(load_part(row.logits, start, start + head, like(number, -math.inf)), lanes)
         store(maxima, group * LANES, lanes)
         top = larger(lanes, top)
         if lane_bits(lanes > splat(bar)) != 0:
@@ -163,9 +161,9 @@ def _light_masses(
             bar = like(number, (octave + REACH) * 32.0 / hi)
             shift = like(number, ROUND_SINGLE - 32.0 * octave)
         if bar > -math.inf:
-            total += light_sum(logits, allowed, start, stop, hi, shift) * power_of_two(int(octave - first))
+            total += light_sum(row, start, stop, hi, shift) * power_of_two(int(octave - first))
         else:
-            lanes = lane_maxima(logits, allowed, start, stop, number)
+            lanes = lane_maxima(row, start, stop, number)
             if lane_bits(unordered(lanes, lanes)) != 0:
                 return unknown
         sums[group] = total
@@ -177,9 +175,7 @@ def _light_masses(
     return row_largest, total
 
 
-def _no_light_masses(
-    number: Number, logits: Row, allowed: Row | None, scale: Scale, maxima: Row, sums: FloatRow
-) -> tuple[Number, float]:
+def _no_light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow) -> tuple[Number, float]:
     return like(number, math.nan), 0.0
 
 
@@ -206,40 +202,30 @@ light_scale = by_type(_light_scale, _no_light_scale)
 
 @inline
 def sweep_weights(
-    logits: Row,
-    allowed: Row | None,
-    group: int,
-    row_largest: Number,
-    scale: Scale,
-    light: Light,
-    buffers: Buffers,
+    row: MaskedRow, group: int, row_largest: Number, scale: Scale, light: Light, buffers: Buffers
 ) -> None:
     """Write the weights of a group to the second buffer: light ones, in the unit of the exact ones, if they can be."""
     _, weights = buffers
     possible, hi, shift, unit = light
     if not possible:
-        group_weights(logits, allowed, group, row_largest, scale, buffers)
+        group_weights(row, group, row_largest, scale, buffers)
         return
-    light_weights(unit, logits, allowed, group * GROUP, hi, shift, weights)
+    light_weights(unit, row, group * GROUP, hi, shift, weights)
 
 
-def _light_weights(
-    unit: Number, logits: Row, allowed: Row | None, start: int, hi: Number, shift: Number, weights: Row
-) -> None:
+def _light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: Number, weights: Row) -> None:
     units, none, hi_lanes, shift_lanes = splat(unit), splat(like(unit, 0.0)), splat(hi), splat(shift)
-    stop = min(start + GROUP, logits.size)
+    stop = min(start + GROUP, row.logits.size)
     whole = start + (stop - start) // LANES * LANES
     for i in range(start, whole, LANES):
-        unit_, series, inside = light_weight(allow(load_as(logits, i, hi), allowed, i), hi_lanes, shift_lanes)
+        unit_, series, inside = light_weight(read_whole(row, i, hi), hi_lanes, shift_lanes)
         store(weights, i - start, blend(inside, unit_ * (series * units), none))
     if whole < stop:
-        unit_, series, inside = light_weight(read(logits, allowed, whole, hi), hi_lanes, shift_lanes)
+        unit_, series, inside = light_weight(read(row, whole, hi), hi_lanes, shift_lanes)
         store(weights, whole - start, blend(inside, unit_ * (series * units), none))
 
 
-def _no_light_weights(
-    unit: Number, logits: Row, allowed: Row | None, start: int, hi: Number, shift: Number, weights: Row
-) -> None:
+def _no_light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: Number, weights: Row) -> None:
     return
 
 
@@ -248,19 +234,19 @@ light_weights = by_type(_light_weights, _no_light_weights)
 
 @function
 def group_masses(
-    logits: Row, allowed: Row | None, scale: Scale, number: Number, maxima: Row, sums: FloatRow, buffers: Buffers
+    row: MaskedRow, scale: Scale, number: Number, maxima: Row, sums: FloatRow, buffers: Buffers
 ) -> tuple[Number, float]:
     """Fill in the maxima (see `group_maxima`) and the running masses of the groups, in any unit.
 
     Returns the row's largest logit (NaN where one is NaN), and the row's mass in the unit of `weight_of`.
     """
-    row_largest, total = light_masses(number, logits, allowed, scale, maxima, sums)
+    row_largest, total = light_masses(number, row, scale, maxima, sums)
     if not math.isnan(row_largest):
         return row_largest, total
-    row_largest = group_maxima(logits, allowed, number, maxima)
+    row_largest = group_maxima(row, number, maxima)
     total = 0.0
     if row_largest > -math.inf:
-        for group in range(groups_of(logits.size)):
-            total += group_weights(logits, allowed, group, row_largest, scale, buffers)
+        for group in range(groups_of(row.logits.size)):
+            total += group_weights(row, group, row_largest, scale, buffers)
             sums[group] = total
     return row_largest, total

@@ -11,7 +11,7 @@ import math
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, append, load, load_as, load_part
+from fastsoftmax.kernels.lanes.loads import append, load
 from fastsoftmax.kernels.lanes.numbers import (
     IntRow,
     Number,
@@ -25,15 +25,14 @@ from fastsoftmax.kernels.lanes.numbers import (
     mask_of,
     splat,
 )
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part, read_whole
 from fastsoftmax.kernels.math.floats import following
 from fastsoftmax.kernels.sampling.bisect import pad
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 
 
 @inline
-def list_tokens(
-    logits: Row, allowed: Row | None, threshold: Number, ties: int, maxima: Row, tokens: IntRow, values: Row
-) -> int:
+def list_tokens(row: MaskedRow, threshold: Number, ties: int, maxima: Row, tokens: IntRow, values: Row) -> int:
     """List the tokens whose logit is at least `threshold`, which is above -inf; return how many there are.
 
     Of those that equal it, only the first `ties` are sure to be listed.
@@ -41,17 +40,17 @@ def list_tokens(
     count = 0
     bar = splat(threshold)
     lowest = like(threshold, -math.inf)
-    for group in range(groups_of(logits.size)):
+    for group in range(groups_of(row.logits.size)):
         if lane_bits(load(maxima, group * LANES) >= bar) == 0:
             continue
         start = group * GROUP
-        stop = min(start + GROUP, logits.size)
+        stop = min(start + GROUP, row.logits.size)
         for i in range(start, stop, 4 * LANES):
-            if i + 4 * LANES <= logits.size:
-                a = allow(load_as(logits, i, threshold), allowed, i)
-                b = allow(load_as(logits, i + 16, threshold), allowed, i + 16)
-                c = allow(load_as(logits, i + 32, threshold), allowed, i + 32)
-                d = allow(load_as(logits, i + 48, threshold), allowed, i + 48)
+            if i + 4 * LANES <= row.logits.size:
+                a = read_whole(row, i, threshold)
+                b = read_whole(row, i + 16, threshold)
+                c = read_whole(row, i + 32, threshold)
+                d = read_whole(row, i + 48, threshold)
                 if lane_bits(larger(larger(a, b), larger(c, d)) >= bar) == 0:
                     continue
                 first = count
@@ -62,7 +61,7 @@ def list_tokens(
             else:
                 first = count
                 for j in range(i, stop, LANES):
-                    z = allow(load_part(logits, j, stop, lowest), allowed, j)
+                    z = read_part(row, j, stop, lowest)
                     count = list_lanes(z, j, bar, count, tokens, values)
             for j in range(first, count):
                 if values[j] == threshold:

@@ -4,7 +4,7 @@
            for top-p without top-k and where no filter is on. Then what the filters leave: a short list, or a cut.
     draw   group, piece, token, by running masses; without a list, only the weights of the group drawn are computed.
 
-Rows are independent. `allowed` is None or has the bits of each row (see `memory.allow`), or of one for all.
+Rows are independent. `allowed` is None or has the bits of each row (see `loads.allow`), or of one for all.
 """
 
 import math
@@ -13,29 +13,22 @@ import numpy as np
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, borrowed, load, load_part, store_part
+from fastsoftmax.kernels.lanes.loads import borrowed, load, store_part
 from fastsoftmax.kernels.lanes.numbers import IntRows, Number, Row, Rows, lane_bits, like, lowest_bit, splat, unordered
-from fastsoftmax.kernels.lanes.rows import fill_row, write
+from fastsoftmax.kernels.lanes.rows import MaskedRow, fill_row, read_part, write
 from fastsoftmax.kernels.math.philox import uniform
-from fastsoftmax.kernels.sampling.describe import Facts, describe, row_of
+from fastsoftmax.kernels.sampling.describe import Facts, describe, facts_at
 from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, bits_at, parameters_at, workspace_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, filters_at, row_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of
 
 
 @inline
 def place_at(
-    u: float,
-    kept: Kept,
-    seen: int,
-    logits: Row,
-    allowed: Row | None,
-    row_largest: Number,
-    scale: Scale,
-    workspace: Workspace,
+    u: float, kept: Kept, seen: int, row: MaskedRow, row_largest: Number, scale: Scale, workspace: Workspace
 ) -> tuple[int, int]:
     """Return the place in the kept set, in the list or the row, whose cumulative mass is the first to exceed u.
 
@@ -53,7 +46,7 @@ def place_at(
     if kept.listed:
         return draw_within(weights, start, stop, share, row_largest), seen
     if group != seen:
-        cut_weights(kept.cut, kept.ties, logits, allowed, group, row_largest, scale, workspace)
+        cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
     return start + draw_within(weights, 0, stop - start, share, row_largest), group
 
 
@@ -81,25 +74,23 @@ def sample(
     parameters, words = borrowed(parameters), borrowed(words)
     workspace = workspace_of(borrowed(scratch), size, number)
     tokens = workspace.tokens
-    for row in range(rows):
-        row_logits, row_allowed = logits[row], bits_at(allowed, row)
-        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
-        scale = scale_of(temperature, number)
-        row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
+    for index in range(rows):
+        row = row_at(logits, allowed, index)
+        filters = filters_at(parameters, index)
+        scale = scale_of(filters.temperature, number)
+        row_largest, kept = keep(row, scale, filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
-            return row
-        word = min(row, words.shape[0] - 1)
+            return index
+        word = min(index, words.shape[0] - 1)
         seen = -1
         for j in range(out.shape[1]):
-            u = uniform(words[word, 0], words[word, 1], np.uint64(first_draw + j), np.uint64(stream + stride * row))
-            place, seen = place_at(u, kept, seen, row_logits, row_allowed, row_largest, scale, workspace)
-            out[row, j] = place
-        describe(
-            row_of(details, row), kept, out[row], row_logits, row_allowed, temperature, scale, row_largest, workspace
-        )
+            u = uniform(words[word, 0], words[word, 1], np.uint64(first_draw + j), np.uint64(stream + stride * index))
+            place, seen = place_at(u, kept, seen, row, row_largest, scale, workspace)
+            out[index, j] = place
+        describe(facts_at(details, index), kept, out[index], row, filters, scale, row_largest, workspace)
         if kept.listed:
             for j in range(out.shape[1]):
-                out[row, j] = tokens[out[row, j]]
+                out[index, j] = tokens[out[index, j]]
     return -1
 
 
@@ -110,13 +101,13 @@ def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: 
     logits, allowed, parameters, out = borrowed(logits), borrowed(allowed), borrowed(parameters), borrowed(out)
     workspace = workspace_of(borrowed(scratch), size, number)
     sums, tokens, weights = workspace.sums, workspace.tokens, workspace.weights
-    for row in range(rows):
-        row_logits, row_allowed, row_out = logits[row], bits_at(allowed, row), out[row]
-        temperature, top_k, top_p, min_p = parameters_at(parameters, row)
-        scale = scale_of(temperature, number)
-        row_largest, kept = keep(row_logits, row_allowed, scale, temperature, top_k, top_p, min_p, number, workspace)
+    for index in range(rows):
+        row, row_out = row_at(logits, allowed, index), out[index]
+        filters = filters_at(parameters, index)
+        scale = scale_of(filters.temperature, number)
+        row_largest, kept = keep(row, scale, filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
-            return row
+            return index
         fill_row(row_out, like(number, 0.0))
         if kept.listed:
             total = sums[groups_of(kept.size) - 1]
@@ -125,11 +116,11 @@ def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: 
             continue
         total = 0.0
         for group in range(groups_of(size)):
-            cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
+            cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
             total += group_sum(weights, 0, min(GROUP, size - group * GROUP), number)
         whole = splat(like(number, total))
         for group in range(groups_of(size)):
-            cut_weights(kept.cut, kept.ties, row_logits, row_allowed, group, row_largest, scale, workspace)
+            cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
             start = group * GROUP
             for i in range(start, min(start + GROUP, size), LANES):
                 store_part(row_out, i, size, load(weights, i - start) / whole)
@@ -139,8 +130,9 @@ def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: 
 @jit
 def first_nan(logits: Row, allowed: Row | None, number: Number) -> int:
     """Return the index of the first NaN among the allowed tokens of a row, or -1."""
+    row = MaskedRow(logits, allowed)
     for start in range(0, logits.size, LANES):
-        z = allow(load_part(logits, start, logits.size, like(number, 0.0)), allowed, start)
+        z = read_part(row, start, logits.size, like(number, 0.0))
         bits = lane_bits(unordered(z, z))
         if bits != 0:
             return start + int(lowest_bit(bits))

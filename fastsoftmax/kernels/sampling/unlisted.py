@@ -12,24 +12,14 @@ import numpy as np
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import allow, append, load, load_as, load_part, store
-from fastsoftmax.kernels.lanes.numbers import (
-    Number,
-    Row,
-    Vector,
-    blend,
-    count_lanes,
-    lane_bits,
-    like,
-    splat,
-    sum_lanes,
-)
-from fastsoftmax.kernels.lanes.rows import read
+from fastsoftmax.kernels.lanes.loads import append, load, load_part, store
+from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, blend, count_lanes, lane_bits, like, splat, sum_lanes
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_whole
 from fastsoftmax.kernels.math.exp import log
+from fastsoftmax.kernels.math.filters import Filters, nucleus_mass
 from fastsoftmax.kernels.math.floats import following, preceding
-from fastsoftmax.kernels.math.nucleus import nucleus_mass
 from fastsoftmax.kernels.sampling.bisect import bracket, find_cut, pad, stride_of, sweep
-from fastsoftmax.kernels.sampling.exact import Source, cut_at, decided
+from fastsoftmax.kernels.sampling.exact import cut_at, decided
 from fastsoftmax.kernels.sampling.groups import GROUP, group_weights, groups_of, list_weights
 from fastsoftmax.kernels.sampling.light import light_scale, sweep_weights
 from fastsoftmax.kernels.sampling.listing import prefix
@@ -39,22 +29,20 @@ from fastsoftmax.kernels.softmax.weights import Scale, weight_of
 
 
 @inline
-def cut_masses(
-    logits: Row, allowed: Row | None, scale: Scale, cut: Number, row_largest: Number, workspace: Workspace
-) -> None:
+def cut_masses(row: MaskedRow, scale: Scale, cut: Number, row_largest: Number, workspace: Workspace) -> None:
     """Fill in the running masses of what each group has at and above the cut."""
     sums, values, weights = workspace.sums, workspace.values, workspace.weights
     total, bar = 0.0, splat(cut)
     light = light_scale(row_largest, scale)
-    for group in range(groups_of(logits.size)):
-        sweep_weights(logits, allowed, group, row_largest, scale, light, (values, weights))
+    for group in range(groups_of(row.logits.size)):
+        sweep_weights(row, group, row_largest, scale, light, (values, weights))
         start = group * GROUP
         a = b = c = d = splat(like(cut, 0.0))  # four sums: each waits for its last addition
-        for i in range(0, min(GROUP, logits.size - start), 4 * LANES):
-            a = add_from(read(logits, allowed, start + i, cut), bar, weights, i, a)
-            b = add_from(read(logits, allowed, start + i + 16, cut), bar, weights, i + 16, b)
-            c = add_from(read(logits, allowed, start + i + 32, cut), bar, weights, i + 32, c)
-            d = add_from(read(logits, allowed, start + i + 48, cut), bar, weights, i + 48, d)
+        for i in range(0, min(GROUP, row.logits.size - start), 4 * LANES):
+            a = add_from(read(row, start + i, cut), bar, weights, i, a)
+            b = add_from(read(row, start + i + 16, cut), bar, weights, i + 16, b)
+            c = add_from(read(row, start + i + 32, cut), bar, weights, i + 32, c)
+            d = add_from(read(row, start + i + 48, cut), bar, weights, i + 48, d)
         total += sum_lanes((a + b) + (c + d))
         sums[group] = total
 
@@ -67,7 +55,7 @@ def add_from(z: Vector, bar: Vector, weights: Row, i: int, mass: Vector) -> Vect
 
 @inline
 def weigh_bracket(
-    logits: Row, allowed: Row | None, scale: Scale, low: Number, high: Number, row_largest: Number, workspace: Workspace
+    row: MaskedRow, scale: Scale, low: Number, high: Number, row_largest: Number, workspace: Workspace
 ) -> tuple[int, float, float, int]:
     """Fill in the mass of each group at and above `high`, and list what is between `low` and `high` in the spare rows.
 
@@ -82,18 +70,18 @@ def weigh_bracket(
     none = splat(like(low, 0.0))
     bottom, top = splat(low), splat(high)
     light = light_scale(row_largest, scale)
-    for group in range(groups_of(logits.size)):
-        sweep_weights(logits, allowed, group, row_largest, scale, light, (values, weights))
+    for group in range(groups_of(row.logits.size)):
+        sweep_weights(row, group, row_largest, scale, light, (values, weights))
         start = group * GROUP
         over = other_over = between = none
-        for i in range(0, min(GROUP, logits.size - start), 2 * LANES):
-            z, y = read(logits, allowed, start + i, low), read(logits, allowed, start + i + LANES, low)
+        for i in range(0, min(GROUP, row.logits.size - start), 2 * LANES):
+            z, y = read(row, start + i, low), read(row, start + i + LANES, low)
             over = add_from(z, top, weights, i, over)
             other_over = add_from(y, top, weights, i + LANES, other_over)
             if lane_bits(((z >= bottom) & (z < top)) | ((y >= bottom) & (y < top))) == 0:
                 continue
             for j in range(i, i + 2 * LANES, LANES):
-                x, w = read(logits, allowed, start + j, low), load(weights, j)
+                x, w = read(row, start + j, low), load(weights, j)
                 ties += count_lanes(x == bottom)
                 within = (x > bottom) & (x < top)
                 append(spare_values, found, x, within)
@@ -109,24 +97,18 @@ def weigh_bracket(
 
 @inline
 def cut_row(
-    logits: Row,
-    allowed: Row | None,
-    scale: Scale,
-    temperature: float,
-    top_p: float,
-    row_largest: Number,
-    total: float,
-    workspace: Workspace,
+    row: MaskedRow, scale: Scale, filters: Filters, row_largest: Number, total: float, workspace: Workspace
 ) -> tuple[Number, int]:
     """Return (cut, ties) of the nucleus, and fill in the running masses that it leaves in the groups."""
     values, weights = workspace.values, workspace.weights
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
+    temperature, top_p = filters.temperature, filters.top_p
     infinity = like(row_largest, math.inf)
     lowest = following(-infinity)
     # A sample of the row brackets the cut.
     size = 0
-    for i in range(0, logits.size - LANES, stride_of(logits.size)):
-        store(spare_values, size, allow(load_as(logits, i, row_largest), allowed, i))
+    for i in range(0, row.logits.size - LANES, stride_of(row.logits.size)):
+        store(spare_values, size, read_whole(row, i, row_largest))
         size += LANES
     list_weights(spare_values, size, row_largest, scale, spare_weights)
     low, high = bracket(spare_values, spare_weights, size, top_p)
@@ -134,13 +116,13 @@ def cut_row(
     if temperature < math.inf:
         # All the logits below a bound weigh at most V times its weight. Where that is less than (1 - p) of the mass,
         # none of them is in the nucleus; half of it leaves room for rounding.
-        share = 0.5 * (1.0 - top_p) * total / weight_of(row_largest, scale)[1] / logits.size
+        share = 0.5 * (1.0 - top_p) * total / weight_of(row_largest, scale)[1] / row.logits.size
         low = max(low, below(row_largest, -temperature * log(share)))
     target = nucleus_mass(top_p, total)
     found = ties = 0
     above = inside = 0.0
     for attempt in range(2):
-        found, above, inside, ties = weigh_bracket(logits, allowed, scale, low, high, row_largest, workspace)
+        found, above, inside, ties = weigh_bracket(row, scale, low, high, row_largest, workspace)
         whole = above + inside + ties * weight_alone(low, row_largest, scale, workspace)
         if attempt > 0 or above < target <= whole:
             break
@@ -157,12 +139,12 @@ def cut_row(
         above += inside
     tie_weight = weight_alone(cut, row_largest, scale, workspace)
     found_cut = cut_at(cut, tie_weight, above, target, ties)
-    exact = decided(row_largest, Source(logits, allowed), None, temperature, top_p, found_cut)
+    exact = decided(row_largest, row, None, filters, found_cut)
     if exact.logit != cut or exact.ties != found_cut.ties:  # another cut than the one found needs its own masses
         cut = low = exact.logit
-        weigh_bracket(logits, allowed, scale, cut, following(cut), row_largest, workspace)
+        weigh_bracket(row, scale, cut, following(cut), row_largest, workspace)
         tie_weight = weight_alone(cut, row_largest, scale, workspace)
-    add_bracket(cut, exact.ties, tie_weight, cut == low, groups_of(logits.size), workspace)
+    add_bracket(cut, exact.ties, tie_weight, cut == low, groups_of(row.logits.size), workspace)
     return cut, exact.ties
 
 
@@ -207,24 +189,17 @@ def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups
 
 @inline
 def cut_weights(
-    cut: Number,
-    ties: int,
-    logits: Row,
-    allowed: Row | None,
-    group: int,
-    row_largest: Number,
-    scale: Scale,
-    workspace: Workspace,
+    cut: Number, ties: int, row: MaskedRow, group: int, row_largest: Number, scale: Scale, workspace: Workspace
 ) -> None:
     """Write the weights of a group of a row that is cut so, 0 for what is not kept."""
     ends, values, weights = workspace.tokens, workspace.values, workspace.weights
-    group_weights(logits, allowed, group, row_largest, scale, (values, weights))
+    group_weights(row, group, row_largest, scale, (values, weights))
     if cut == following(like(row_largest, -math.inf)):
         return
     bar, none = splat(cut), splat(like(row_largest, 0.0))
     left = ties
-    if ties < logits.size and group > 0:
+    if ties < row.logits.size and group > 0:
         left = max(ties - ends[2 * group - 1], 0)
-    for i in range(0, min(GROUP, logits.size - group * GROUP), LANES):
-        stay, left = prefix(read(logits, allowed, group * GROUP + i, row_largest), bar, left)
+    for i in range(0, min(GROUP, row.logits.size - group * GROUP), LANES):
+        stay, left = prefix(read(row, group * GROUP + i, row_largest), bar, left)
         store(weights, i, blend(stay, load(weights, i), none))

@@ -8,6 +8,8 @@ import numpy as np
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, by_type, if_given
+from fastsoftmax.kernels.lanes.rows import MaskedRow
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 
 
@@ -61,10 +63,10 @@ def workspace_of(scratch: Row, size: int, number: Number) -> Workspace:
 
 
 @inline
-def parameters_at(parameters: Rows, row: int) -> tuple[float, int, float, float]:
-    """Return a row's temperature, top_k, top_p and min_p: there is one row of them for all, or one a row."""
+def filters_at(parameters: Rows, row: int) -> Filters:
+    """Return the filters of a row of logits: there is one row of parameters for all, or one a row."""
     i = min(row, parameters.shape[0] - 1)
-    return parameters[i, 0], int(parameters[i, 1]), parameters[i, 2], parameters[i, 3]
+    return Filters(parameters[i, 0], int(parameters[i, 1]), parameters[i, 2], parameters[i, 3])
 
 
 @if_given
@@ -72,3 +74,9 @@ def bits_at(allowed: Rows, row: int) -> Row:
     """Return the bits of a row's allowed tokens, which all rows may share."""
     bits: Row = allowed[min(row, allowed.shape[0] - 1)]
     return bits
+
+
+@inline
+def row_at(logits: Rows, allowed: Rows | None, row: int) -> MaskedRow:
+    """Return a row of logits, and what is allowed of it."""
+    return MaskedRow(logits[row], bits_at(allowed, row))

@@ -12,6 +12,7 @@ from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import borrowed, load, store
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, Vector, splat, widen
+from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.lanes.transpose import turn
 from fastsoftmax.kernels.math.exp import power_of_two
 from fastsoftmax.kernels.softmax.columns import Strip, column_maxima, plain_references, scales_to
@@ -58,7 +59,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
         if temperature.size > 1:
             scales_to(temperature, first, count, number, kept)
         for row in range(count):
-            store(coarse, row * LANES, lane_maxima(logits[first + row], None, 0, size, number))
+            store(coarse, row * LANES, lane_maxima(MaskedRow(logits[first + row], None), 0, size, number))
         turn(coarse, 0, LANES, LANES, LANES, turned, 0, LANES, number)
         largest = column_maxima(Strip(turned, 0, LANES), LANES, LANES, number)
         hi, lo = load(kept[0], 0), load(kept[1], 0)

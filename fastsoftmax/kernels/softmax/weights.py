@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import function, inline
-from fastsoftmax.kernels.lanes.loads import allow, load_as, load_part, prefetch, prefetch_far, store, store_part
+from fastsoftmax.kernels.lanes.loads import load_as, load_part, prefetch, prefetch_far, store, store_part
 from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
@@ -38,6 +38,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     unordered,
 )
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part, read_whole
 from fastsoftmax.kernels.math.exp import LOG2E_HIGH, LOG2E_LOW, ROUND_DOUBLE, ROUND_SINGLE, exp2_16, expm1, power_of_two
 
 BLOCK = 2048
@@ -135,27 +136,25 @@ def exponent_between(largest: Number, row_largest: Number, scale: Scale) -> tupl
 
 
 @inline
-def lane_maxima(
-    logits: Row, allowed: Row | None, start: int, stop: int, number: Number, checked: bool = True
-) -> Vector:
-    """Return the largest of every sixteenth of logits[start:stop] in each lane, or NaN where one of them is NaN.
+def lane_maxima(row: MaskedRow, start: int, stop: int, number: Number, checked: bool = True) -> Vector:
+    """Return the largest of every sixteenth of row[start:stop] in each lane, or NaN where one of them is NaN.
 
-    `allowed` as `memory.allow` takes it. Unless `checked`, NaN may be overlooked.
+    Unless `checked`, NaN may be overlooked.
     """
     lowest = splat(like(number, -math.inf))
     a, b, c, d = lowest, lowest, lowest, lowest
     nan = unordered(lowest, lowest)
     whole = start + (stop - start) // 64 * 64
     for i in range(start, whole, 64):
-        p = allow(load_as(logits, i, number), allowed, i)
-        q = allow(load_as(logits, i + 16, number), allowed, i + 16)
-        r = allow(load_as(logits, i + 32, number), allowed, i + 32)
-        t = allow(load_as(logits, i + 48, number), allowed, i + 48)
+        p = read_whole(row, i, number)
+        q = read_whole(row, i + 16, number)
+        r = read_whole(row, i + 32, number)
+        t = read_whole(row, i + 48, number)
         a, b, c, d = larger(p, a), larger(q, b), larger(r, c), larger(t, d)
         if checked:
             nan = nan | unordered(p, q) | unordered(r, t)
     for i in range(whole, stop, 16):
-        p = allow(load_part(logits, i, stop, like(number, -math.inf)), allowed, i)
+        p = read_part(row, i, stop, like(number, -math.inf))
         a = larger(p, a)
         if checked:
             nan = nan | unordered(p, p)
@@ -165,7 +164,7 @@ def lane_maxima(
 @inline
 def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
     """Return the largest of logits[start:stop] in the type of `number`, or NaN where one is NaN."""
-    maxima = lane_maxima(logits, None, start, stop, number)
+    maxima = lane_maxima(MaskedRow(logits, None), start, stop, number)
     if lane_bits(unordered(maxima, maxima)) != 0:
         return like(number, math.nan)
     return largest_lane(maxima)

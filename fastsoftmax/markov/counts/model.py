@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov.follow import follow
-from fastsoftmax.kernels.markov.table import Filters
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts import counting
 from fastsoftmax.markov.counts.counting import count, ordered
 from fastsoftmax.markov.counts.transitions import MAX_TOTAL, Transitions, table

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastsoftmax._types import Flags, Floats, Positions
 from fastsoftmax.kernels.markov.condition import edge_masses
-from fastsoftmax.kernels.markov.table import Filters
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.longrun.balance import Sparse, scipy_part, shares, sparse
 from fastsoftmax.markov.walking.restarts import restart_state

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastsoftmax import _checks
-from fastsoftmax.kernels.markov.table import Filters
+from fastsoftmax.kernels.math.filters import Filters
 
 Progress = Callable[[int], object]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fastsoftmax.kernels.markov.table import Filters
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import next_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from fastsoftmax._last import Last
 from fastsoftmax._types import Ids, Positions
 from fastsoftmax.kernels.markov import condition as kernels
-from fastsoftmax.kernels.markov.table import Filters
 from fastsoftmax.kernels.markov.walk import DEAD_END
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
 from fastsoftmax.markov.counts.transitions import Transitions

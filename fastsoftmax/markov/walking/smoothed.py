@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels.markov.table import Filters
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.transitions import BOUNDARY
 from fastsoftmax.markov.smoothing.rules import Smoothed

@@ -15,7 +15,7 @@ from fastsoftmax._types import Positions
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov import walk as kernels
 from fastsoftmax.kernels.markov.condition import choose
-from fastsoftmax.kernels.markov.table import Filters
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start, describe, ids_of, start_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions

@@ -1,6 +1,10 @@
-"""The law of top-p, for logits and for counts: the mass that a nucleus must reach, and how many of equals reach it."""
+"""What a row is filtered by, logits or counts alike; and the law of top-p.
+
+Of ten equal tokens p = 0.3 keeps three: their mass, 3 of 10, has reached p.
+"""
 
 import math
+from typing import NamedTuple
 
 from fastsoftmax._jit import inline
 
@@ -8,6 +12,15 @@ REACHED = 1.0 - 2.0**-40  # a mass nearer to p than float64 can tell has reached
 
 
 LEAST_MASS = 2.0**-1022  # a nucleus of mass 0 is one token
+
+
+class Filters(NamedTuple):
+    """Temperature and filters, applied in this order; top_k = 0, top_p = 1 and min_p = 0 are off."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
 
 
 @inline
