@@ -17,6 +17,10 @@ def test_interrupted_calls_change_nothing() -> None:
     assert faults.interrupt_calls(25) > 0
 
 
+def test_interrupts_of_every_call_change_nothing(tmp_path: Path) -> None:
+    faults.interrupt_every_call(2, tmp_path)
+
+
 def test_interrupted_commands_leave_nothing_over(tmp_path: Path) -> None:
     faults.interrupt_commands(tmp_path, 3, words=100_000)
 

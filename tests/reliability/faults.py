@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import random
 import re
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 import fastsoftmax
+from tests.calls import CALLS, things, told
 from tests.reliability import Check, Progress, SkipError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,6 +46,8 @@ def run(progress: Progress) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         interrupts = interrupt_calls(300)
+        (place := folder / "calls").mkdir()
+        tiny = interrupt_every_call(20, place)
         progress(0.1)
         compiling = interrupt_the_compiler(folder)
         progress(0.2)
@@ -60,7 +64,8 @@ def run(progress: Progress) -> str:
             full = f"no full disk here ({error})"
     return (
         f"{interrupts} of 300 interrupts came within fit, partial_fit, walk or generate, {commands} of 60 within a "
-        f"command, {compiling} while kernels compiled: models as before or as after, nothing left over; "
+        f"command, {tiny} of {20 * len(CALLS):,} within calls of every kind, {compiling} while kernels compiled: "
+        f"models as before or as after, nothing left over; "
         f"300 kills while saving: {old} times the one model, {new} times the other, always whole; {flips:,} flipped "
         f"bits and {cuts:,} cut ends all refused; {full}"
     )
@@ -94,6 +99,18 @@ def interrupt_calls(times: int) -> int:
         else:
             assert found == walked, "an interrupt changed a chain"
         assert text.generate(3, seed=1) == spoken, "an interrupt changed a text"
+    return stopped
+
+
+def interrupt_every_call(times: int, folder: Path) -> int:
+    """Interrupt each public call so many times, see that it gives what it gave, and return how many were stopped."""
+    tiny, stopped = things(folder), 0
+    for name, tiny_call in CALLS.items():
+        call = functools.partial(tiny_call, tiny)
+        expected, length = told(call()), _seconds(call)
+        for _ in range(times):
+            stopped += interrupted(call, random.random() * length)
+            assert told(call()) == expected, f"an interrupt changed {name}"
     return stopped
 
 

@@ -13,6 +13,7 @@ import scipy.sparse
 
 import fastsoftmax
 from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplingParams
+from tests.calls import CALLS, TEXT, things
 from tests.cases import DTYPES
 
 
@@ -36,6 +37,13 @@ def refused(call: Callable[[int], object]) -> Callable[[int], object]:
         raise AssertionError(f"call {number} was not refused")
 
     return checked
+
+
+def every_call(folder: Path) -> list[Grows]:
+    """All public calls, each with the same arguments again and again."""
+    (place := folder / "calls").mkdir()
+    tiny = things(place)
+    return [Grows(name, lambda i, call=call: call(tiny)) for name, call in CALLS.items()]
 
 
 def softmaxes(_: Path) -> list[Grows]:
@@ -105,7 +113,6 @@ def samples(_: Path) -> list[Grows]:
         Grows("sample of another length each time", lambda i: fastsoftmax.sample(np.zeros(1 + i % 10**5), seed=i)),
         Grows("sample of NaN", refused(lambda i: fastsoftmax.sample(holes, seed=i))),
         Grows("sample with a wrong top_p", refused(lambda i: fastsoftmax.sample(row, top_p=1.5 + i))),
-        Grows("probabilities", lambda i: fastsoftmax.probabilities(rows, **cuts)),
         Grows("probabilities with out", lambda i: fastsoftmax.probabilities(rows, out=shares, allowed=row > 0)),
         Grows("probabilities of NaN", refused(lambda i: fastsoftmax.probabilities(holes))),
         Grows("Sampler", lambda i: sampler(row)),
@@ -118,10 +125,8 @@ def samples(_: Path) -> list[Grows]:
         Grows("Sampler with n, allowed and bias", lambda i: sampler(row, n=2, allowed=row > 0, bias={0: 1.0})),
         Grows("a new Sampler", lambda i: Sampler(temperature=1 + i, seed=i)(row)),
         Grows("a copied Sampler", lambda i: pickle.loads(pickle.dumps(copy.copy(sampler)))(row)),
-        Grows("SamplingParams", lambda i: SamplingParams(temperature=1 + i, top_k=i, top_p=0.5)),
         Grows("SamplingParams with a wrong min_p", refused(lambda i: SamplingParams(min_p=-1 - i))),
         Grows("set_num_threads", lambda i: fastsoftmax.set_num_threads(1 + i % 3)),
-        Grows("get_num_threads", lambda i: fastsoftmax.get_num_threads()),
     ]
 
 
@@ -173,12 +178,11 @@ def chains(_: Path) -> list[Grows]:
     tokens = np.random.default_rng(0).integers(0, 8, (4, 30))
     lists, words = tokens.tolist(), [[f"w{token}" for token in row] for row in tokens]
     chain, of_words, fitted = MarkovChain(2).fit(tokens), MarkovChain().fit(words), MarkovChain()
-    grown_chain, other = MarkovChain().fit(words), MarkovChain().fit([["w1", "w9"]])
+    grown_chain = MarkovChain().fit(words)
     dead = MarkovChain.from_transitions({"a": {"b": 1}})
     walks, walks_of_words = chain.walk(4, 20, seed=1), of_words.walk(4, 20, seed=1)
     endless = {"on_dead_end": "restart", "seed": 1}
     cases = [
-        Grows("fit", lambda i: fitted.fit(tokens)),
         Grows("fit of lists", lambda i: MarkovChain(3).fit(lists)),
         Grows("fit of words", lambda i: fitted.fit(words)),
         Grows("fit of long n-grams", lambda i: MarkovChain(9).fit(tokens * 10**8)),
@@ -186,7 +190,6 @@ def chains(_: Path) -> list[Grows]:
         Grows("fit of both kinds", refused(lambda i: fitted.fit([["a"], [i]]))),
         Grows("partial_fit", lambda i: grown_chain.partial_fit(words, 2)),
         Grows("partial_fit of the other kind", refused(lambda i: grown_chain.partial_fit(tokens))),
-        Grows("merge", lambda i: grown_chain.merge(other)),
         Grows("merge of another order", refused(lambda i: grown_chain.merge(chain))),
         Grows("prune", lambda i: copy.copy(chain).prune(1 + i % 2)),
         Grows(
@@ -194,7 +197,6 @@ def chains(_: Path) -> list[Grows]:
         ),
         Grows("from_transitions that are wrong", refused(lambda i: MarkovChain.from_transitions({"a": {"b": -i}}))),
         Grows("walk", lambda i: chain.walk(2, 10)),
-        Grows("walk with a seed", lambda i: chain.walk(2, 10, seed=i)),
         Grows("walk of words", lambda i: list(of_words.walk(2, 10, seed=i))),
         Grows("walk at another temperature each time", lambda i: chain.walk(2, 10, temperature=1 + i / 100, seed=1)),
         Grows("walk with other cut-offs", lambda i: chain.walk(2, 10, top_k=1 + i, top_p=0.9, min_p=i / 10**9, seed=1)),
@@ -204,15 +206,9 @@ def chains(_: Path) -> list[Grows]:
         Grows("walk that may not end", lambda i: of_words.walk(1, 2, on_dead_end="raise", seed=i)),
         Grows("walk to a dead end", refused(lambda i: dead.walk(1, 9, on_dead_end="raise", seed=i))),
         Grows("walk of a new chain", lambda i: MarkovChain().fit(tokens).walk(2, 100, seed=i)),
-        Grows("next_tokens", lambda i: of_words.next_tokens("w1", temperature=1 + i)),
         Grows("next_tokens after the unknown", refused(lambda i: of_words.next_tokens("w77"))),
-        Grows("log_likelihood", lambda i: chain.log_likelihood(lists[0])),
         Grows("log_likelihood of the other kind", refused(lambda i: chain.log_likelihood(words[0]))),
-        Grows("perplexity", lambda i: chain.perplexity(lists)),
-        Grows("stationary", lambda i: chain.stationary(temperature=1 + i)),
         Grows("entropy_rate", lambda i: chain.entropy_rate(temperature=1 + i)),
-        Grows("communicating_classes", lambda i: chain.communicating_classes(top_k=1 + i)),
-        Grows("period", lambda i: chain.period(())),
         Grows("period of the unknown", refused(lambda i: chain.period([99]))),
         Grows("copy", lambda i: copy.copy(chain).walk(1, 5)),
         Grows("deepcopy", lambda i: copy.deepcopy(of_words).walk(1, 5)),
@@ -236,10 +232,6 @@ def chains(_: Path) -> list[Grows]:
     return [*cases, Grows("perplexity with another rule each time", other_rule)]
 
 
-TEXT = "The cat sat on the mat. A dog ran to the cat! Who sat there? The dog sat on the cat.\n\nThe mat ran.\n"
-MARKOVIFY = '{"state_size": 1, "chain": "[[[\\"___BEGIN__\\"], {\\"a\\": 2}], [[\\"a\\"], {\\"___END__\\": 1}]]"}'
-
-
 def texts(folder: Path) -> list[Grows]:
     path, damaged = folder / "text", folder / "not-utf-8"
     path.write_text(TEXT)
@@ -247,7 +239,6 @@ def texts(folder: Path) -> list[Grows]:
     text, order_2, kept = MarkovText(1).fit(TEXT), MarkovText(2).fit(TEXT), MarkovText(1, keep_text=True).fit(TEXT)
     more = MarkovText(1).fit(TEXT)
     return [
-        Grows("MarkovText.fit", lambda i: text.fit(TEXT)),
         Grows("MarkovText.fit of a file", lambda i: MarkovText().fit(path)),
         Grows("MarkovText.fit of lines", lambda i: MarkovText(sequences="lines").fit([TEXT, path])),
         Grows("MarkovText.fit of characters", lambda i: MarkovText(3, tokens="characters").fit(TEXT)),
@@ -257,23 +248,16 @@ def texts(folder: Path) -> list[Grows]:
         Grows("MarkovText.fit of what is not text", refused(lambda i: text.fit(damaged))),
         Grows("MarkovText.partial_fit", lambda i: more.partial_fit(TEXT, 2)),
         Grows("MarkovText.merge", lambda i: more.merge(text)),
-        Grows("MarkovText.prune", lambda i: copy.deepcopy(text).prune(2)),
-        Grows("generate", lambda i: text.generate(2, seed=i)),
         Grows("generate from a start", lambda i: order_2.generate(1, start="The cat", seed=i)),
         Grows("generate from an unknown start", refused(lambda i: text.generate(1, start="none"))),
-        Grows("generate with bounds", lambda i: text.generate(2, min_words=3, max_words=8, seed=i)),
         Grows("generate with other bounds each time", lambda i: text.generate(1, max_words=3 + i % 40, seed=i)),
         Grows("generate at another temperature each time", lambda i: text.generate(1, temperature=1 + i, seed=i)),
         Grows("generate with max_chars", lambda i: text.generate(2, max_chars=25, seed=i)),
-        Grows("generate with novelty", lambda i: kept.generate(2, novelty=0.5, seed=i)),
         Grows("generate that cannot", lambda i: text.generate(1, max_chars=1, seed=i)),
         Grows("generate with novelty but no text", refused(lambda i: text.generate(1, novelty=0.5))),
         Grows("MarkovText.next_tokens", lambda i: text.next_tokens("cat", temperature=1 + i)),
-        Grows("MarkovText.log_likelihood", lambda i: text.log_likelihood(TEXT)),
-        Grows("MarkovText.perplexity", lambda i: text.perplexity(TEXT, smoothing="kneser-ney")),
         Grows("MarkovText's attributes", lambda i: (text.chain, text.order, text.tokens, text.sequences, repr(text))),
         Grows("MarkovText.deepcopy", lambda i: copy.deepcopy(kept)),
-        Grows("import_markovify", lambda i: MarkovText.import_markovify(MARKOVIFY).generate(1)),
         Grows("import_markovify of something else", refused(lambda i: MarkovText.import_markovify(f"[{i}]"))),
     ]
 
@@ -298,25 +282,24 @@ def files(folder: Path) -> list[Grows]:
             model.next_tokens([word, "unknown"])
 
     return [
-        Grows("save", lambda i: chain.save(paths[4])),
         Grows("save where it cannot", refused(lambda i: chain.save(folder / "none" / "none"))),
-        Grows("load", lambda i: MarkovChain.load(paths[0]).walk(1, 5)),
         Grows("load, not mapped", lambda i: MarkovChain.load(paths[0], mmap=False).walk(1, 5)),
         Grows("load of a large file", mapped, 0.01),
         Grows("load of a large file, all of it", lambda i: MarkovChain.load(paths[2]).transitions.totals, 0.0004),
         Grows("load of a damaged file", refused(lambda i: MarkovChain.load(paths[3]))),
         Grows("load of no file", refused(lambda i: MarkovChain.load(folder / "none"))),
-        Grows("MarkovText.save", lambda i: text.save(paths[4])),
-        Grows("MarkovText.load", lambda i: MarkovText.load(paths[1]).generate(1)),
     ]
 
 
 GROUPS: dict[str, Callable[[Path], list[Grows]]] = {
+    "calls": every_call,
     "softmax": softmaxes,
     "sampling": samples,
     "threads": many_threads,
     "chains": chains,
     "text": texts,
     "files": files,
-    "quick": lambda folder: [case for cases in (softmaxes, samples, chains, texts) for case in cases(folder)[::9]],
+    "quick": lambda folder: [
+        case for cases in (every_call, softmaxes, samples, chains, texts) for case in cases(folder)[::9]
+    ],
 }

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import fastsoftmax
+from tests.calls import CALLS, things, told
 from tests.reliability import Check, Progress, SkipError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,10 +63,12 @@ def run(progress: Progress) -> str:
     )
 
 
-def answer() -> float:
-    """Return what depends on all that a child may lack: threads, locks, compiled kernels."""
-    tokens = fastsoftmax.sample(BATCH, top_p=0.9, seed=1)
-    return float(fastsoftmax.softmax(BATCH).sum() + tokens.sum())
+def answer() -> bytes:
+    """Return what depends on all that a child may lack: threads, locks, compiled kernels, all that calls need."""
+    large = fastsoftmax.softmax(BATCH), fastsoftmax.sample(BATCH, top_p=0.9, seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        tiny = things(Path(folder))
+        return told([*large, *(call(tiny) for call in CALLS.values())])
 
 
 def in_child(work: Callable[[], object]) -> int:
@@ -207,7 +210,7 @@ def map_in_pool(method: str) -> int:
     return len(results)
 
 
-def _answer(_: int) -> float:
+def _answer(_: int) -> bytes:
     return answer()
 
 

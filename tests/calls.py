@@ -1,0 +1,134 @@
+"""One catalogue of public calls, each with tiny arguments, and how to compare what they return.
+
+What is tried of every call (threads, forks, interrupts, memory, damaged files, wrong arguments) goes through this list;
+`tests/everywhere/test_calls.py` fails where a public name is missing. A variant of a call stands after a comma.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import fastsoftmax
+from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplingParams
+
+TEXT = "The cat sat on the mat. A dog ran to the cat! Who sat there? The dog sat on the cat.\n\nThe mat ran.\n"
+MARKOVIFY = '{"state_size": 1, "chain": "[[[\\"___BEGIN__\\"], {\\"a\\": 2}], [[\\"a\\"], {\\"___END__\\": 1}]]"}'
+SEQUENCES = [list("abcab"), list("bca"), list("aab")]
+KNESER_NEY = {"smoothing": "kneser-ney"}
+
+
+class Things(NamedTuple):
+    """What calls are made with: models of which some tokens are known, rows of logits, and a folder."""
+
+    chain: MarkovChain
+    text: MarkovText
+    known: list[Any]
+    rows: np.ndarray
+    folder: Path
+
+
+def things(folder: Path) -> Things:
+    """Return tiny things, with a saved chain and a saved text in the folder."""
+    text = MarkovText(1, keep_text=True).fit(TEXT)
+    tiny = Things(
+        MarkovChain(1).fit(SEQUENCES), text, ["a", "b"], np.random.default_rng(0).standard_normal((3, 50)), folder
+    )
+    tiny.chain.save(folder / "chain")
+    tiny.text.save(folder / "text")
+    return tiny
+
+
+Call = Callable[[Things], object]
+
+CALLS: dict[str, Call] = {
+    "softmax": lambda t: fastsoftmax.softmax(t.rows, temperature=0.7),
+    "softmax, axis 0": lambda t: fastsoftmax.softmax(t.rows.astype(np.float32), axis=0),
+    "log_softmax": lambda t: fastsoftmax.log_softmax(t.rows),
+    "logsumexp": lambda t: fastsoftmax.logsumexp(t.rows),
+    "sample": lambda t: fastsoftmax.sample(t.rows, temperature=0.8, top_k=20, top_p=0.9, seed=3, step=9, n=5),
+    "sample, details": lambda t: fastsoftmax.sample(
+        t.rows, min_p=0.1, seed=3, allowed=t.rows > -1, bias={3: 1.0}, details=True, kept_set=True, top_logprobs=2
+    ),
+    "probabilities": lambda t: fastsoftmax.probabilities(t.rows, top_p=0.8),
+    "Sampler": lambda t: [(sampler := Sampler(top_p=0.9, seed=1))(t.rows), sampler(t.rows[0]), sampler.step],
+    "SamplingParams": lambda t: SamplingParams(temperature=2, top_k=3),
+    "set_num_threads": lambda t: fastsoftmax.set_num_threads(fastsoftmax.get_num_threads()),
+    "get_num_threads": lambda t: fastsoftmax.get_num_threads(),
+    "MarkovChain": lambda t: MarkovChain(3),
+    "MarkovChain.fit": lambda t: MarkovChain(2).fit(SEQUENCES),
+    "MarkovChain.partial_fit": lambda t: MarkovChain(2).fit(SEQUENCES).partial_fit(SEQUENCES, 2),
+    "MarkovChain.merge": lambda t: MarkovChain(t.chain.order).merge(t.chain, 2),
+    "MarkovChain.prune": lambda t: MarkovChain(t.chain.order).merge(t.chain).prune(2),
+    "MarkovChain.from_transitions": lambda t: MarkovChain.from_transitions({"a": {"b": 1, None: 0.5}, "b": {"a": 1}}),
+    "MarkovChain.order": lambda t: t.chain.order,
+    "MarkovChain.vocabulary": lambda t: t.chain.vocabulary,
+    "MarkovChain.transitions": lambda t: [t.chain.transitions.tokens, t.chain.transitions.counts],
+    "MarkovChain.walk": lambda t: t.chain.walk(3, 9, seed=1),
+    "MarkovChain.walk, restarted": lambda t: t.chain.walk(
+        3, 9, seed=1, temperature=0.5, top_p=0.9, on_dead_end="restart"
+    ),
+    "MarkovChain.walk, to an end": lambda t: t.chain.walk(
+        3, 9, seed=1, min_p=0.1, top_k=2**63 - 1, on_dead_end="raise"
+    ),
+    "MarkovChain.walk, smoothed": lambda t: t.chain.walk(1, 5, start=t.known[1:2], seed=1, **KNESER_NEY),
+    "MarkovChain.next_tokens": lambda t: t.chain.next_tokens(None, temperature=np.inf),
+    "MarkovChain.next_tokens, smoothed": lambda t: t.chain.next_tokens(t.known[:1], smoothing="add-k"),
+    "MarkovChain.scores": lambda t: t.chain.scores([*t.known, *t.known], unseen="skip"),
+    "MarkovChain.log_likelihood": lambda t: t.chain.log_likelihood(t.known),
+    "MarkovChain.perplexity": lambda t: t.chain.perplexity([t.known], smoothing="stupid-backoff"),
+    "MarkovChain.stationary": lambda t: t.chain.stationary(temperature=0.8),
+    "MarkovChain.entropy_rate": lambda t: t.chain.entropy_rate(),
+    "MarkovChain.communicating_classes": lambda t: t.chain.communicating_classes(),
+    "MarkovChain.period": lambda t: t.chain.period(t.known[:1]),
+    "MarkovChain.save": lambda t: t.chain.save(t.folder / "saved"),
+    "MarkovChain.load": lambda t: MarkovChain.load(t.folder / "chain").walk(2, 5, seed=1),
+    "MarkovText": lambda t: MarkovText(3, tokens="characters", sequences="lines"),
+    "MarkovText.fit": lambda t: MarkovText(1).fit(TEXT),
+    "MarkovText.partial_fit": lambda t: MarkovText(1).fit(TEXT).partial_fit("The cat ran.", 2),
+    "MarkovText.merge": lambda t: MarkovText(t.text.order).merge(t.text, 0.5),
+    "MarkovText.prune": lambda t: MarkovText(t.text.order).merge(t.text).prune(2),
+    "MarkovText.order": lambda t: t.text.order,
+    "MarkovText.tokens": lambda t: t.text.tokens,
+    "MarkovText.sequences": lambda t: t.text.sequences,
+    "MarkovText.chain": lambda t: t.text.chain,
+    "MarkovText.generate": lambda t: t.text.generate(2, seed=1),
+    "MarkovText.generate, bounded": lambda t: t.text.generate(2, seed=1, min_words=2, max_words=5),
+    "MarkovText.generate, short": lambda t: t.text.generate(1, seed=1, start="The", max_chars=20),
+    "MarkovText.generate, novel": lambda t: t.text.generate(2, seed=1, novelty=0.5),
+    "MarkovText.next_tokens": lambda t: t.text.next_tokens("The", temperature=2),
+    "MarkovText.scores": lambda t: t.text.scores("The cat sat."),
+    "MarkovText.log_likelihood": lambda t: t.text.log_likelihood(TEXT),
+    "MarkovText.perplexity": lambda t: t.text.perplexity(TEXT, **KNESER_NEY),
+    "MarkovText.save": lambda t: t.text.save(t.folder / "saved"),
+    "MarkovText.load": lambda t: MarkovText.load(t.folder / "text").generate(2, seed=1),
+    "MarkovText.import_markovify": lambda t: MarkovText.import_markovify(MARKOVIFY).generate(2, seed=1),
+}
+
+
+def told(result: Any) -> bytes:
+    """Return bytes that two results share if they are the same."""
+    if isinstance(result, np.ndarray | np.generic):
+        return f"{result.dtype.str}{result.shape}".encode() + result.tobytes()
+    if isinstance(result, MarkovChain):
+        model = result._held.model
+        return told(None if model is None else [list(model.transitions.edges(1)), result.vocabulary])
+    if isinstance(result, MarkovText):
+        return told(result.chain)
+    if dataclasses.is_dataclass(result):
+        return told([getattr(result, field.name) for field in dataclasses.fields(result)])
+    if isinstance(result, list | tuple):
+        return b"[" + b",".join(map(told, result)) + b"]"
+    return repr(result).encode()
+
+
+def public(name: str) -> tuple[Any, list[str]]:
+    """Return what has a name in the catalogue, and the names of its arguments: a property has none."""
+    found: Any = fastsoftmax
+    for part in name.split(",")[0].split("."):
+        found = getattr(found, part)
+    names = inspect.signature(found).parameters if callable(found) else ()
+    return found, [argument for argument in names if argument != "self"]
