@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fastsoftmax
-from tests.reliability import Check, SkipError, __main__, mutants
+from tests.long import Check, SkipError, __main__, mutants
 
 RESULTS = json.loads(__main__.RESULTS.read_text())
 

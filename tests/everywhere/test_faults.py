@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
-from tests.reliability import faults
+from tests.long import faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no Unix signals")]
 
@@ -42,7 +42,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     """In a process of its own, which sees the disk alone."""
     code = f"""
 from pathlib import Path
-from tests.reliability import SkipError, faults
+from tests.long import SkipError, faults
 try:
     print(faults.on_full_disk(Path({str(tmp_path)!r})))
 except SkipError as error:

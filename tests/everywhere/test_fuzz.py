@@ -33,7 +33,7 @@ from fastsoftmax.markov.reading import tokens
 from tests.calls import CALLS, public
 from tests.cases import examples
 from tests.commands import refused
-from tests.reliability import fuzzing_targets as fuzzed
+from tests.long import fuzzing_targets as fuzzed
 
 anything = examples(60, derandomize=True, suppress_health_check=[*HealthCheck])
 

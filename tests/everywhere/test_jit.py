@@ -20,7 +20,7 @@ from fastsoftmax import _jit
 from fastsoftmax._jit import cache, locks
 from tests import tiny
 from tests.docs.test_architecture import imported
-from tests.reliability import SkipError, installs
+from tests.long import SkipError, installs
 
 PACKAGE = Path(fastsoftmax.__file__).parent
 ROOT = Path(__file__).parents[2]

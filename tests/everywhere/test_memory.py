@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.reliability import memory
+from tests.long import memory
 
 pytestmark = [
     pytest.mark.slow,

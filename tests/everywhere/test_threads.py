@@ -14,8 +14,8 @@ import pytest
 
 import fastsoftmax
 from fastsoftmax import _threads
-from tests.reliability import threads
-from tests.reliability.processes import in_child
+from tests.long import threads
+from tests.long.processes import in_child
 
 
 @pytest.mark.parametrize(("count", "cost"), [(0, 10), (1, 10**9), (7, 0), (100, 10**6), (1000, 2**22), (3, 2**30)])

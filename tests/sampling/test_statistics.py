@@ -4,27 +4,27 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests import statistics
+from tests.long import draws
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_gates() -> None:
-    found = statistics.tests(300_000, lambda done: None)
+    found = draws.tests(300_000, lambda done: None)
     assert len(found) > 30
-    assert not statistics.verdict(found)
+    assert not draws.verdict(found)
 
 
 @pytest.mark.parametrize(("squared", "p"), [(1.2482, 0.25), (1.9330, 0.10), (2.4924, 0.05), (3.8781, 0.01)])
 def test_anderson_darling_has_its_published_points(squared: float, p: float) -> None:
-    assert statistics.exceeded(squared) == pytest.approx(p, rel=2e-3)
+    assert draws.exceeded(squared) == pytest.approx(p, rel=2e-3)
 
 
 def test_anderson_darling_is_scipys() -> None:
     numbers = np.random.default_rng(0).random(500)
     uniform = {"loc": 0, "scale": 1}
     theirs = stats.goodness_of_fit(stats.uniform, numbers, known_params=uniform, statistic="ad", n_mc_samples=1)
-    assert statistics.anderson_darling(numbers) == pytest.approx(statistics.exceeded(theirs.statistic), rel=1e-9)
+    assert draws.anderson_darling(numbers) == pytest.approx(draws.exceeded(theirs.statistic), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_anderson_darling_is_scipys() -> None:
     ],
 )
 def test_a_broken_generator_is_found(monkeypatch: pytest.MonkeyPatch, name: str, broken: object) -> None:
-    real = statistics.uniforms
-    monkeypatch.setattr(statistics, "uniforms", lambda *arguments: np.clip(broken(real(*arguments)), 1e-300, 1 - 1e-16))
-    families = [*statistics.distribution(2_000_000, "step"), *statistics.pairs(2_000_000, "step")]
-    assert any(failed.startswith(name) for failed in statistics.verdict(dict(families)))
+    real = draws.uniforms
+    monkeypatch.setattr(draws, "uniforms", lambda *arguments: np.clip(broken(real(*arguments)), 1e-300, 1 - 1e-16))
+    families = [*draws.distribution(2_000_000, "step"), *draws.pairs(2_000_000, "step")]
+    assert any(failed.startswith(name) for failed in draws.verdict(dict(families)))

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.reliability import Check, Progress
+from tests.long import Check, Progress
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("fastsoftmax", "reference", "tests", "bench", "docs", "pyproject.toml")

@@ -1,6 +1,6 @@
 """Any bytes are read or refused: a million inputs, found by coverage (atheris, which drives libFuzzer).
 
-`python -m tests.reliability.fuzzing TARGET RUNS` runs one target; an input that fails stands in a file that it names.
+`python -m tests.long.fuzzing TARGET RUNS` runs one target; an input that fails stands in a file that it names.
 """
 
 import os
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.reliability import Check, Progress, SkipError
+from tests.long import Check, Progress, SkipError
 
 RUNS = {"model-bytes": 250_000, "model-sealed": 60_000, "markovify": 300_000, "logits": 360_000, "arguments": 40_000}
 CHECKED = "model-sealed"  # with kernels that check every index
@@ -51,7 +51,7 @@ def _fuzzed(target: str, runs: int, tell: Callable[[int], object]) -> tuple[int,
         environment = {**os.environ, "TMPDIR": folder, "PYTHONPATH": str(ROOT)}
         if target == CHECKED:
             environment |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(Path(folder, "kernels"))}
-        command = [sys.executable, "-m", "tests.reliability.fuzzing", target, str(runs)]
+        command = [sys.executable, "-m", "tests.long.fuzzing", target, str(runs)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace", env=environment) as process:
             for line in process.stderr or ():
                 lines = [*lines[-60:], line]
@@ -82,7 +82,7 @@ def _host(target: str, runs: str) -> None:
     rooms = (path.parent.name for path in (ROOT / "fastsoftmax" / "kernels").glob("*/__init__.py"))
     kernels = [f"fastsoftmax.kernels.{room}" for room in rooms]
     with atheris.instrument_imports(include=["fastsoftmax"], exclude=["fastsoftmax._jit", *kernels]):
-        from tests.reliability.fuzzing_targets import targets
+        from tests.long.fuzzing_targets import targets
     folder = Path(tempfile.mkdtemp(dir=None if "TMPDIR" in os.environ else _memory()))
     call, seeds = targets(folder)[target]
     corpus = folder / "corpus"

@@ -23,7 +23,7 @@ import numpy as np
 
 import fastsoftmax
 from tests.calls import CALLS, things, told
-from tests.reliability import Check, Progress
+from tests.long import Check, Progress
 
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = ("default", "workqueue", "omp", "tbb")

@@ -1,6 +1,6 @@
 """The long part of the tests: every promise tried for minutes rather than seconds, see docs/reliability.md.
 
-`python -m tests.reliability` runs all of it, or the checks that are named. A module holds one check and what it needs;
+`python -m tests.long` runs all of it, or the checks that are named. A module holds one check and what it needs;
 the tests that every run makes call the same functions with smaller numbers.
 """
 

@@ -1,4 +1,4 @@
-"""The command: `python -m tests.reliability [NAME ...]`. Results go into docs/reliability.md."""
+"""The command: `python -m tests.long [NAME ...]`. Results go into docs/reliability.md."""
 
 import argparse
 import json
@@ -14,11 +14,11 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from tests import statistics
-from tests.reliability import (
+from tests.long import (
     Check,
     Progress,
     SkipError,
+    draws,
     faults,
     fuzzing,
     installs,
@@ -32,7 +32,7 @@ from tests.reliability import (
 
 CHECKS = {
     module.CHECK.name: module.CHECK
-    for module in (suite, threads, processes, installs, fuzzing, faults, memory, statistics, kernels, mutants)
+    for module in (suite, threads, processes, installs, fuzzing, faults, memory, draws, kernels, mutants)
 }
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results.json"
@@ -44,7 +44,7 @@ Result = dict[str, str]
 
 def main() -> int:
     """Make the checks, show how far they are, keep and print what came out."""
-    parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.long", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CHECKS)}; all of them by default")
     parser.add_argument("--page", action="store_true", help="only write the page, from what is known")
     options = parser.parse_args()
@@ -105,7 +105,7 @@ def _commit() -> str:
 
 def table(results: dict[str, Result]) -> str:
     """Return the table of the page: promise, tests, last verdict; results.json has what was seen."""
-    lines = ["| promise | every run | `python -m tests.reliability` | last result |", "| --- | --- | --- | --- |"]
+    lines = ["| promise | every run | `python -m tests.long` | last result |", "| --- | --- | --- | --- |"]
     for name, check in CHECKS.items():
         result = results.get(name)
         last = "not run yet" if result is None else f"{result['outcome']}, {result['date']}"

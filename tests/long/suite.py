@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.reliability import Check, Progress
+from tests.long import Check, Progress
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""Draws follow their distribution: the gates that every release passes, `python -m tests.statistics [MILLIONS]`.
+"""Draws follow their distribution: the gates that every release passes, `python -m tests.long.draws [MILLIONS]`.
 
 Each test gives a p-value. All of them together are one gate: it fails where any is below `FALSE_ALARM` over how many
 there are (Bonferroni), so that a right generator fails about once in 10,000 runs; keys are fixed, so that a run can be
@@ -24,7 +24,7 @@ from scipy import stats
 import fastsoftmax
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.math.philox import philox4x32, uniform
-from tests.reliability import Check, Progress
+from tests.long import Check, Progress
 
 FALSE_ALARM = 1e-4
 MILLIONS = 100
@@ -241,7 +241,7 @@ CHECK = Check(
 def main() -> int:
     """Make all tests, show the p-values, and return 1 if any is too small."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.statistics", description="Tests of the distribution of draws."
+        prog="python -m tests.long.draws", description="Tests of the distribution of draws."
     )
     parser.add_argument("millions", nargs="?", type=int, default=MILLIONS, help="of draws; %(default)s by default")
     draws = parser.parse_args().millions * 1_000_000

@@ -20,7 +20,7 @@ import pytest
 
 import fastsoftmax
 from tests.calls import CALLS, things, told
-from tests.reliability import Check, Progress, SkipError
+from tests.long import Check, Progress, SkipError
 
 ROOT = Path(__file__).parent.parent.parent
 # What is started in the background may ignore Ctrl-C, and so do its children unless they say otherwise.

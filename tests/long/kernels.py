@@ -22,7 +22,7 @@ from unittest import mock
 
 from llvmlite.binding import get_host_cpu_features
 
-from tests.reliability import Check, Progress
+from tests.long import Check, Progress
 
 ROOT = Path(__file__).parents[2]
 KERNELS = ROOT / "fastsoftmax" / "kernels"
@@ -79,7 +79,7 @@ def coverage() -> str:
 
 def measured_in(folder: str, *arguments: str, **words: str) -> Lines:
     """Run `measure` in a process of its own."""
-    return Lines(*json.loads(tests_with(folder, "tests.reliability.kernels", *arguments, **words)))
+    return Lines(*json.loads(tests_with(folder, "tests.long.kernels", *arguments, **words)))
 
 
 def measure(arguments: list[str]) -> Lines:

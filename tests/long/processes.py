@@ -23,7 +23,7 @@ import numpy as np
 
 import fastsoftmax
 from tests.calls import CALLS, things, told
-from tests.reliability import Check, Progress, SkipError
+from tests.long import Check, Progress, SkipError
 
 ROOT = Path(__file__).parent.parent.parent
 BATCH = np.random.default_rng(0).standard_normal((64, 5000)).astype(np.float32)  # split among threads
@@ -138,7 +138,7 @@ def fork_while_compiling(library: str = LIBRARY) -> None:
     """Fork while another thread compiles; parent and child then need the compiler themselves."""
     code = f"""
 import threading, {library}
-from tests.reliability.processes import in_child
+from tests.long.processes import in_child
 from numba.core.compiler_lock import global_compiler_lock as lock
 thread = threading.Thread(target={library}.log_softmax, args=([1.0, 2.0],))
 compiling, release = threading.Event(), lock.release

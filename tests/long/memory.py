@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from numba.core.runtime import rtsys
 
-from tests.reliability import Check, Progress, SkipError
-from tests.reliability.memory_growing import GROUPS, Grows
-from tests.reliability.memory_peaks import PEAKS, Takes
+from tests.long import Check, Progress, SkipError
+from tests.long.memory_growing import GROUPS, Grows
+from tests.long.memory_peaks import PEAKS, Takes
 
 CALLS = 100_000
 QUARTERS = 4
@@ -137,7 +137,7 @@ def elsewhere(kind: str, names: list[str], calls: int = CALLS, scale: float = 1.
     command = [
         sys.executable,
         "-m",
-        "tests.reliability.memory",
+        "tests.long.memory",
         kind,
         *names,
         "--calls",
