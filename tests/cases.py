@@ -24,6 +24,16 @@ KNOWN = [  # logits, temperature, probabilities, decimals printed, whether they 
     ([0.1, 0, 0.5, 1, 4, 0.6], 5, [0.13, 0.12, 0.14, 0.15, 0.28, 0.14], 2, True),
 ]
 
+PHILOX = [  # counter, key, answer: the published vectors of Philox4x32-10 (Random123, kat_vectors)
+    ([0] * 4, [0] * 2, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+    ([0xFFFFFFFF] * 4, [0xFFFFFFFF] * 2, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+    (
+        [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+        [0xA4093822, 0x299F31D0],
+        [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+    ),
+]
+
 FILTERS: list[dict[str, Any]] = [
     {},
     {"temperature": 0.0},

@@ -381,7 +381,7 @@ def test_doctor_finds_wrong_results(monkeypatch):
     assert "the tokens of seed 2026 are [806, 886, 497], expected [1, 2, 3]" in result.stdout
 
 
-def finding(check: str) -> str:
+def finding(check):
     """Return what the doctor says of something that is wrong."""
     result = invoke("doctor", "--json")
     assert result.exit_code == 1

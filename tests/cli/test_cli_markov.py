@@ -95,10 +95,7 @@ def folder(tmp_path, monkeypatch):
         (["score", "model.safetensors", "text.txt", "missing.txt"], "missing.txt: No such file or directory"),
         (["score", "model.safetensors", "empty.txt"], "error: empty.txt has no words"),
         (["score", "model.safetensors", "latin.txt"], "error: latin.txt is not UTF-8 at byte 3: "),
-        (
-            ["score", "model.safetensors", "text.txt", "--smoothing", "x"],
-            "smoothing is 'x', expected one of 'none', ",
-        ),
+        (["score", "model.safetensors", "text.txt", "--smoothing", "x"], "smoothing is 'x', expected one of 'none', "),
         (["info", "missing.safetensors"], "missing.safetensors: No such file or directory"),
         (["info", "text.txt"], "text.txt is not a model of this library that can be read"),
         (["info", "changed.safetensors"], "changed.safetensors is not a model of this library that can be read"),

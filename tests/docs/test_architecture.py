@@ -19,11 +19,11 @@ OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
 PICTURES = re.findall(r"```mermaid\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), re.DOTALL)
 
 
-def pictured(picture: str) -> set[tuple[str, str]]:
+def pictured(picture):
     return {(a, b) for a, b in re.findall(r"(\w+) --> (\w+)", picture)}
 
 
-def imported(path: Path) -> set[str]:
+def imported(path):
     """Return the dotted names that a file imports from this repository."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -34,30 +34,30 @@ def imported(path: Path) -> set[str]:
     return {name for name in names if name.split(".")[0] in ("fastsoftmax", "reference", "bench")}
 
 
-def unit(name: str) -> str:
+def unit(name):
     """Return the room of the house that a dotted name is in: a top folder, or a module of the package."""
     top, *rest = name.split(".")
     inside = top == "fastsoftmax" and rest and (PACKAGE / rest[0]).is_dir() | (PACKAGE / f"{rest[0]}.py").is_file()
     return rest[0] if inside else top
 
 
-def room(path: Path) -> str:
+def room(path):
     parts = path.relative_to(ROOT).with_suffix("").parts
     return unit(".".join(part for part in parts if part != "__init__"))
 
 
-def test_the_picture_of_the_whole() -> None:
+def test_the_picture_of_the_whole():
     files = [file for top in ("fastsoftmax", "reference", "bench") for file in (ROOT / top).rglob("*.py")]
     arrows = {(room(file), unit(name)) for file in files for name in imported(file)}
     assert {(a, b) for a, b in arrows if a != b} == pictured(PICTURES[0])
 
 
 @pytest.mark.parametrize(("house", "picture"), [("kernels", PICTURES[1]), ("markov", PICTURES[2])])
-def test_the_picture_of_rooms(house: str, picture: str) -> None:
+def test_the_picture_of_rooms(house, picture):
     prefix = f"fastsoftmax.{house}."
     rooms = {file.parent.name for file in (PACKAGE / house).glob("*/__init__.py")}
 
-    def room_of(name: str) -> str:
+    def room_of(name):
         return name if name in rooms else "faces"
 
     arrows = {
@@ -71,7 +71,7 @@ def test_the_picture_of_rooms(house: str, picture: str) -> None:
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-def test_there_is_no_way_back(picture: str) -> None:
+def test_there_is_no_way_back(picture):
     arrows, floor = pictured(picture), set[str]()
     while arrows:
         ground = {b for _, b in arrows} - {a for a, _ in arrows} - floor
@@ -80,7 +80,7 @@ def test_there_is_no_way_back(picture: str) -> None:
         arrows = {(a, b) for a, b in arrows if b not in ground}
 
 
-def test_no_file_imports_in_a_circle() -> None:
+def test_no_file_imports_in_a_circle():
     modules = {
         ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
         for file in PACKAGE.rglob("*.py")
@@ -96,7 +96,7 @@ def test_no_file_imports_in_a_circle() -> None:
     assert not arrows
 
 
-def test_rooms_say_in_which_order_to_read_them() -> None:
+def test_rooms_say_in_which_order_to_read_them():
     houses = PACKAGE / "kernels", PACKAGE / "markov"
     for room in [*houses, *(file.parent for house in houses for file in house.glob("*/__init__.py"))]:
         text = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
@@ -105,26 +105,34 @@ def test_rooms_say_in_which_order_to_read_them() -> None:
                 assert f"`{file.stem}`" in text, file
 
 
-def test_only_the_cross_check_imports_the_library() -> None:
+def test_only_the_cross_check_imports_the_library():
     for file in (ROOT / "reference").glob("*.py"):
         if file.name != "__main__.py":
             assert not {name for name in imported(file) if not name.startswith("reference")}, file
 
 
-def test_the_command_line_uses_public_names() -> None:
+def test_the_command_line_uses_public_names():
     for file in (PACKAGE / "cli").glob("*.py"):
         for name in imported(file):
             used = name.removeprefix("fastsoftmax.").split(".")[0]
             assert used in ("fastsoftmax", "cli", *fastsoftmax.__all__) or name in OF_THE_CLI, (file, name)
 
 
-def test_the_face_is_what_it_says() -> None:
+def test_the_face_is_what_it_says():
     public = {name for name in vars(fastsoftmax) if not name.startswith("_")}
     modules = {"kernels", "markov", "sampling", "cli"}  # `softmax` the module is hidden by softmax the function
     assert public - modules == set(fastsoftmax.__all__)
     assert list(fastsoftmax.__all__) == sorted(fastsoftmax.__all__)
 
 
-def test_files_are_small() -> None:
+def test_files_are_small():
     for file in [*PACKAGE.rglob("*.py"), *(ROOT / "reference").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]:
         assert len(file.read_text().splitlines()) <= 410, file
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
+def test_tests_have_no_annotations(path):  # nobody checks them there
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    arguments = [argument for function in functions for argument in ast.walk(function.args)]
+    assert not [node for node in functions if node.returns]
+    assert not [argument for argument in arguments if getattr(argument, "annotation", None)]

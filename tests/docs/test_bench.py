@@ -14,13 +14,11 @@ from bench.results import DIRECTORY, Case, Results, Timing, quartiles
 FULL = DIRECTORY / "full.json"
 
 
-def timing(name: str, role: str, median: float, units: float = 1) -> Timing:
+def timing(name, role, median, units=1):
     return Timing(name, role, median, 0.9 * median, 1.1 * median, rounds=5, calls=2, units=units)
 
 
-def made_up_case(
-    group: str, name: str, on: str, ours: float, peer: float, limit: float = 1e-6, **facts: object
-) -> Case:
+def made_up_case(group, name, on, ours, peer, limit=1e-6, **facts):
     return Case(
         group,
         name,
@@ -40,7 +38,7 @@ def made_up_case(
 
 
 @pytest.fixture
-def results() -> Results:
+def results():
     rows = {"kind": "llm", "vocabulary": 128_256, "dtype": "float32", "batch": 1}
     return Results(
         machine={
@@ -66,10 +64,7 @@ def results() -> Results:
             made_up_case("fit", "fit", "text-order2-all", 5e-6, 50e-6),
             made_up_case("chain", "load", "text-order2-1t", 5e-6, 50e-6),
         ],
-        first_call={
-            "imports": {"fastsoftmax": 0.2},
-            "calls": {"softmax": {"cold": 2.0, "warm": 0.2, "steady": 9e-6}},
-        },
+        first_call={"imports": {"fastsoftmax": 0.2}, "calls": {"softmax": {"cold": 2.0, "warm": 0.2, "steady": 9e-6}}},
         accuracy=[
             {"function": "softmax", "dtype": "float32", "temperature": t, "scale": 10, "who": who, **errors}
             for t in (1.0, 0.75)
@@ -79,7 +74,7 @@ def results() -> Results:
 
 
 class TestResults:
-    def test_ratios_are_per_unit_of_work(self) -> None:
+    def test_ratios_are_per_unit_of_work(self):
         case = made_up_case("softmax", "softmax", "x-1t", 2e-6, 3e-6)
         twice = replace(case, timings=[case.ours, timing("torch", "peer", 6e-6, 200)])
         assert case.ratio("torch") == pytest.approx(1.5)
@@ -90,7 +85,7 @@ class TestResults:
         assert case.best_peer is not None
         assert case.best_peer.name == "torch"
 
-    def test_json_round_trip(self, results: Results, tmp_path) -> None:
+    def test_json_round_trip(self, results, tmp_path):
         path = tmp_path / "deep" / "results.json"
         results.save(path)
         loaded = Results.load(path)  # to five digits
@@ -100,19 +95,19 @@ class TestResults:
         loaded.save(path)
         assert path.read_bytes() == content
 
-    def test_another_schema_is_refused(self, tmp_path) -> None:
+    def test_another_schema_is_refused(self, tmp_path):
         path = tmp_path / "results.json"
         path.write_text('{"schema": 0}')
         with pytest.raises(ValueError, match="another schema"):
             Results.load(path)
 
-    def test_quartiles(self) -> None:
+    def test_quartiles(self):
         assert quartiles([7.0]) == (7.0, 7.0, 7.0)
         assert quartiles([5, 1, 4, 2, 3]) == (2, 3, 4)
 
 
 class TestReport:
-    def test_groups_that_were_measured_anew_are_told(self, results: Results) -> None:
+    def test_groups_that_were_measured_anew_are_told(self, results):
         again = {"groups": ["fit", "walk"], "commit": "abcdef", "changed": False, "date": "2024-06-01T00:00:00+00:00"}
         page = report.render(replace(results, machine=results.machine | {"updates": [again]}), [])
         assert "Counting transitions, Markov walks: measured anew on 2024-06-01 at commit abcdef, on the same" in page
@@ -122,7 +117,7 @@ class TestReport:
         assert "measured anew on 2024-06-01 at commit abcdef, on Another CPU." in page
         assert "; Counting transitions, Markov walks: Another CPU, 2024-06-01." in page
 
-    def test_every_part_is_there(self, results: Results) -> None:
+    def test_every_part_is_there(self, results):
         page = report.render(results, ["ratio-by-batch"])
         for title in ("In short", "How to read it", "Slower than a peer", "Furthest", "What is not measured", "Again"):
             assert f"## {title}" in page
@@ -133,30 +128,30 @@ class TestReport:
         assert "quantecon (needs quantecon: the extra bench)" in page
         assert "differ by 2.0 % in half of the 6 cases" in page
 
-    def test_a_faster_peer_is_marked_and_listed(self, results: Results) -> None:
+    def test_a_faster_peer_is_marked_and_listed(self, results):
         assert [case.key for case in report.slower(results.cases)] == ["sample/top_p/llm-128256-float32-1-1t"]
         page = report.render(results, [])
         assert "In 1 of 6 cases." in page
         assert page.count("**0.75x ▼**") == 4  # the table in short, the list, and twice in its group
 
-    def test_an_aside_is_no_peer(self, results: Results) -> None:
+    def test_an_aside_is_no_peer(self, results):
         assert "refill 0.75x" in report.group_table(results.group("softmax"))
         assert "▼" not in report.group_table(results.group("softmax"))
 
-    def test_the_furthest_from_the_limit_come_first(self, results: Results) -> None:
+    def test_the_furthest_from_the_limit_come_first(self, results):
         assert report.furthest(results.cases)[0].name == "top_p"
 
-    def test_accuracy_takes_the_worst_of_the_temperatures(self, results: Results) -> None:
+    def test_accuracy_takes_the_worst_of_the_temperatures(self, results):
         line = next(
             line for line in report.render(results, []).splitlines() if line.startswith("| `softmax` | float32")
         )
         assert line == "| `softmax` | float32 | 10 | 1.00 | 0.30 | 1e-09 | 20.0 |  |  |"
 
-    def test_a_run_of_one_case_can_be_shown(self, results: Results) -> None:
+    def test_a_run_of_one_case_can_be_shown(self, results):
         page = report.render(replace(results, cases=[], first_call={}, accuracy=[]), [])
         assert "## Markov walks" not in page
 
-    def test_tables_are_rectangular(self, results: Results) -> None:
+    def test_tables_are_rectangular(self, results):
         lines = report.render(results, []).splitlines()
         starts = [i for i, line in enumerate(lines) if line.startswith("| ---")]
         assert starts
@@ -169,14 +164,14 @@ class TestReport:
                 block.append(line)
             assert {line.replace("\\|", "").count(" | ") for line in block} == {width}
 
-    def test_the_table_goes_between_the_markers(self, results: Results) -> None:
+    def test_the_table_goes_between_the_markers(self, results):
         text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
         content = report.headline_table(results)
         once = report.with_table(text, content)
         assert once == f"before\n{report.BEGIN}\n{content}\n{report.END}\nafter\n"
         assert report.with_table(once, content) == once
 
-    def test_write(self, results: Results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_write(self, results, tmp_path, monkeypatch):
         monkeypatch.setattr(report, "ROOT", tmp_path)
         assert report.write(results, []) == [tmp_path / report.PAGE]
         (tmp_path / report.README).write_text(f"a\n{report.BEGIN}\n{report.END}\nb\n")
@@ -186,10 +181,10 @@ class TestReport:
     @pytest.mark.parametrize(
         ("time", "text"), [(2.5, "2.5 s"), (1e-3, "1 ms"), (6.07e-5, "60.7 µs"), (5e-10, "0.5 ns")]
     )
-    def test_times(self, time: float, text: str) -> None:
+    def test_times(self, time, text):
         assert report.seconds(time) == text
 
-    def test_charts(self, results: Results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_charts(self, results, tmp_path, monkeypatch):
         pytest.importorskip("matplotlib", reason="needs matplotlib: the extra bench")
         from bench import charts
 
@@ -201,11 +196,11 @@ class TestReport:
 
 @pytest.mark.skipif(not FULL.exists(), reason="no results of a full run are committed yet")
 class TestCommitted:
-    def test_readme_says_what_the_results_say(self) -> None:
+    def test_readme_says_what_the_results_say(self):
         text = (ROOT / report.README).read_text(encoding="utf-8")
         assert report.with_table(text, report.headline_table(Results.load(FULL))) == text, "run: python -m bench report"
 
-    def test_page_says_what_the_results_say(self) -> None:
+    def test_page_says_what_the_results_say(self):
         page = (ROOT / report.PAGE).read_text(encoding="utf-8")
         charts = [
             chart.stem for chart in sorted((ROOT / "docs" / "charts").glob("*.svg"), key=lambda c: page.find(c.stem))
@@ -214,11 +209,11 @@ class TestCommitted:
 
 
 class TestCompare:
-    def test_a_slowed_kernel_is_told(self) -> None:
+    def test_a_slowed_kernel_is_told(self):
         change = compare.judge("case", old=[1.0, 1.01, 1.02], new=[1.2, 1.25, 1.5])
         assert change == compare.Change("case", 1.01, 1.25, pytest.approx(1.2376, abs=1e-4), "slower")
 
-    def test_a_faster_one_too(self) -> None:
+    def test_a_faster_one_too(self):
         assert compare.judge("case", old=[1.2, 1.25, 1.5], new=[1.0, 1.01, 1.02]).verdict == "faster"
 
     @pytest.mark.parametrize(
@@ -229,10 +224,10 @@ class TestCompare:
             [0.99, 0.995, 0.999],
         ],
     )
-    def test_noise_is_not(self, new: list[float]) -> None:
+    def test_noise_is_not(self, new):
         assert compare.judge("case", old=[1.0, 1.01, 1.02], new=new).verdict == ""
 
-    def test_summary(self) -> None:
+    def test_summary(self):
         judged = compare.changes(
             {"a": [1.0], "b": [1.0], "c": [1.0], "gone": [1.0]}, {"a": [1.0], "b": [2.0], "c": [0.5]}
         )
@@ -246,7 +241,7 @@ class TestCompare:
 class FakeBenchmark:
     """Stands in for pytest-benchmark's fixture, which would time."""
 
-    def __init__(self, disabled: bool) -> None:
+    def __init__(self, disabled):
         self.disabled = disabled
         self.extra_info: dict[str, object] = {}
         self.group = None
@@ -254,7 +249,7 @@ class FakeBenchmark:
         self.stats = self
         self.data = self.rounds
 
-    def pedantic(self, target, *, rounds: int = 1, iterations: int = 1, teardown=None) -> None:
+    def pedantic(self, target, *, rounds=1, iterations=1, teardown=None):
         for i in range(rounds):
             for _ in range(iterations):
                 target()
@@ -266,7 +261,7 @@ class FakeBenchmark:
 class TestRace:
     case = Case("softmax", "softmax", "x-1t", {"threads": 1}, "elements")
 
-    def run(self, benchmark: FakeBenchmark, **options: bool) -> list[str]:
+    def run(self, benchmark, **options):
         """Run a race in which everybody signs a list."""
         calls: list[str] = []
         peers = [race.Contestant(name, "peer", lambda name=name: calls.append(name)) for name in ("a", "b")]
@@ -274,10 +269,10 @@ class TestRace:
         race.race(benchmark, self.case, 10, lambda: calls.append("ours"), peers, pace, **options)
         return calls
 
-    def test_disabled_everything_runs_once(self) -> None:
+    def test_disabled_everything_runs_once(self):
         assert sorted(self.run(FakeBenchmark(disabled=True))) == ["a", "b", "ours"]
 
-    def test_rounds_take_turns(self) -> None:
+    def test_rounds_take_turns(self):
         benchmark = FakeBenchmark(disabled=False)
         calls = self.run(benchmark)
         case = Case.from_json(benchmark.extra_info["case"])
@@ -288,13 +283,13 @@ class TestRace:
         for name in ("a", "b"):
             assert laps.count(name) == 1 + case.ours.rounds  # once to warm up
 
-    def test_alone(self) -> None:
+    def test_alone(self):
         benchmark = FakeBenchmark(disabled=False)
         assert set(self.run(benchmark, alone=True)) == {"ours"}
         assert len(Case.from_json(benchmark.extra_info["case"]).timings) == 1
 
     @pytest.mark.parametrize(("rounds", "turns"), [(3, 21), (21, 21), (5, 11), (9, 3)])
-    def test_slow_ones_sit_out_evenly(self, rounds: int, turns: int) -> None:
+    def test_slow_ones_sit_out_evenly(self, rounds, turns):
         taken = [turn for turn in range(turns + 1) if race._has_turn(turn, rounds, turns)]
         assert len(taken) == min(rounds, turns)
         assert max(np.diff([-1, *taken]), default=0) <= -(-turns // rounds)
@@ -302,7 +297,7 @@ class TestRace:
 
 class TestInputs:
     @pytest.mark.parametrize("kind", [kind for kind in data.KINDS if kind != "real"])
-    def test_rows(self, kind: str) -> None:
+    def test_rows(self, kind):
         rows = data.Rows(kind, vocabulary=500, batch=3, dtype="float16")
         logits = rows.array()
         assert logits.shape == (3, 500)
@@ -312,7 +307,7 @@ class TestInputs:
         assert (logits.max(axis=1) > -np.inf).all()
         assert not np.isnan(logits).any()
 
-    def test_llm_rows_range_from_nearly_certain_to_undecided(self) -> None:
+    def test_llm_rows_range_from_nearly_certain_to_undecided(self):
         logits = data.Rows(vocabulary=32_000, batch=64).array().astype(float)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         p = weights / weights.sum(axis=1, keepdims=True)
@@ -320,7 +315,7 @@ class TestInputs:
         assert 0.5 < low < middle < high < 6
         assert 1.5 < middle < 4
 
-    def test_zipf_tokens(self) -> None:
+    def test_zipf_tokens(self):
         tokens = Corpus("zipf-80k").sequences
         assert tokens.size == Corpus("zipf-80k").tokens
         assert tokens.min() == 0
@@ -328,11 +323,11 @@ class TestInputs:
         expected = np.log1p(1 / np.arange(1, 6)) / np.log(1_000)
         np.testing.assert_allclose(np.bincount(tokens)[:5] / tokens.size, expected, rtol=0.05)
 
-    def test_a_small_text_is_the_beginning_of_the_text(self) -> None:
+    def test_a_small_text_is_the_beginning_of_the_text(self):
         small = Corpus("text-small").sequences
         assert small == Corpus("text").sequences[: len(small)]
 
-    def test_the_pointer_chase_visits_every_line(self) -> None:
+    def test_the_pointer_chase_visits_every_line(self):
         table = limits.cycle(100)
         place, visited = 0, set()
         for _ in range(100):
@@ -343,7 +338,7 @@ class TestInputs:
 
 
 class TestAccuracy:
-    def test_ulps(self) -> None:
+    def test_ulps(self):
         third = np.float32(1 / 3)
         up = np.nextafter(third, np.float32(1))
         truth = (np.array([1 / 3, 1 / 3, 1e-40]), np.zeros(3))
@@ -352,7 +347,7 @@ class TestAccuracy:
         assert error[0] < 0.5
         assert error[1] == pytest.approx(error[0] + 1, abs=0.7)
 
-    def test_exact_is_more_than_a_double(self) -> None:
+    def test_exact_is_more_than_a_double(self):
         logits = np.array([0.0, np.log(2.0)])
         high, low = accuracy.exact("softmax", logits, 1.0)
         np.testing.assert_allclose(high, [1 / 3, 2 / 3], rtol=1e-15)

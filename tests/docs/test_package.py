@@ -16,24 +16,24 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_runtime_dependencies() -> None:
+def test_runtime_dependencies():
     names = {re.split(r"[<>=!~ ]", one)[0] for one in PROJECT["project"]["dependencies"]}
     assert names == {"numpy", "numba", "safetensors"}
 
 
-def test_only_the_package_is_in_the_wheel() -> None:
+def test_only_the_package_is_in_the_wheel():
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["fastsoftmax"]}
     assert (Path(fastsoftmax.__file__).parent / "py.typed").is_file()
 
 
-def test_the_version_is_the_changelogs() -> None:
+def test_the_version_is_the_changelogs():
     version = PROJECT["project"]["version"]
     assert metadata.version("fastsoftmax") == version
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
     assert not hasattr(fastsoftmax, "__version__")
 
 
-def test_importing_needs_no_extra() -> None:
+def test_importing_needs_no_extra():
     code = "import sys, fastsoftmax; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert not set(done.stdout.split()) & {
@@ -48,7 +48,7 @@ def test_importing_needs_no_extra() -> None:
     }
 
 
-def test_an_old_numba_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_numba_is_refused(monkeypatch):
     assert f"numba>={'.'.join(map(str, compiling.OLDEST_NUMBA))}" in PROJECT["project"]["dependencies"]
     monkeypatch.setattr(compiling.numba, "__version__", "0.9.1")
     with pytest.raises(ImportError, match=r"numba is 0\.9\.1, expected .* or later: pip install --upgrade numba"):

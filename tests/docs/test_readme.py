@@ -25,19 +25,19 @@ MODULES += ["markov.longrun.analysis", "markov.counted", "markov.walking.walks"]
 pytestmark = pytest.mark.slow
 
 
-def blocks(page: str, language: str) -> list[str]:
+def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", PAGES[page], re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_library_blocks(page: str) -> None:
+def test_the_library_blocks(page):
     test = doctest.DocTestParser().get_doctest("\n".join(blocks(page, "python")), {}, page, page, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     assert runner.run(test).failed == 0
     assert runner.tries >= EXAMPLES[page]
 
 
-def test_the_two_set_up_commands_are_what_ci_runs() -> None:
+def test_the_two_set_up_commands_are_what_ci_runs():
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     commands = [block.strip() for block in blocks("README.md", "sh")]
     assert len(commands) == 2
@@ -46,7 +46,7 @@ def test_the_two_set_up_commands_are_what_ci_runs() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_command_line_blocks(page: str, tmp_path: Path) -> None:
+def test_the_command_line_blocks(page, tmp_path):
     np.save(tmp_path / "logits.npy", np.random.default_rng(0).standard_normal((2, 300)).astype(np.float32))
     (tmp_path / "book.txt").write_text("The cat sat on the mat. The dog sat on the cat. A dog ran to the mat.\n" * 3)
     scripts = Path(sys.executable).parent
@@ -64,14 +64,14 @@ def test_the_command_line_blocks(page: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_docstrings(name: str) -> None:
+def test_the_docstrings(name):
     importlib.import_module(f"fastsoftmax.{name}")
     module = sys.modules[f"fastsoftmax.{name}"]
     public = {name: getattr(fastsoftmax, name) for name in fastsoftmax.__all__}
     assert doctest.testmod(module, extraglobs=public).failed == 0
 
 
-def test_every_public_name_has_a_numpydoc_docstring() -> None:
+def test_every_public_name_has_a_numpydoc_docstring():
     for name in fastsoftmax.__all__:
         text = getattr(fastsoftmax, name).__doc__
         assert text, name

@@ -12,27 +12,27 @@ from tests.long import Check, SkipError, __main__, mutants
 RESULTS = json.loads(__main__.RESULTS.read_text())
 
 
-def test_the_page_holds_the_last_results() -> None:
+def test_the_page_holds_the_last_results():
     page = __main__.PAGE.read_text()
     assert page == __main__.with_table(page, __main__.table(RESULTS))
 
 
-def test_results_are_of_checks_that_passed() -> None:
+def test_results_are_of_checks_that_passed():
     assert set(RESULTS) <= set(__main__.CHECKS)
     assert {result["outcome"] for result in RESULTS.values()} <= {"passed"}
 
 
 @pytest.mark.parametrize("check", __main__.CHECKS.values(), ids=lambda check: check.name)
-def test_the_quick_tests_are_there(check: Check) -> None:
+def test_the_quick_tests_are_there(check):
     for file in re.findall(r"[\w/]+\.py", check.quick):
         assert (__main__.ROOT / file).is_file()
 
 
-def test_outcomes() -> None:
-    def fail(_: object) -> str:
+def test_outcomes():
+    def fail(_):
         raise AssertionError("two |\nlines")
 
-    def skip(_: object) -> str:
+    def skip(_):
         raise SkipError("no such disk")
 
     for run, outcome, seen in ((fail, "failed", "AssertionError: two | lines"), (skip, "skipped", "no such disk")):
@@ -41,7 +41,7 @@ def test_outcomes() -> None:
 
 
 @pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: mutant.name)
-def test_a_mutant_finds_its_text(mutant: mutants.Mutant) -> None:
+def test_a_mutant_finds_its_text(mutant):
     """Else a rename would take it away unnoticed, until somebody runs them all."""
     source = (Path(fastsoftmax.__file__).parent / "kernels" / mutant.file).read_text(encoding="utf-8")
     assert source.count(mutant.old) == 1

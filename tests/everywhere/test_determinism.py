@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from tests.cases import DTYPES, FILTERS
 pytestmark = pytest.mark.slow
 
 
-def digest(dtypes: Iterable[str]) -> str:
+def digest(dtypes):
     """Return the hexadecimal bits of everything that could depend on the CPU."""
     rng = np.random.default_rng(7)
     parts: list[bytes] = []
@@ -40,7 +39,7 @@ def digest(dtypes: Iterable[str]) -> str:
     return " ".join([*(hashlib.sha256(part).hexdigest()[:8] for part in parts), walks()])
 
 
-def small_digest() -> str:
+def small_digest():
     """Return the bits of the kernels that hold what is written for one CPU: powers in registers, compressed lists."""
     batch = (np.random.default_rng(7).standard_normal((3, 2500)) * 6).astype(np.float32)
     parts = [fastsoftmax.softmax(batch[:, :size]).tobytes() for size in (16, 2500)]
@@ -48,7 +47,7 @@ def small_digest() -> str:
     return " ".join([*(hashlib.sha256(part).hexdigest()[:8] for part in parts), walks()])
 
 
-def walks() -> str:
+def walks():
     """Return the bits of some walks."""
     chain = fastsoftmax.MarkovChain().fit([[*"abracadabra"], [*"alakazam"]])
     ids = chain.walk(50, 40, temperature=0.7, top_p=0.9, seed=3, on_dead_end="restart").ids
@@ -64,7 +63,7 @@ def walks() -> str:
         *(pytest.param(f"digest(['{dtype}'])", marks=pytest.mark.long, id=f"{dtype}") for dtype in DTYPES),
     ],
 )
-def test_the_same_bits_under_a_lesser_target(code: str) -> None:
+def test_the_same_bits_under_a_lesser_target(code):
     features = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt"
     environment = {**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
     command = [

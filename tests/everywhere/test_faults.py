@@ -13,32 +13,32 @@ from tests.long import faults
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no Unix signals")]
 
 
-def test_interrupted_calls_change_nothing() -> None:
+def test_interrupted_calls_change_nothing():
     assert faults.interrupt_calls(25) > 0
 
 
-def test_interrupts_of_every_call_change_nothing(tmp_path: Path) -> None:
+def test_interrupts_of_every_call_change_nothing(tmp_path):
     faults.interrupt_every_call(2, tmp_path)
 
 
-def test_interrupted_commands_leave_nothing_over(tmp_path: Path) -> None:
+def test_interrupted_commands_leave_nothing_over(tmp_path):
     faults.interrupt_commands(tmp_path, 3, words=100_000)
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
-def test_an_interrupt_amid_the_compiler(tmp_path: Path) -> None:
+def test_an_interrupt_amid_the_compiler(tmp_path):
     assert faults.interrupt_the_compiler(tmp_path, tiny.__name__) > 0
 
 
-def test_a_kill_while_saving_leaves_a_whole_model(tmp_path: Path) -> None:
+def test_a_kill_while_saving_leaves_a_whole_model(tmp_path):
     assert sum(faults.kill_while_saving(tmp_path, 5)) == 5
 
 
-def test_damage_is_refused(tmp_path: Path) -> None:
+def test_damage_is_refused(tmp_path):
     faults.damage(tmp_path, flips=200)
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
+def test_a_full_disk(tmp_path):
     """In a process of its own, which sees the disk alone."""
     code = f"""
 from pathlib import Path
@@ -54,7 +54,7 @@ except SkipError as error:
         pytest.skip(done.stdout)
 
 
-def test_output_that_cannot_be_written() -> None:
+def test_output_that_cannot_be_written():
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     for arguments in (["table", "a=1", "b=2"], ["table", "a=1", "--json"]):

@@ -94,7 +94,7 @@ NEEDED = {
 OF_TEXT = {"source": "The a.", "other": TEXT}
 
 
-def ends_well(call, *arguments, **options) -> None:
+def ends_well(call, *arguments, **options):
     """Call a function whose arguments may be anything."""
     try:
         call(*arguments, **options)
@@ -211,7 +211,7 @@ def test_changed_and_sealed_models(targets, flags, patches):
 # --- what took too long, or too much memory -----------------------------------------------------------------
 
 
-def npy(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
+def npy(header, data=b"", version=b"\x01\x00"):
     size = struct.pack("<H" if version[0] == 1 else "<I", len(header))
     return b"\x93NUMPY" + version + size + header.encode("latin-1") + data
 
@@ -398,7 +398,7 @@ def test_markovify_of_any_json_value():
             MarkovText.import_markovify(json.dumps(value))
 
 
-def peak_of(call) -> int:
+def peak_of(call):
     """Return how many bytes of Python and NumPy a call takes at most."""
     gc.collect()
     tracemalloc.start()

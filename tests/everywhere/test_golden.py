@@ -54,10 +54,7 @@ WALKS = [
         ],
     ),
     ({"temperature": 1.3, "top_k": 2}, ["the mat", "the mat", "the cat sat on a dog ran", "the mat", "the cat sat"]),
-    (
-        {"top_p": 0.6},
-        ["the mat", "the mat", "the cat sat on the cat sat", "the mat", "the cat sat on the cat sat"],
-    ),
+    ({"top_p": 0.6}, ["the mat", "the mat", "the cat sat on the cat sat", "the mat", "the cat sat on the cat sat"]),
     ({"temperature": 1.5, "min_p": 0.4}, ["the dog", "the dog ran to the cat ran", "the cat", "the mat", "the cat"]),
     ({"temperature": 0.0}, ["the cat sat on the cat sat"] * 5),
 ]

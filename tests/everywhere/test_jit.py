@@ -7,7 +7,6 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -40,21 +39,21 @@ pytestmark = [
 ]
 
 
-def python(code: str, cache: Path, path: Path = PACKAGE.parent) -> "subprocess.CompletedProcess[str]":
+def python(code, cache, path=PACKAGE.parent):
     """Run some code with the package in `path`, and the tests that are here."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
     command = [sys.executable, "-W", "always::RuntimeWarning", "-c", code]
     return subprocess.run(command, cwd=path, env=environment, text=True, capture_output=True, check=True)
 
 
-def copied(folder: Path) -> Path:
+def copied(folder):
     """Copy the package and return where the copy is."""
     shutil.copytree(PACKAGE, folder / "fastsoftmax", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_second_process_compiles_nothing(library: str, tmp_path: Path) -> None:
+def test_a_second_process_compiles_nothing(library, tmp_path):
     assert "[0.268941421" in python(SOFTMAX.format(library), tmp_path).stdout
     entries = {entry: entry.read_bytes() for entry in tmp_path.rglob("*") if entry.is_file()}
     assert {entry.suffix for entry in entries} == {".pickle"}
@@ -63,7 +62,7 @@ def test_a_second_process_compiles_nothing(library: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_damaged_entry_is_compiled_anew(library: str, tmp_path: Path) -> None:
+def test_a_damaged_entry_is_compiled_anew(library, tmp_path):
     python(SOFTMAX.format(library), tmp_path)
     for entry in tmp_path.rglob("*.pickle"):
         entry.write_bytes(entry.read_bytes()[:1000])
@@ -72,7 +71,7 @@ def test_a_damaged_entry_is_compiled_anew(library: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_place_that_cannot_be_written_gives_one_warning(library: str, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_gives_one_warning(library, tmp_path):
     """It names the line that called the library."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
@@ -86,7 +85,7 @@ def test_a_place_that_cannot_be_written_gives_one_warning(library: str, tmp_path
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("attempt", [installs.try_read_only, installs.try_full_disk])
-def test_nowhere_to_keep_kernels(attempt: Callable[..., None], library: str, tmp_path: Path) -> None:
+def test_nowhere_to_keep_kernels(attempt, library, tmp_path):
     site = copied(tmp_path / "site")
     shutil.copytree(ROOT / "tests", site / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     place = tmp_path / "home or disk"
@@ -97,7 +96,7 @@ def test_nowhere_to_keep_kernels(attempt: Callable[..., None], library: str, tmp
         pytest.skip(str(reason))
 
 
-def test_a_changed_helper_of_a_helper_is_seen(tmp_path: Path) -> None:
+def test_a_changed_helper_of_a_helper_is_seen(tmp_path):
     """numba alone looks at the file of the kernel, and would serve the old machine code.
 
     `tiny.weigh` calls `exp.exp`, and so forth to `exp2_table.powers`, two files away from it.
@@ -112,7 +111,7 @@ def test_a_changed_helper_of_a_helper_is_seen(tmp_path: Path) -> None:
     assert "[0.268941421" not in python(SOFTMAX.format("tests.tiny"), cache, copy).stdout
 
 
-def test_other_files_and_other_places_change_nothing(tmp_path: Path) -> None:
+def test_other_files_and_other_places_change_nothing(tmp_path):
     """A clone and an installed package share their entries, and so do versions that differ in other kernels."""
     copy = copied(tmp_path / "elsewhere")
     cache = tmp_path / "cache"
@@ -123,7 +122,7 @@ def test_other_files_and_other_places_change_nothing(tmp_path: Path) -> None:
     assert python(HITS.format("tests.tiny"), cache, copy).stdout.strip().endswith("1 1")
 
 
-def test_a_kernel_that_was_moved_has_other_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_was_moved_has_other_entries(monkeypatch):
     """Machine code refers to the module that it was made in, which may be none any more."""
     signature, codegen = (numba.float64,), tiny.weigh.targetctx.codegen()
     here = tiny.weigh._cache._paths(signature, codegen)
@@ -134,7 +133,7 @@ def test_a_kernel_that_was_moved_has_other_entries(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("kernel", [*sorted((PACKAGE / "kernels").glob("*/*.py")), TINY], ids=lambda file: file.stem)
-def test_a_kernel_depends_on_all_that_it_imports(kernel: Path) -> None:
+def test_a_kernel_depends_on_all_that_it_imports(kernel):
     """The files are found by their text, which is quick; here Python itself reads the imports."""
     found, coming = {kernel}, [kernel]
     while coming:
@@ -148,14 +147,14 @@ def test_a_kernel_depends_on_all_that_it_imports(kernel: Path) -> None:
     assert cache.reached(kernel) == found
 
 
-def test_processes_wait_for_the_one_that_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_wait_for_the_one_that_compiles(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     kept = tiny.weigh._cache
     signature, codegen = (numba.float64,), tiny.weigh.targetctx.codegen()
     (entry,) = kept._paths(signature, codegen)
     seen: list[str] = []
 
-    def second() -> None:
+    def second():
         with kept.alone(signature, codegen):
             seen.append("second, with the entry" if entry.exists() else "second, without it")
 
@@ -170,12 +169,12 @@ def test_processes_wait_for_the_one_that_compiles(tmp_path: Path, monkeypatch: p
     assert list(entry.parent.iterdir()) == [entry]
 
 
-def test_llvm_is_asked_under_the_lock_that_forks_wait_for() -> None:
+def test_llvm_is_asked_under_the_lock_that_forks_wait_for():
     """A child that was forked while a thread asked for the CPU, without it, waited for LLVM's own lock for ever."""
     seen: list[bool] = []
 
     class Codegen:
-        def magic_tuple(self) -> tuple[str, ...]:
+        def magic_tuple(self):
             seen.append(global_compiler_lock.is_locked())
             return "triple", "cpu", "features"
 
@@ -184,7 +183,7 @@ def test_llvm_is_asked_under_the_lock_that_forks_wait_for() -> None:
     assert not global_compiler_lock.is_locked()
 
 
-def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_ever(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(locks, "PATIENCE", 0.1)
     kept, codegen = tiny.weigh._cache, tiny.weigh.targetctx.codegen()
@@ -193,7 +192,7 @@ def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not list((tmp_path / "fastsoftmax").iterdir())
 
 
-def test_helpers_are_for_kernels_and_kernels_for_python() -> None:
+def test_helpers_are_for_kernels_and_kernels_for_python():
     tiny.softmax([1.0])
     with pytest.raises(TypeError, match=r"exp is a helper of kernels: call it in a function that is @jit"):
         tiny.exp(1.0)
@@ -202,11 +201,11 @@ def test_helpers_are_for_kernels_and_kernels_for_python() -> None:
 
 
 @_jit.jit
-def calls_a_kernel(values: np.ndarray) -> float:
+def calls_a_kernel(values):
     return tiny.weigh(values, values)
 
 
-def test_another_build_of_python_has_entries_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_build_of_python_has_entries_of_its_own(monkeypatch):
     """A free-threaded Python has other objects, but the cache tag and the platform of any other."""
     digest, file = cache.sources_digest.__wrapped__, TINY
     monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314-x86_64-linux-gnu.so")
@@ -216,13 +215,13 @@ def test_another_build_of_python_has_entries_of_its_own(monkeypatch: pytest.Monk
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a home is not looked up")
-def test_a_user_without_a_home_gets_no_folder_called_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_gets_no_folder_called_tilde(monkeypatch):
     for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody"])
     assert _jit.cache_directories() == [PACKAGE / "__pycache__" / "kernels"]
 
 
-def test_import_compiles_nothing(tmp_path: Path) -> None:
+def test_import_compiles_nothing(tmp_path):
     python("import fastsoftmax", tmp_path)
     assert not list(tmp_path.rglob("*.pickle"))

@@ -15,12 +15,12 @@ pytestmark = [
 SAID = ["softmax", "log_softmax_copies", "sample_kept_set", "fit", "merge", "perplexity", "generate_bounds"]
 
 
-def test_calls_keep_nothing() -> None:
+def test_calls_keep_nothing():
     found = memory.checked(memory.elsewhere("grows", ["quick"], calls=400))
     assert {seen.what for seen in found} > set(memory.MOST)
 
 
-def test_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leak_is_found(monkeypatch):
     none = SimpleNamespace(get_allocation_stats=lambda: SimpleNamespace(alloc=0, free=0))
     monkeypatch.setattr(memory, "rtsys", none)  # whose statistics have to be asked for before Python starts
     kept: list[object] = []
@@ -29,5 +29,5 @@ def test_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         memory.checked(found)
 
 
-def test_peaks_are_what_is_said() -> None:
+def test_peaks_are_what_is_said():
     memory.checked(memory.elsewhere("takes", SAID, scale=0.1))

@@ -7,7 +7,6 @@ import sysconfig
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from tests.long.processes import in_child
 
 
 @pytest.mark.parametrize(("count", "cost"), [(0, 10), (1, 10**9), (7, 0), (100, 10**6), (1000, 2**22), (3, 2**30)])
-def test_pieces_cover_the_range_once(count: int, cost: int) -> None:
+def test_pieces_cover_the_range_once(count, cost):
     done: list[int] = []
     heard: list[int] = []
     _threads.run(lambda start, stop: done.extend(range(start, stop)), count, cost, heard.append)
@@ -27,16 +26,16 @@ def test_pieces_cover_the_range_once(count: int, cost: int) -> None:
     assert sum(heard) == count
 
 
-def test_small_work_stays_on_the_calling_thread() -> None:
+def test_small_work_stays_on_the_calling_thread():
     callers: set[int] = set()
     _threads.run(lambda start, stop: callers.add(threading.get_ident()), 100, 100)
     assert callers == {threading.get_ident()}
 
 
-def test_the_first_error_stops_the_rest() -> None:
+def test_the_first_error_stops_the_rest():
     calls: list[int] = []
 
-    def fail(start: int, stop: int) -> None:
+    def fail(start, stop):
         calls.append(start)
         raise KeyboardInterrupt
 
@@ -45,11 +44,11 @@ def test_the_first_error_stops_the_rest() -> None:
     assert len(calls) <= fastsoftmax.get_num_threads()
 
 
-def fail_on_a_helper(array: np.ndarray) -> None:
+def fail_on_a_helper(array):
     """Raise in a thread of the pool, with an array at hand."""
     caller = threading.get_ident()
 
-    def fail(start: int, stop: int) -> None:
+    def fail(start, stop):
         if threading.get_ident() != caller:
             raise ValueError(len(array))
         time.sleep(0.001)
@@ -58,7 +57,7 @@ def fail_on_a_helper(array: np.ndarray) -> None:
         _threads.run(fail, 1000, 2**22)
 
 
-def test_nothing_holds_the_arrays_of_a_call_that_is_over(four_threads: None) -> None:
+def test_nothing_holds_the_arrays_of_a_call_that_is_over(four_threads):
     array = np.zeros(10)
     alive = weakref.ref(array)
     gc.disable()
@@ -73,11 +72,11 @@ def test_nothing_holds_the_arrays_of_a_call_that_is_over(four_threads: None) -> 
         gc.enable()
 
 
-def add_up(array: np.ndarray, start: int, stop: int) -> None:
+def add_up(array, start, stop):
     array[start:stop].sum()
 
 
-def test_a_pool_that_is_late_holds_no_arrays(four_threads: None) -> None:
+def test_a_pool_that_is_late_holds_no_arrays(four_threads):
     done = threading.Event()
     for _ in range(3):  # all of its threads are busy
         _threads._pool(4).submit(done.wait)
@@ -92,7 +91,7 @@ def test_a_pool_that_is_late_holds_no_arrays(four_threads: None) -> None:
 
 
 @pytest.fixture
-def four_threads() -> Iterator[None]:
+def four_threads():
     before = fastsoftmax.get_num_threads()
     fastsoftmax.set_num_threads(np.int64(4))
     yield
@@ -103,20 +102,20 @@ def four_threads() -> Iterator[None]:
     ("n", "error"),
     [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError), ("2", TypeError), (None, TypeError)],
 )
-def test_set_num_threads_checks(n: object, error: type[Exception]) -> None:
+def test_set_num_threads_checks(n, error):
     before = fastsoftmax.get_num_threads()
     with pytest.raises(error, match=r"n is .*, expected an integer >= 1"):
-        fastsoftmax.set_num_threads(n)  # type: ignore[arg-type]
+        fastsoftmax.set_num_threads(n)
     assert fastsoftmax.get_num_threads() == before
 
 
 @pytest.mark.parametrize("started", [0, 1])
 @pytest.mark.usefixtures("four_threads")
-def test_without_new_threads_the_caller_does_the_rest(monkeypatch: pytest.MonkeyPatch, started: int) -> None:
+def test_without_new_threads_the_caller_does_the_rest(monkeypatch, started):
     pool = _threads._pool(4)
     submit, calls = pool.submit, iter(range(100))
 
-    def refuse(function: Callable[[], None]) -> None:
+    def refuse(function):
         if next(calls) >= started:
             raise RuntimeError("can't start new thread")
         submit(function)
@@ -128,11 +127,11 @@ def test_without_new_threads_the_caller_does_the_rest(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("four_threads")
-def test_nobody_writes_after_an_interrupt() -> None:
+def test_nobody_writes_after_an_interrupt():
     caller = threading.get_ident()
     helping, finished = threading.Event(), threading.Event()
 
-    def work(start: int, stop: int) -> None:
+    def work(start, stop):
         if threading.get_ident() == caller:
             helping.wait(10)
             raise KeyboardInterrupt
@@ -145,11 +144,11 @@ def test_nobody_writes_after_an_interrupt() -> None:
     assert finished.is_set()
 
 
-def test_an_error_of_a_helper_is_raised() -> None:
+def test_an_error_of_a_helper_is_raised():
     caller = threading.get_ident()
     helping = threading.Event()
 
-    def work(start: int, stop: int) -> None:
+    def work(start, stop):
         if threading.get_ident() == caller:
             helping.wait(10)
         else:
@@ -165,7 +164,7 @@ def test_an_error_of_a_helper_is_raised() -> None:
         fastsoftmax.set_num_threads(before)
 
 
-def test_one_pool_is_kept() -> None:
+def test_one_pool_is_kept():
     first = _threads._pool(2)
     assert _threads._pool(2) is first
     _threads._pool(3)
@@ -173,28 +172,28 @@ def test_one_pool_is_kept() -> None:
 
 
 @pytest.mark.slow
-def test_many_callers_at_once() -> None:
+def test_many_callers_at_once():
     assert threads.hammer(0.5, threads=8) > 0
 
 
 @pytest.mark.slow
-def test_many_callers_beside_the_layer_that_aborts_on_them() -> None:
+def test_many_callers_beside_the_layer_that_aborts_on_them():
     assert threads.in_a_process("workqueue", 0.5).startswith("workqueue")
 
 
 @pytest.mark.parametrize("pool", threads.POOLS)
-def test_pools(pool: str) -> None:
+def test_pools(pool):
     if not threads.POOLS[pool]():
         pytest.skip(f"{pool} is not installed")
 
 
-def test_a_lock_is_free_in_a_forked_child() -> None:
+def test_a_lock_is_free_in_a_forked_child():
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this system")
     lock = _threads.lock()
     held, done = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def hold():
         with lock:
             held.set()
             done.wait(0.2)

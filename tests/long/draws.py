@@ -24,6 +24,7 @@ from scipy import stats
 import fastsoftmax
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.math.philox import philox4x32, uniform
+from tests.cases import PHILOX
 from tests.long import Check, Progress
 
 FALSE_ALARM = 1e-4
@@ -33,17 +34,6 @@ BLOCK = 1_000_000
 NEIGHBOURS = ("seed", "step", "draw", "stream")
 
 Floats = npt.NDArray[np.float64]
-
-# Known answers of the Random123 distribution for philox4x32-10: counter, key, answer.
-KNOWN = [
-    ([0] * 4, [0] * 2, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
-    ([0xFFFFFFFF] * 4, [0xFFFFFFFF] * 2, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
-    (
-        [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
-        [0xA4093822, 0x299F31D0],
-        [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
-    ),
-]
 
 
 @jit
@@ -72,7 +62,7 @@ def known_answers() -> bool:
     """Whether the generator is Philox4x32-10 as published."""
     return all(
         [int(word) & 0xFFFFFFFF for word in philox(np.array(counter, np.uint64), np.array(key, np.uint64))] == answer
-        for counter, key, answer in KNOWN
+        for counter, key, answer in PHILOX
     )
 
 

@@ -30,7 +30,7 @@ MUTMUT = """
 source_paths = ["reference"]
 only_mutate = ["reference/sampling.py", "reference/philox.py", "reference/markov.py"]
 also_copy = ["fastsoftmax", "tests", "bench", "docs"]
-pytest_add_cli_args_test_selection = ["tests/reference/test_reference.py"]
+pytest_add_cli_args_test_selection = ["tests/reference"]
 pytest_add_cli_args = ["-n", "0", "-k", "not cross_check and not standard_library"]
 """
 

@@ -18,7 +18,7 @@ from fastsoftmax.markov.counts.transitions import Edges, table
 ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
 
 
-def assert_same(one: MarkovChain, two: MarkovChain) -> None:
+def assert_same(one, two):
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(one.transitions, name), getattr(two.transitions, name), strict=True)
 

@@ -21,7 +21,7 @@ CHAIN = [
 ARRAYS = ("contexts", "offsets", "tokens", "counts", "targets")
 
 
-def assert_same(one: MarkovChain, two: MarkovChain) -> None:
+def assert_same(one, two):
     assert one.vocabulary == two.vocabulary
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(one.transitions, name), getattr(two.transitions, name))
@@ -53,11 +53,11 @@ def test_words_that_no_state_ends_in():
         chain.next_tokens("c")
 
 
-def text_of(**changes: object) -> str:
+def text_of(**changes):
     return json.dumps({"state_size": 2, "chain": json.dumps(CHAIN)} | changes)
 
 
-def chain_with(row: object) -> str:
+def chain_with(row):
     return json.dumps([*CHAIN, row])
 
 

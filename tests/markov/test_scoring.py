@@ -4,18 +4,20 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
 from scipy import stats
 
 import reference
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.markov.smoothing.rules import Smoothed, checked_rule
+from tests.cases import examples
+from tests.markov.chains import CATS, INF, orders, tokens
 
-CATS = [["the", "cat", "sat"], ["the", "dog", "sat", "down"], ["a", "cat", "ran"]]
 RULES = ["add-k", "stupid-backoff", "kneser-ney"]
 
 
 @pytest.fixture
-def chain() -> MarkovChain:
+def chain():
     return MarkovChain(2).fit(CATS)
 
 
@@ -198,3 +200,26 @@ def test_scores_are_refused(chain):
         chain.log_likelihood(["the"], unseen="ignore")
     with pytest.raises(TypeError, match="end is 'no', expected True or False"):
         chain.scores(["the"], end="no")
+
+
+@given(tokens, orders)
+@examples(60)
+def test_likelihood_is_that_of_the_reference(sequences, order):
+    chain, plain = MarkovChain(order).fit(sequences), reference.MarkovChain(order).fit(sequences)
+    for sequence in sequences:
+        assert chain.log_likelihood(sequence) == pytest.approx(plain.log_likelihood(sequence), rel=1e-12, abs=1e-12)
+    assert chain.perplexity(sequences) == pytest.approx(plain.perplexity(sequences), rel=1e-12)
+    held = [sequence[::-1] for sequence in sequences]
+    assert chain.perplexity(held) == pytest.approx(plain.perplexity(held), rel=1e-12)
+
+
+def test_likelihood_by_hand():
+    chain = MarkovChain().fit(CATS)
+    assert chain.log_likelihood(["the", "cat", "sat"]) == pytest.approx(math.log(2 / 3 * 1 / 2 * 1 / 2 * 1 / 2))
+    assert chain.log_likelihood(["cat"]) == -INF
+    assert chain.log_likelihood(["the", "cow", "sat"]) == -INF
+    assert chain.log_likelihood(["the", "cow"]) == -INF
+    assert chain.perplexity([["a", "cat", "ran"], ["moo"]]) == INF
+    assert MarkovChain(3).fit([[1, 2], [1, 2]]).perplexity([[1, 2]]) == 1.0
+    assert MarkovChain().fit([[1, 2]]).log_likelihood(np.array([1, 2])) == 0.0
+    assert MarkovChain().fit([[1, 2]]).log_likelihood([1, 77]) == -INF

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,7 +38,7 @@ def chains():
 CHAINS = dict(chains())
 
 
-def assert_same(one: MarkovChain, two: MarkovChain) -> None:
+def assert_same(one, two):
     assert one.vocabulary == two.vocabulary
     assert one.order == two.order
     for name in ARRAYS:
@@ -49,18 +48,18 @@ def assert_same(one: MarkovChain, two: MarkovChain) -> None:
 
 
 @pytest.fixture
-def path(tmp_path) -> Path:
+def path(tmp_path):
     return tmp_path / "model.safetensors"
 
 
 @pytest.fixture
-def later(monkeypatch) -> None:
+def later(monkeypatch):
     """Treat every file that is mapped as a large one: its contents are checked when they are needed."""
     monkeypatch.setattr(storage, "_SMALL", -1)
 
 
 @pytest.fixture(params=[False, True], ids=["at once", "later"])
-def whenever(request) -> None:
+def whenever(request):
     if request.param:
         request.getfixturevalue("later")
 
@@ -122,7 +121,7 @@ def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
         MarkovChain().fit([["\ud800"]]).save(path)
     for module, function in ((storage, "save_file"), (os, "fsync"), (os, "replace")):
 
-        def fail(*_: object) -> None:
+        def fail(*_):
             raise OSError(errno.ENOSPC, "no space left")
 
         with monkeypatch.context() as patch:
@@ -151,7 +150,7 @@ MANY = [[f"w{i}" for i in range(first, first + 20)] for first in range(0, 400, 2
 
 
 @pytest.fixture
-def reads(monkeypatch, later) -> list[str]:
+def reads(monkeypatch, later):
     """Grow by one with every look at the whole contents."""
     seen: list[str] = []
     digest = storage._contents_digest
@@ -244,7 +243,7 @@ def test_a_check_is_made_once():
     assert made == ahead == [0, 1]
 
 
-def stored(words: list[str]) -> vocabulary.StoredVocabulary:
+def stored(words):
     text, offsets, order = storage._packed(words).values()
     return vocabulary.StoredVocabulary(vocabulary.StoredTokens(text, offsets, lambda: None), order)
 
@@ -517,7 +516,7 @@ def test_forged_and_found_later(path, later, changes, message):
         _ = MarkovChain.load(path).transitions
 
 
-def use_a_little(chain: MarkovChain) -> None:
+def use_a_little(chain):
     """Do all that reads no more than some rows; whatever the file holds, it is a result or an error."""
     starts = [None, "a", "b", ["a", "b"], ["b", "a"], ["c"], "\x00"]
     calls = [lambda start=start: chain.next_tokens(start, temperature=0.5, top_p=0.9) for start in starts]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsoftmax.markov import MarkovChain, MarkovText, Reason, Walks
+from fastsoftmax.markov import MarkovChain, MarkovText, Reason
 from fastsoftmax.markov.reading import clean as reading
 from tests.cases import examples
 
@@ -253,7 +253,7 @@ def test_the_rest_is_the_chain_s(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def manual() -> MarkovText:
+def manual():
     """Python's own manual, 65,000 words."""
     return MarkovText(order=1).fit(topics.values())
 
@@ -284,7 +284,7 @@ def test_entropy_rises_with_the_temperature_at_every_state(manual):
     assert rising > 1500
 
 
-def bigram_variety(walks: Walks) -> float:
+def bigram_variety(walks):
     """Return the share of neighbouring pairs that are new."""
     pairs = [pair for walk in walks for pair in pairwise(walk)]
     return len(set(pairs)) / len(pairs)

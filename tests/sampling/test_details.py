@@ -15,14 +15,14 @@ BATCH = (RNG.standard_normal((5, 3001)) * 3).round(1).astype(np.float32)  # with
 BATCH[1, ::3] = -np.inf
 
 
-def order(row: np.ndarray) -> np.ndarray:
+def order(row):
     return np.argsort(-row.astype(np.float64), kind="stable")
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("words", FILTERS)
 @pytest.mark.parametrize("constrained", [False, True])
-def test_details(words: dict[str, Any], dtype: np.dtype, constrained: bool) -> None:
+def test_details(words, dtype, constrained):
     raw = BATCH.astype(dtype)
     logits = raw.astype(np.float64)
     extra: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def test_details(words: dict[str, Any], dtype: np.dtype, constrained: bool) -> N
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_top_logprobs_of_tokens_whose_probability_rounds_to_zero(dtype: np.dtype) -> None:
+def test_top_logprobs_of_tokens_whose_probability_rounds_to_zero(dtype):
     found = sample(np.array([0, -800, -750, -1000, -np.inf], dtype), seed=1, top_logprobs=6).top_logprobs
     assert found.tokens.tolist() == [0, 2, 1, 3, -1, -1]
     assert found.logprobs[:4].tolist() == np.array([0, -750, -800, -1000], dtype).tolist()
@@ -69,7 +69,7 @@ def test_top_logprobs_of_tokens_whose_probability_rounds_to_zero(dtype: np.dtype
     np.testing.assert_allclose(infinite.logprobs, [-np.log(2), -np.log(2), -np.inf, -np.inf])
 
 
-def test_shapes() -> None:
+def test_shapes():
     cube = BATCH[:4].reshape(2, 2, 3001)
     found = sample(cube, seed=1, details=True)
     assert found.kept_set is None
@@ -84,7 +84,7 @@ def test_shapes() -> None:
     assert sample(cube, seed=1, details=True, out=out).tokens is out
 
 
-def test_few_tokens_above_minus_infinity() -> None:
+def test_few_tokens_above_minus_infinity():
     row = np.full(50, -np.inf)
     row[[7, 3]] = 0.0, 1.0
     found = sample(row, seed=1, top_k=10, kept_set=True, top_logprobs=3)
@@ -98,7 +98,7 @@ def test_few_tokens_above_minus_infinity() -> None:
         sample(row, seed=1, top_logprobs=2**39)
 
 
-def test_rows_whose_untouched_logits_have_no_distribution() -> None:
+def test_rows_whose_untouched_logits_have_no_distribution():
     """A NaN below the mask: what is asked of the untouched softmax is NaN there, and right in the other rows."""
     raw = BATCH.astype(np.float64)
     raw[[0, 3], 17] = np.nan
@@ -117,7 +117,7 @@ def test_rows_whose_untouched_logits_have_no_distribution() -> None:
             assert found.top_logprobs.tokens[i].tolist() == clean.top_logprobs.tokens[i].tolist()
 
 
-def test_infinite_logits_share_all() -> None:
+def test_infinite_logits_share_all():
     found = sample([0.0, np.inf, 1.0, np.inf], seed=1, n=8, details=True)
     assert set(found.tokens.tolist()) == {1, 3}
     np.testing.assert_allclose(found.logprobs, -math.log(2))
@@ -125,7 +125,7 @@ def test_infinite_logits_share_all() -> None:
     assert found.entropy == pytest.approx(math.log(2))
 
 
-def test_details_do_not_depend_on_threads() -> None:
+def test_details_do_not_depend_on_threads():
     batch = np.tile(BATCH, (60, 1))
     before = fastsoftmax.get_num_threads()
     results = []
@@ -143,7 +143,7 @@ def test_details_do_not_depend_on_threads() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_log_probabilities_are_never_above_0_and_keep_the_digits_of_a_tail(dtype: np.dtype) -> None:
+def test_log_probabilities_are_never_above_0_and_keep_the_digits_of_a_tail(dtype):
     """One token far above the others, which the sum of masses hides from a logarithm; and one token alone."""
     for size in (1, 5, 700, 5000):
         logits = np.zeros(size, dtype)
@@ -160,7 +160,7 @@ def test_log_probabilities_are_never_above_0_and_keep_the_digits_of_a_tail(dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_confident_rows_have_log_probabilities_of_at_most_0(dtype: np.dtype) -> None:
+def test_confident_rows_have_log_probabilities_of_at_most_0(dtype):
     batch = (np.random.default_rng(3).standard_normal((200, 300)) * 12).astype(dtype)
     found = sample(batch, seed=5, details=True, top_logprobs=3, temperature=0.5, top_p=0.9)
     for logprobs in (found.logprobs, found.raw_logprobs, found.top_logprobs.logprobs):

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ relaxed = examples(150, suppress_health_check=[HealthCheck.too_slow])
 
 @relaxed
 @given(rows(), TEMPERATURES)
-def test_softmax(row: np.ndarray, temperature: float) -> None:
+def test_softmax(row, temperature):
     precision = PRECISION[row.dtype.name]
     ours = fastsoftmax.softmax(row, temperature=temperature)
     assert ours.dtype == row.dtype
@@ -31,7 +30,7 @@ def test_softmax(row: np.ndarray, temperature: float) -> None:
 
 @relaxed
 @given(rows(), TEMPERATURES)
-def test_log_softmax(row: np.ndarray, temperature: float) -> None:
+def test_log_softmax(row, temperature):
     ours = floats(fastsoftmax.log_softmax(row, temperature=temperature))
     unit = 2.0 ** (1 - PRECISION[row.dtype.name].bits)
     smallest = PRECISION[row.dtype.name].smallest * 2 * unit  # subnormals
@@ -47,7 +46,7 @@ def test_log_softmax(row: np.ndarray, temperature: float) -> None:
 
 @relaxed
 @given(rows(), TEMPERATURES)
-def test_logsumexp(row: np.ndarray, temperature: float) -> None:
+def test_logsumexp(row, temperature):
     ours = float(fastsoftmax.logsumexp(row, temperature=temperature))
     expected = reference.logsumexp(floats(row), temperature)
     unit = 2.0 ** (1 - PRECISION[row.dtype.name].bits)
@@ -60,9 +59,7 @@ def test_logsumexp(row: np.ndarray, temperature: float) -> None:
 
 @relaxed
 @given(rows(), TEMPERATURES, TOP_KS, FRACTIONS, FRACTIONS, st.integers(0, 2**64 - 1))
-def test_probabilities_and_sample(
-    row: np.ndarray, temperature: float, top_k: int, top_p: float, min_p: float, seed: int
-) -> None:
+def test_probabilities_and_sample(row, temperature, top_k, top_p, min_p, seed):
     parameters = Parameters(temperature, top_k, top_p, min_p)
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     precision = PRECISION[row.dtype.name]
@@ -80,9 +77,7 @@ def test_probabilities_and_sample(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_what_falls_inside_the_boundary_is_rare(
-    dtype: np.dtype, record_property: Callable[[str, object], None]
-) -> None:
+def test_what_falls_inside_the_boundary_is_rare(dtype, record_property):
     """The tolerance is for the one draw in a million, not a place to hide: count it over many draws."""
     rng = np.random.default_rng(5)
     counts: Counter[str] = Counter()
@@ -106,7 +101,7 @@ def test_what_falls_inside_the_boundary_is_rare(
 
 
 @pytest.mark.slow
-def test_a_large_batch() -> None:
+def test_a_large_batch():
     """The size of a real vocabulary: rows of a (64, 128256) batch, softmax value by value, sample token by token."""
     rng = np.random.default_rng(11)
     batch = (rng.standard_normal((64, 128256)) * 2.5).astype(np.float32)
@@ -129,24 +124,24 @@ def test_a_large_batch() -> None:
         [0.6931470036506653] * 30 + [-20.0, -40.0],
     ],
 )
-def test_rounding_of_tied_maxima_does_not_add_up(row: list[float]) -> None:
+def test_rounding_of_tied_maxima_does_not_add_up(row):
     """Ties whose power of two is just above 1 are all rounded alike: the sum must not inherit it."""
     logits = np.float32(row)
     assert ulps(reference.softmax(floats(logits)), floats(fastsoftmax.softmax(logits)), PRECISION["float32"]) <= 2
 
 
-def test_the_smallest_normal_result_is_not_flushed() -> None:
+def test_the_smallest_normal_result_is_not_flushed():
     row = np.float32([-0.5397111177444458] * 5 + [-76.61383819580078])
     assert fastsoftmax.softmax(row, temperature=0.8873987456967166)[-1] == np.finfo(np.float32).tiny
 
 
-def test_a_row_of_one_is_certain() -> None:
+def test_a_row_of_one_is_certain():
     for dtype in DTYPES:
         column = np.random.default_rng(0).standard_normal((5000, 1)).astype(dtype) * 10
         assert (fastsoftmax.softmax(column) == 1).all()
 
 
-def test_min_p_of_large_float64_logits() -> None:
+def test_min_p_of_large_float64_logits():
     """The maximum less T log(1 / p) has no room for the digits that decide."""
     rng = np.random.default_rng(1)
     for _ in range(200):
@@ -160,7 +155,7 @@ def test_min_p_of_large_float64_logits() -> None:
 
 
 @pytest.mark.parametrize(("size", "kept"), [(128256, 117677), (2048, 1024), (2_000_000, 1_234_567)])
-def test_top_p_of_long_flat_rows(size: int, kept: int) -> None:
+def test_top_p_of_long_flat_rows(size, kept):
     """Equal masses are counted, not added up: a hundred thousand roundings would move the cut."""
     row = np.full(size, -0.9669447289429418)
     for slack, expected in [(1 - 2e-12, kept), (1 + 2e-12, kept + 1)]:
@@ -168,7 +163,7 @@ def test_top_p_of_long_flat_rows(size: int, kept: int) -> None:
         assert np.count_nonzero(masses) == expected
 
 
-def kept_by_both(row: np.ndarray, **words: float) -> list[int]:
+def kept_by_both(row, **words):
     """Return the tokens that the library keeps, which are those that the reference keeps."""
     found = np.flatnonzero(fastsoftmax.probabilities(row, **words)).tolist()
     assert found == [i for i, mass in enumerate(reference.probabilities(floats(row), **words)) if mass > 0]
@@ -177,7 +172,7 @@ def kept_by_both(row: np.ndarray, **words: float) -> list[int]:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("constant", [0.0, 1.0, -3.7, 0.1, 88.3])
-def test_equal_logits_at_top_p_are_counted(dtype: type, constant: float) -> None:
+def test_equal_logits_at_top_p_are_counted(dtype, constant):
     """k of n equal tokens are kept at p = k / n, whatever constant is added to them."""
     for size in (2, 3, 4, 7, 10, 12, 17):
         for kept in range(1, size):
@@ -190,7 +185,7 @@ def test_equal_logits_at_top_p_are_counted(dtype: type, constant: float) -> None
             assert len(kept_by_both(three, top_k=size + 2, top_p=p)) == 2 + kept
 
 
-def test_odds_at_top_p_are_those_of_the_logits_as_rounded() -> None:
+def test_odds_at_top_p_are_those_of_the_logits_as_rounded():
     """As float32, the logarithms of .4 and .3 weigh a little less, or more, than .7 beside those of .2 and .1."""
     rng = np.random.default_rng(3)
     assert len(kept_by_both(np.log([0.4, 0.3, 0.2, 0.1]), top_p=0.7)) == 2
@@ -202,7 +197,7 @@ def test_odds_at_top_p_are_those_of_the_logits_as_rounded() -> None:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 20.0])
 @pytest.mark.parametrize(("size", "top_k"), [(5, 0), (40, 30), (700, 0), (3000, 0), (3000, 1200), (40_000, 0)])
-def test_top_p_of_float32_is_decided_by_exact_masses(size: int, top_k: int, temperature: float) -> None:
+def test_top_p_of_float32_is_decided_by_exact_masses(size, top_k, temperature):
     """A billionth below the mass of the first tokens, and above it: in a list, after top-k, and in a long row."""
     rng = np.random.default_rng(size)
     for row in (rng.standard_normal(size) * 2, np.round(rng.standard_normal(size), 1)):
@@ -220,7 +215,7 @@ def test_top_p_of_float32_is_decided_by_exact_masses(size: int, top_k: int, temp
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("top_p", [1.0, 0.9999, 0.7])
-def test_no_masked_token_at_any_u(dtype: type, top_p: float) -> None:
+def test_no_masked_token_at_any_u(dtype, top_p):
     """Groups whose tokens are too light to move a running mass of the whole row, beside masked ones."""
     logits = np.zeros(12 * GROUP, dtype)
     logits[4 * GROUP :] = -30.0
@@ -247,7 +242,7 @@ def test_no_masked_token_at_any_u(dtype: type, top_p: float) -> None:
         {"temperature": 0.0},
     ],
 )
-def test_details_with_a_mask_and_a_bias(dtype: np.dtype, words: dict[str, float]) -> None:
+def test_details_with_a_mask_and_a_bias(dtype, words):
     rng = np.random.default_rng(6)
     row = (rng.standard_normal(1200) * 2).astype(dtype)
     bias = {7: 4.0, 90: -1.5}
@@ -267,7 +262,7 @@ def test_details_with_a_mask_and_a_bias(dtype: np.dtype, words: dict[str, float]
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("place", [0, 3, GROUP, 3 * GROUP - 1])
-def test_an_event_of_probability_2_to_the_minus_33_is_reached(place: int, dtype: type) -> None:
+def test_an_event_of_probability_2_to_the_minus_33_is_reached(place, dtype):
     """At chosen u, not by luck: beside the heavy token, and in a group of its own."""
     logits = np.full(3 * GROUP, -np.inf, dtype)
     heavy = GROUP + 9
@@ -282,7 +277,7 @@ def test_an_event_of_probability_2_to_the_minus_33_is_reached(place: int, dtype:
 
 
 @pytest.mark.parametrize("kind", ["list", "whole"])
-def test_probabilities_are_those_of_transformers(kind: str) -> None:
+def test_probabilities_are_those_of_transformers(kind):
     """On logits without ties, float32 as there."""
     processors = pytest.importorskip("transformers.generation.logits_process")
     torch = pytest.importorskip("torch")
@@ -306,7 +301,7 @@ def test_probabilities_are_those_of_transformers(kind: str) -> None:
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.3, 7.0])
-def test_min_p_of_1_keeps_what_equals_the_largest(temperature: float) -> None:
+def test_min_p_of_1_keeps_what_equals_the_largest(temperature):
     """Also where the ratio of two masses rounds to 1."""
     for row, expected in (
         ([1e-17, 0.0], 1),

@@ -17,17 +17,17 @@ HALF_WORDS = st.integers(0, 2**32 - 1)
 
 
 @jit
-def _uniform(seed: np.uint64, step: np.uint64, draw: np.uint64, stream: np.uint64) -> float:
+def _uniform(seed, step, draw, stream):
     return uniform(seed, step, draw, stream)
 
 
 @jit
-def _uniforms(seed: np.uint64, step: np.uint64, draw: np.uint64, stream: np.uint64, out: np.ndarray) -> None:
+def _uniforms(seed, step, draw, stream, out):
     store(out, 0, uniforms(seed, step, draw, stream))
 
 
 @given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
-def test_uniform_is_the_references(seed: int, step: int, draw: int, stream: int) -> None:
+def test_uniform_is_the_references(seed, step, draw, stream):
     ours = _uniform(np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream))
     assert ours == reference.uniform(seed, step, draw, stream)
     assert 0.0 < ours < 1.0
@@ -36,17 +36,17 @@ def test_uniform_is_the_references(seed: int, step: int, draw: int, stream: int)
 @given(WORDS, WORDS, HALF_WORDS, HALF_WORDS)
 @example(1, 2**32 - 5, 2, 3)  # the low word of the step carries
 @example(1, 2**64 - 5, 2, 3)
-def test_lanes_are_sixteen_steps(seed: int, step: int, draw: int, stream: int) -> None:
+def test_lanes_are_sixteen_steps(seed, step, draw, stream):
     out = np.empty(16)
     _uniforms(np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream), out)
     assert out.tolist() == [reference.uniform(seed, (step + i) % 2**64, draw, stream) for i in range(16)]
 
 
-def test_published_answers() -> None:
+def test_published_answers():
     assert draws.known_answers()
 
 
-def counter_of(words: list[int], seed: int) -> tuple[int, int, int]:
+def counter_of(words, seed):
     """Return (step, draw, stream) of the four words that come out: the ten rounds, backwards."""
     c0, c1, c2, c3 = words
     inverses = [pow(multiplier, -1, 2**32) for multiplier in MULTIPLIERS]
@@ -68,7 +68,7 @@ def counter_of(words: list[int], seed: int) -> tuple[int, int, int]:
         (2**31, 2047, 0.5),
     ],
 )
-def test_the_ends_of_the_interval(high: int, low: int, number: float) -> None:
+def test_the_ends_of_the_interval(high, low, number):
     seed = 2**63 + 99
     step, draw, stream = counter_of([high, low, 12, 34], seed)
     arguments = np.uint64(seed), np.uint64(step), np.uint64(draw), np.uint64(stream)

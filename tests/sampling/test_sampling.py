@@ -24,7 +24,7 @@ RNG = np.random.default_rng(3)
 BATCH = (RNG.standard_normal((6, 3000)) * 3).astype(np.float32)
 
 
-def kept(logits: Any, **words: Any) -> list[int]:
+def kept(logits, **words):
     return np.flatnonzero(probabilities(logits, **words)).tolist()
 
 
@@ -61,7 +61,7 @@ def kept(logits: Any, **words: Any) -> list[int]:
         ([-0.0, 0.0, -1, 0.0], {"top_k": 2}, [0, 1]),  # the zeros are equal
     ],
 )
-def test_cut_offs(dtype: np.dtype, logits: list[float], words: dict[str, Any], expected: list[int]) -> None:
+def test_cut_offs(dtype, logits, words, expected):
     row = np.array(logits, dtype)
     assert kept(row, **words) == expected
     assert set(sample(row, **words, n=200, seed=1).tolist()) <= set(expected)
@@ -69,7 +69,7 @@ def test_cut_offs(dtype: np.dtype, logits: list[float], words: dict[str, Any], e
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", FILTERS)
-def test_probabilities_sum_to_one_and_are_what_is_drawn(words: dict[str, Any]) -> None:
+def test_probabilities_sum_to_one_and_are_what_is_drawn(words):
     """Chi-square of a million draws against the distribution, rare tokens pooled."""
     row = BATCH[0]
     masses = probabilities(row.astype(np.float64), **words)
@@ -96,7 +96,7 @@ CUT_ROWS: list[dict[str, Any]] = [  # no lists of what is kept, on rows of 3000
 
 
 @pytest.mark.parametrize("words", CUT_ROWS)
-def test_probabilities_of_a_cut_row(words: dict[str, Any]) -> None:
+def test_probabilities_of_a_cut_row(words):
     """With many ties, which stay or go by their index."""
     fine = np.round(BATCH[4] * 64) / 64  # many levels of few
     for row in (np.round(BATCH[1]), np.zeros(3000, np.float32), np.sort(np.round(BATCH[2] * 2)), fine):
@@ -107,7 +107,7 @@ def test_probabilities_of_a_cut_row(words: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("words", [*CUT_ROWS, {"top_k": 700}, {"top_p": 0.9}])
-def test_tokens_lie_where_their_uniforms_fall(words: dict[str, Any], masked: bool) -> None:
+def test_tokens_lie_where_their_uniforms_fall(words, masked):
     """Ties, and rows that climb by 70 and by 700 octaves a group, in which the light weights change their unit."""
     us = np.array([reference.uniform(8, 2**33 + 5, j) for j in range(300)])
     for row in (np.round(BATCH[1]), np.linspace(-300, 0, 3000), np.linspace(-3000, 300, 3500), BATCH[3]):
@@ -121,7 +121,7 @@ def test_tokens_lie_where_their_uniforms_fall(words: dict[str, Any], masked: boo
 
 
 @pytest.mark.slow
-def test_tail_mass() -> None:
+def test_tail_mass():
     """A uniform of 24 bits would never, or far too often, return a token of probability 2**-20 in 20 M draws."""
     logits = np.array([0.0, -20 * math.log(2)])
     n = 20_000_000
@@ -131,7 +131,7 @@ def test_tail_mass() -> None:
 
 
 @jit
-def _draw(masses: np.ndarray, u: float) -> int:
+def _draw(masses, u):
     sums = np.empty(groups_of(masses.size))
     total = list_masses(masses, masses.size, masses[0], sums)
     group = draw_group(sums, sums.size, u * total)
@@ -161,11 +161,11 @@ def _draw(masses: np.ndarray, u: float) -> int:
         ([1.0] * 3 * GROUP, 1 / 3 - 2.0**-40, GROUP - 1),
     ],
 )
-def test_the_map_from_u_to_token(masses: list[float], u: float, token: int) -> None:
+def test_the_map_from_u_to_token(masses, u, token):
     assert _draw(np.array(masses), u) == token
 
 
-def test_more_categories_than_a_float32_can_count() -> None:
+def test_more_categories_than_a_float32_can_count():
     """torch.multinomial stops at 2**24."""
     logits = np.zeros(2**24 + 5, np.float16)
     tokens = sample(logits, n=200, seed=2)
@@ -175,7 +175,7 @@ def test_more_categories_than_a_float32_can_count() -> None:
 
 
 @pytest.mark.parametrize("words", FILTERS)
-def test_seeded_rows_stand_alone(words: dict[str, Any]) -> None:
+def test_seeded_rows_stand_alone(words):
     seeds, steps = np.arange(6) + 40, np.array([0, 3, 1, 2**40, 2, 5])
     together = sample(BATCH, **words, seed=seeds, step=steps, n=3)
     for i in range(6):
@@ -185,7 +185,7 @@ def test_seeded_rows_stand_alone(words: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("words", FILTERS)
-def test_the_same_tokens_for_any_threads(words: dict[str, Any]) -> None:
+def test_the_same_tokens_for_any_threads(words):
     batch = np.tile(BATCH, (100, 1))
     before = fastsoftmax.get_num_threads()
     try:
@@ -198,12 +198,12 @@ def test_the_same_tokens_for_any_threads(words: dict[str, Any]) -> None:
     assert results[0] == results[1] == results[2]
 
 
-def test_many_draws_begin_with_the_few() -> None:
+def test_many_draws_begin_with_the_few():
     many = sample(BATCH, rng=2, n=3000)
     assert many[:, :1].tolist() == sample(BATCH, rng=2, n=1).tolist()
 
 
-def test_rng_gives_every_row_a_stream() -> None:
+def test_rng_gives_every_row_a_stream():
     same = np.tile(BATCH[:1], (50, 1))
     assert len(set(sample(same, temperature=5.0, rng=1).tolist())) > 20
     assert sample(same, rng=1).tolist() == sample(same, rng=np.random.default_rng(1)).tolist()
@@ -213,7 +213,7 @@ def test_rng_gives_every_row_a_stream() -> None:
     assert len(set(sample(same, temperature=5.0, seed=1).tolist())) == 1  # a scalar seed is one seed for every row
 
 
-def test_parameters_a_row() -> None:
+def test_parameters_a_row():
     words = {"temperature": np.array([0.0, 1.0, 2.0, INF, 0.5, 1.0]), "top_k": np.array([0, 5, 50, 7, 3000, 1])}
     words |= {"top_p": np.array([1, 0.5, 0.9, 1, 0.1, 1.0]), "min_p": np.array([0, 0, 0.1, 0, 0.5, 0])}
     masses = probabilities(BATCH, **words)
@@ -224,7 +224,7 @@ def test_parameters_a_row() -> None:
         assert tokens[i] == sample(BATCH[i], **one, seed=8)
 
 
-def test_shapes() -> None:
+def test_shapes():
     cube = BATCH[:, :24].reshape(2, 3, 24)
     assert sample(cube[0, 0], seed=1).shape == ()
     assert sample(cube[0, 0], seed=1).dtype == np.int64
@@ -238,7 +238,7 @@ def test_shapes() -> None:
     assert sample(views, seed=1).tolist() == sample(np.ascontiguousarray(views), seed=1).tolist()
 
 
-def test_out() -> None:
+def test_out():
     tokens = np.full((6, 2), -7)
     assert sample(BATCH, seed=1, n=2, out=tokens) is tokens
     assert tokens.tolist() == sample(BATCH, seed=1, n=2).tolist()
@@ -247,7 +247,7 @@ def test_out() -> None:
     np.testing.assert_allclose(masses, probabilities(BATCH, top_k=5), rtol=1e-6)
 
 
-def test_sampler_counts_its_steps() -> None:
+def test_sampler_counts_its_steps():
     params = SamplingParams(temperature=0.8, top_p=0.95)
     sampler = Sampler(params, seed=3, top_k=40)
     assert sampler.params == SamplingParams(temperature=0.8, top_p=0.95, top_k=40)
@@ -264,14 +264,14 @@ def test_sampler_counts_its_steps() -> None:
     assert shared(BATCH[:, :7]).shape == (6,)  # another vocabulary
 
 
-def test_a_call_that_fails_takes_no_step() -> None:
+def test_a_call_that_fails_takes_no_step():
     sampler = Sampler(seed=3)
     with pytest.raises(ValueError, match="NaN"):
         sampler([NAN, 1.0])
     assert sampler.step == 0
 
 
-def test_copies_of_a_sampler_go_on_alike() -> None:
+def test_copies_of_a_sampler_go_on_alike():
     sampler = Sampler(rng=3, top_k=4)
     sampler(BATCH)
     copies = pickle.loads(pickle.dumps(sampler)), copy.deepcopy(sampler)
@@ -287,19 +287,19 @@ def test_copies_of_a_sampler_go_on_alike() -> None:
         ((0,), TypeError, "params is 0, expected a SamplingParams"),
     ],
 )
-def test_sampler_params(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
+def test_sampler_params(arguments, error, message):
     with pytest.raises(error, match=message):
         Sampler(*arguments)
 
 
-def test_sampler_checks_its_key() -> None:
+def test_sampler_checks_its_key():
     with pytest.raises(ValueError, match="seed is -1, expected an integer"):
         Sampler(seed=-1)
     with pytest.raises(ValueError, match="rng and seed are both given"):
         Sampler(rng=1, seed=1)
 
 
-def test_integers_that_numpy_makes_floats_of() -> None:
+def test_integers_that_numpy_makes_floats_of():
     seeds = [2**63, 1, 2, 3, 2**64 - 1, 0]
     expected = sample(BATCH, seed=np.array(seeds, np.uint64)).tolist()
     assert sample(BATCH, seed=seeds).tolist() == expected
@@ -308,7 +308,7 @@ def test_integers_that_numpy_makes_floats_of() -> None:
         assert sample(BATCH, seed=1, top_k=large).tolist() == sample(BATCH, seed=1).tolist()
 
 
-def test_very_many_draws_are_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_draws_are_made_in_pieces(monkeypatch):
     for words in ({"seed": [1, 2, 3, 4, 5, 6]}, {"rng": 7, "top_k": 9}):
         whole = sample(BATCH, n=5000, **words)
         with monkeypatch.context() as patch:
@@ -316,20 +316,20 @@ def test_very_many_draws_are_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
             np.testing.assert_array_equal(sample(BATCH, n=5000, **words), whole)
 
 
-def test_a_float_is_no_top_k_after_the_same_integer() -> None:
+def test_a_float_is_no_top_k_after_the_same_integer():
     sample(BATCH, seed=1, top_k=5)
     with pytest.raises(TypeError, match=r"top_k is 5.0 \(float64\), expected an integer"):
         sample(BATCH, seed=1, top_k=5.0)
     assert sample(BATCH, seed=1, top_k=2**63 - 1).tolist() == sample(BATCH, seed=1).tolist()
 
 
-def test_generators_are_what_numpy_takes() -> None:
+def test_generators_are_what_numpy_takes():
     first = sample(BATCH, rng=5).tolist()
     assert sample(BATCH, rng=np.random.SeedSequence(5)).tolist() == first
     assert sample(BATCH, rng=np.random.PCG64(5)).tolist() == first
 
 
-def test_sampling_params_are_checked() -> None:
+def test_sampling_params_are_checked():
     with pytest.raises(ValueError, match=r"top_p is 1.5, expected a number in \[0, 1\]"):
         SamplingParams(top_p=1.5)
     with pytest.raises(ValueError, match=r"top_k\[1\] is -2, expected an integer >= 0 \(0, -1, None are off\)"):
@@ -373,14 +373,14 @@ def test_sampling_params_are_checked() -> None:
         ({"out": np.ma.masked_array(np.zeros(6, np.int64))}, TypeError, "out is .*, expected an int64 array"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_bad_arguments(arguments, error, message):
     words = {"seed": 1} if not {"seed", "rng"} & set(arguments) else {}
     with pytest.raises(error, match=message):
         sample(BATCH, **words, **arguments)
 
 
 @pytest.mark.parametrize("function", [sample, probabilities])
-def test_rows_without_a_distribution_change_nothing(function: Any) -> None:
+def test_rows_without_a_distribution_change_nothing(function):
     words = {"seed": 1} if function is sample else {}
     for value, message in [
         (NAN, "logits row 3 is NaN at index 17, expected no NaN"),
@@ -401,14 +401,14 @@ def test_rows_without_a_distribution_change_nothing(function: Any) -> None:
 
 
 @pytest.mark.parametrize("logits", [np.zeros((3, 0)), np.zeros(()), 1.0])
-def test_no_vocabulary(logits: Any) -> None:
+def test_no_vocabulary(logits):
     with pytest.raises(ValueError, match=r"logits has shape .*, expected \(\.\.\., V\) with V >= 1"):
         sample(logits, seed=1)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [1, 15, 16, 17, 511, 513, 1025, 2049, 4097, 5000, 33_000])
-def test_top_k_at_every_size(size: int, dtype: type) -> None:
+def test_top_k_at_every_size(size, dtype):
     """Against a stable sort, with ties, and two logits that differ in the last bit."""
     rng = np.random.default_rng(size)
     row = rng.standard_normal(size).astype(dtype)
@@ -425,7 +425,7 @@ def test_top_k_at_every_size(size: int, dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 20.0])
 @pytest.mark.parametrize("size", [2, 17, 513, 1025, 4097, 40_000])
-def test_top_p_at_every_size(size: int, temperature: float, dtype: type) -> None:
+def test_top_p_at_every_size(size, temperature, dtype):
     """The nucleus is a prefix of the order that reaches p, and without its last token does not."""
     rng = np.random.default_rng(size)
     row = (rng.standard_normal(size) * 2).astype(dtype)
@@ -445,7 +445,7 @@ def test_top_p_at_every_size(size: int, temperature: float, dtype: type) -> None
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [3, 600, 5000])
-def test_min_p_is_a_logit(size: int, dtype: type) -> None:
+def test_min_p_is_a_logit(size, dtype):
     rng = np.random.default_rng(size)
     for scale in (1e-3, 1.0, 30.0):
         row = (rng.standard_normal(size) * scale).astype(dtype)
@@ -458,7 +458,7 @@ def test_min_p_is_a_logit(size: int, dtype: type) -> None:
                 assert set(sure) <= set(d.kept_set.tokens.tolist()) <= set(possible)
 
 
-def test_nan_is_found_wherever_it_is() -> None:
+def test_nan_is_found_wherever_it_is():
     for size in (5, 700, 3000):
         for place in {0, size // 2, size - 1}:
             for words in ({}, {"top_p": 0.9}, {"top_k": 3}, {"temperature": 0.0}, {"min_p": 0.1}):
@@ -469,7 +469,7 @@ def test_nan_is_found_wherever_it_is() -> None:
                         sample(row, **words, seed=1)
 
 
-def test_a_sampler_allocates_nothing_between_calls() -> None:
+def test_a_sampler_allocates_nothing_between_calls():
     row = np.random.default_rng(0).standard_normal(50_000).astype(np.float32)
     sampler = Sampler(top_p=0.9, seed=1)
     sampler(row)
@@ -481,7 +481,7 @@ def test_a_sampler_allocates_nothing_between_calls() -> None:
     assert peak < 40_000  # two blocks of weights where a nucleus is near to p, and Python's own
 
 
-def test_a_sampler_follows_its_parameters() -> None:
+def test_a_sampler_follows_its_parameters():
     """What is ready from one call must not be used for other rows, types, parameters or steps."""
     sampler = Sampler(seed=5, top_k=3)
     for row in (BATCH[0], BATCH[1], BATCH[2, :700], BATCH[3].astype(np.float64), BATCH[4].astype(np.float16)):
@@ -505,7 +505,7 @@ def test_a_sampler_follows_its_parameters() -> None:
         Sampler(seed=1)(np.zeros(0))
 
 
-def test_many_infinite_logits() -> None:
+def test_many_infinite_logits():
     row = np.full(2047, np.inf, np.float32)
     row[::5] = 0.0
     assert kept(row, top_p=0.0) == [1]
@@ -517,7 +517,7 @@ INTEGERS = [np.uint8, np.int16, np.int32, np.uint32, np.int64, np.uint64]
 
 
 @pytest.mark.parametrize("kind", INTEGERS)
-def test_an_integer_of_any_type_means_its_value(kind: type) -> None:
+def test_an_integer_of_any_type_means_its_value(kind):
     """A step of uint8 went on with 0 after 255, and draws were repeated."""
     sampler, expected = Sampler(seed=kind(7)), Sampler(seed=7)
     sampler.step, expected.step = kind(126), 126
@@ -529,7 +529,7 @@ def test_an_integer_of_any_type_means_its_value(kind: type) -> None:
     assert sample(BATCH[0], **words).tolist() == sample(BATCH[0], **plain).tolist()
 
 
-def test_a_step_is_checked_where_it_is_set() -> None:
+def test_a_step_is_checked_where_it_is_set():
     sampler = Sampler(seed=1)
     for step, error in ((-1, ValueError), (2**64, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)):
         with pytest.raises(error, match=r"step is .*, expected an integer in \[0, "):
@@ -540,7 +540,7 @@ def test_a_step_is_checked_where_it_is_set() -> None:
 @pytest.mark.parametrize(
     "off", [{"top_k": None}, {"top_k": -1}, {"top_p": None}, {"min_p": None}, {"temperature": None}]
 )
-def test_none_and_the_words_of_peers_are_off(off: dict[str, Any]) -> None:
+def test_none_and_the_words_of_peers_are_off(off):
     expected = sample(BATCH, seed=3).tolist()
     assert sample(BATCH, seed=3, **off).tolist() == expected
     assert Sampler(seed=3, **off)(BATCH).tolist() == expected
@@ -549,7 +549,7 @@ def test_none_and_the_words_of_peers_are_off(off: dict[str, Any]) -> None:
     assert sample(BATCH, seed=3, top_k=[-1, 0, 0, -1, 0, 0]).tolist() == expected
 
 
-def test_what_a_caller_changes_later_changes_nothing() -> None:
+def test_what_a_caller_changes_later_changes_nothing():
     seeds, temperatures = np.array([5], np.uint64), np.array([0.5])
     sampler = Sampler(temperature=temperatures, seed=seeds)
     expected = [sampler(BATCH[:1]).tolist() for _ in range(4)]
@@ -562,14 +562,14 @@ def test_what_a_caller_changes_later_changes_nothing() -> None:
         sampler.params.temperature[0] = 1.0
 
 
-def test_a_sampler_says_what_it_is() -> None:
+def test_a_sampler_says_what_it_is():
     sampler = Sampler(temperature=0.7, top_p=0.9, seed=7)
     sampler(BATCH[0])
     assert repr(sampler) == "Sampler(temperature=0.7, top_k=0, top_p=0.9, min_p=0.0, seed=7, step=1)"
     assert "rng=<key 0x" in repr(Sampler(rng=1))
 
 
-def test_values_that_hold_arrays_are_compared_and_hashed() -> None:
+def test_values_that_hold_arrays_are_compared_and_hashed():
     one, same, other = (SamplingParams(temperature=np.array([0.5, t])) for t in (1.0, 1.0, 2.0))
     assert one == same
     assert hash(one) == hash(same)
@@ -586,7 +586,7 @@ def test_values_that_hold_arrays_are_compared_and_hashed() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox])
-def test_a_call_that_is_refused_leaves_the_generator_as_it_was(kind: type) -> None:
+def test_a_call_that_is_refused_leaves_the_generator_as_it_was(kind):
     generator, twin = np.random.Generator(kind(1)), np.random.Generator(kind(1))
     chain = fastsoftmax.MarkovChain.from_transitions({"a": {"b": 1}})
     text = fastsoftmax.MarkovText().fit("A b c.")
@@ -603,7 +603,7 @@ def test_a_call_that_is_refused_leaves_the_generator_as_it_was(kind: type) -> No
     assert generator.integers(0, 2**64, dtype=np.uint64) == twin.integers(0, 2**64, dtype=np.uint64)
 
 
-def test_parameters_and_batch_broadcast_to_each_other() -> None:
+def test_parameters_and_batch_broadcast_to_each_other():
     row = BATCH[0]
     for words in ({"temperature": [0.5, 2.0]}, {"top_k": [[3], [9]]}, {"top_p": [0.5, 0.9]}, {"min_p": [0.1, 0.5]}):
         (name, values), *_ = words.items()
@@ -631,7 +631,7 @@ def test_parameters_and_batch_broadcast_to_each_other() -> None:
     "buffer",
     [b"secret", bytearray(b"secret"), memoryview(b"secret"), np.frombuffer(b"secret", np.uint8), array("d", [7])],
 )
-def test_messages_never_print_what_a_buffer_holds(buffer: Any) -> None:
+def test_messages_never_print_what_a_buffer_holds(buffer):
     refusals = list[str]()
     for call in (
         lambda: sample([1.0, 2.0], seed=buffer),

@@ -9,18 +9,18 @@ from tests.long import draws
 pytestmark = pytest.mark.slow
 
 
-def test_the_gates() -> None:
+def test_the_gates():
     found = draws.tests(300_000, lambda done: None)
     assert len(found) > 30
     assert not draws.verdict(found)
 
 
 @pytest.mark.parametrize(("squared", "p"), [(1.2482, 0.25), (1.9330, 0.10), (2.4924, 0.05), (3.8781, 0.01)])
-def test_anderson_darling_has_its_published_points(squared: float, p: float) -> None:
+def test_anderson_darling_has_its_published_points(squared, p):
     assert draws.exceeded(squared) == pytest.approx(p, rel=2e-3)
 
 
-def test_anderson_darling_is_scipys() -> None:
+def test_anderson_darling_is_scipys():
     numbers = np.random.default_rng(0).random(500)
     uniform = {"loc": 0, "scale": 1}
     theirs = stats.goodness_of_fit(stats.uniform, numbers, known_params=uniform, statistic="ad", n_mc_samples=1)
@@ -38,7 +38,7 @@ def test_anderson_darling_is_scipys() -> None:
         ("chi-square of pairs", lambda u: np.where((u > 0.9) & (np.roll(u, 1) > 0.9), u - 0.9, u)),
     ],
 )
-def test_a_broken_generator_is_found(monkeypatch: pytest.MonkeyPatch, name: str, broken: object) -> None:
+def test_a_broken_generator_is_found(monkeypatch, name, broken):
     real = draws.uniforms
     monkeypatch.setattr(draws, "uniforms", lambda *arguments: np.clip(broken(real(*arguments)), 1e-300, 1 - 1e-16))
     families = [*draws.distribution(2_000_000, "step"), *draws.pairs(2_000_000, "step")]

@@ -3,8 +3,6 @@
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -19,7 +17,7 @@ BATCH = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32) *
 
 
 @pytest.fixture(params=[1, 2])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+def threads(request):
     before = fastsoftmax.get_num_threads()
     fastsoftmax.set_num_threads(request.param)
     yield request.param
@@ -44,7 +42,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
         ([0.0, -0.0], 0.0, [0.5, 0.5]),
     ],
 )
-def test_limits(dtype: np.dtype, row: list[float], temperature: float, expected: list[float]) -> None:
+def test_limits(dtype, row, temperature, expected):
     logits = np.array(row, dtype)
     result = fastsoftmax.softmax(logits, temperature=temperature)
     np.testing.assert_array_equal(result.astype(float), np.array(expected).astype(dtype).astype(float))
@@ -71,11 +69,11 @@ def test_limits(dtype: np.dtype, row: list[float], temperature: float, expected:
         ([], 1.0, -INF),
     ],
 )
-def test_logsumexp_limits(row: list[float], temperature: float, expected: float) -> None:
+def test_logsumexp_limits(row, temperature, expected):
     np.testing.assert_allclose(fastsoftmax.logsumexp(np.array(row, float), temperature=temperature), expected)
 
 
-def test_the_tail_of_a_maximum_is_kept() -> None:
+def test_the_tail_of_a_maximum_is_kept():
     assert fastsoftmax.log_softmax([0.0, -50.0])[0] == pytest.approx(-math.exp(-50), rel=1e-12)
     long = np.full(5000, -np.inf)
     long[[17, 4000]] = 0.0, -300.0
@@ -83,7 +81,7 @@ def test_the_tail_of_a_maximum_is_kept() -> None:
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1, (0, 2), (2, 0), (0, 1, 2), None, ()])
-def test_axes_are_scipys(axis: Any) -> None:
+def test_axes_are_scipys(axis):
     exact = BATCH.astype(float)
     for name in ("softmax", "log_softmax"):
         ours, theirs = getattr(fastsoftmax, name), getattr(scipy.special, name)
@@ -96,7 +94,7 @@ def test_axes_are_scipys(axis: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 5), (5, 0), (2, 0, 3), (1, 1)])
-def test_empty_batches_and_rows(shape: tuple[int, ...]) -> None:
+def test_empty_batches_and_rows(shape):
     zeros = np.zeros(shape, np.float32)
     assert fastsoftmax.softmax(zeros).shape == shape
     assert fastsoftmax.log_softmax(zeros).shape == shape
@@ -104,19 +102,19 @@ def test_empty_batches_and_rows(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("zero", [-0.0, np.float32(-0.0), [-0.0]])
-def test_a_temperature_of_minus_zero(zero: Any) -> None:
+def test_a_temperature_of_minus_zero(zero):
     logits = [[1.0, 3.0, 2.0]]
     assert fastsoftmax.logsumexp(logits, temperature=zero).tolist() == [INF]
     assert fastsoftmax.logsumexp(logits, temperature=0.0).tolist() == [INF]
     assert fastsoftmax.softmax(logits, temperature=zero).tolist() == [[0.0, 1.0, 0.0]]
 
 
-def test_zero_dimensions() -> None:
+def test_zero_dimensions():
     assert fastsoftmax.softmax(3.0, axis=None) == 1.0
     assert fastsoftmax.logsumexp(3.0, axis=None) == 3.0
 
 
-def test_temperature_a_row() -> None:
+def test_temperature_a_row():
     temperatures = np.array([[0.5], [1.0], [0.0]])  # broadcasts against the batch shape (3, 4)
     result = fastsoftmax.softmax(BATCH, temperature=temperatures)
     for i, temperature in enumerate(temperatures[:, 0]):
@@ -126,7 +124,7 @@ def test_temperature_a_row() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_where_is_a_mask(dtype: np.dtype) -> None:
+def test_where_is_a_mask(dtype):
     where = np.array([True, False, True, True, False])
     batch = BATCH.astype(dtype)
     hidden = batch.copy()
@@ -141,7 +139,7 @@ def test_where_is_a_mask(dtype: np.dtype) -> None:
 
 @pytest.mark.parametrize("given", [np.float16, BFLOAT16, np.float32, np.float64, np.int32, np.uint8, np.bool_])
 @pytest.mark.parametrize("wanted", [None, np.float16, BFLOAT16, np.float32, np.float64])
-def test_dtype_of_the_result(given: Any, wanted: Any) -> None:
+def test_dtype_of_the_result(given, wanted):
     logits = np.array([1, 0, 1, 1], given)
     expected = wanted or (np.float64 if np.dtype(given).kind in "iub" else given)
     result = fastsoftmax.softmax(logits, dtype=wanted)
@@ -150,7 +148,7 @@ def test_dtype_of_the_result(given: Any, wanted: Any) -> None:
     np.testing.assert_allclose(result.astype(float), exact, rtol=2 * float(ml_dtypes.finfo(result.dtype).eps))
 
 
-def test_out_is_written_and_returned() -> None:
+def test_out_is_written_and_returned():
     for axis in (-1, 0, None):
         for out in (np.empty_like(BATCH), np.empty(BATCH.shape, np.float64), np.empty((5, 4, 3), np.float16).T):
             assert fastsoftmax.softmax(BATCH, axis=axis, out=out) is out
@@ -159,7 +157,7 @@ def test_out_is_written_and_returned() -> None:
 
 @pytest.mark.parametrize("function", [fastsoftmax.softmax, fastsoftmax.log_softmax])
 @pytest.mark.parametrize("axis", [-1, 0])
-def test_in_place_and_overlapping_out(function: Callable[..., Any], axis: int) -> None:
+def test_in_place_and_overlapping_out(function, axis):
     expected = function(BATCH, axis=axis)
     same = BATCH.copy()
     np.testing.assert_array_equal(function(same, axis=axis, out=same), expected)
@@ -173,7 +171,7 @@ def test_in_place_and_overlapping_out(function: Callable[..., Any], axis: int) -
     np.testing.assert_array_equal(function(narrow[0], axis=axis, out=wide), exact)
 
 
-def test_views_are_read_where_they_are() -> None:
+def test_views_are_read_where_they_are():
     wide = np.random.default_rng(1).standard_normal((6, 40)).astype(np.float32)
     wide.flags.writeable = False
     for view in (wide[::2], wide[:, ::3], wide[::-1, ::-1], wide.T, wide[:, 5:17], wide.astype(">f4")):
@@ -182,7 +180,7 @@ def test_views_are_read_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_the_same_bits_for_any_threads_and_any_split(dtype: np.dtype) -> None:
+def test_the_same_bits_for_any_threads_and_any_split(dtype):
     batch = (np.random.default_rng(2).standard_normal((300, 3001)) * 5).astype(dtype)
     alone = np.stack([fastsoftmax.softmax(row) for row in batch[:7]])
     before = fastsoftmax.get_num_threads()
@@ -197,7 +195,7 @@ def test_the_same_bits_for_any_threads_and_any_split(dtype: np.dtype) -> None:
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
 
 
-def test_torch_tensors(threads: int) -> None:
+def test_torch_tensors(threads):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     tensor = torch.tensor(BATCH, requires_grad=True)
     np.testing.assert_array_equal(fastsoftmax.softmax(tensor), fastsoftmax.softmax(BATCH))
@@ -212,7 +210,7 @@ def test_torch_tensors(threads: int) -> None:
         fastsoftmax.softmax(torch.empty(3, device="meta"))
 
 
-def test_torch_tensors_that_numpy_has_no_words_for() -> None:
+def test_torch_tensors_that_numpy_has_no_words_for():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     for temperature in (torch.tensor(2.0, requires_grad=True), torch.tensor(2.0, dtype=torch.bfloat16)):
         np.testing.assert_array_equal(
@@ -227,7 +225,7 @@ def test_torch_tensors_that_numpy_has_no_words_for() -> None:
         np.testing.assert_array_equal(found, fastsoftmax.softmax(np.float32([-2.0, 1.0])))
 
 
-def test_lists_of_tensors_are_what_each_tensor_is() -> None:
+def test_lists_of_tensors_are_what_each_tensor_is():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     expected = fastsoftmax.softmax(BATCH[0])
     for kind in (torch.float32, torch.bfloat16):
@@ -239,7 +237,7 @@ def test_lists_of_tensors_are_what_each_tensor_is() -> None:
             np.testing.assert_array_equal(given, expected)
 
 
-def test_what_torch_refuses_to_write_to() -> None:
+def test_what_torch_refuses_to_write_to():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     logits, saved = torch.tensor([1.0, 2.0, 3.0]), x.exp()  # exp saves its result
@@ -270,26 +268,26 @@ def test_what_torch_refuses_to_write_to() -> None:
         fastsoftmax.sample(logits, seed=1, out=torch.zeros((), dtype=torch.int32))
 
 
-def test_dtypes_of_torch_are_none_of_numpy() -> None:
+def test_dtypes_of_torch_are_none_of_numpy():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     with pytest.raises(TypeError, match=r"dtype is torch\.float32, expected float16"):
         fastsoftmax.softmax(BATCH, dtype=torch.float32)
 
 
 @pytest.mark.parametrize("temperature", [ml_dtypes.bfloat16(2), ml_dtypes.float8_e5m2(2), np.float16(2), 2])
-def test_numbers_of_any_dtype(temperature: Any) -> None:
+def test_numbers_of_any_dtype(temperature):
     np.testing.assert_array_equal(
         fastsoftmax.softmax(BATCH, temperature=temperature), fastsoftmax.softmax(BATCH, temperature=2.0)
     )
 
 
-def test_large_python_integers_are_numbers() -> None:
+def test_large_python_integers_are_numbers():
     np.testing.assert_array_equal(
         fastsoftmax.softmax(BATCH, temperature=10**20), fastsoftmax.softmax(BATCH, temperature=1e20)
     )
 
 
-def test_parameters_of_an_empty_batch_are_checked() -> None:
+def test_parameters_of_an_empty_batch_are_checked():
     with pytest.raises(ValueError, match=r"temperature\[0\] is -1.0, expected a number >= 0"):
         fastsoftmax.softmax(np.zeros((0, 3)), temperature=[-1.0])
 
@@ -297,17 +295,17 @@ def test_parameters_of_an_empty_batch_are_checked() -> None:
 class OnlyDlpack:
     """An array that speaks nothing but DLPack."""
 
-    def __init__(self, array: np.ndarray, device: tuple[int, int] = (1, 0)) -> None:
+    def __init__(self, array, device=(1, 0)):
         self.array, self.device = array, device
 
-    def __dlpack_device__(self) -> tuple[int, int]:
+    def __dlpack_device__(self):
         return self.device
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(self, **options):
         return self.array.__dlpack__(**options)
 
 
-def test_dlpack() -> None:
+def test_dlpack():
     np.testing.assert_array_equal(fastsoftmax.softmax(OnlyDlpack(BATCH)), fastsoftmax.softmax(BATCH))
     with pytest.raises(TypeError, match=r"logits is on DLPack device \(2, 1\), expected an array on the CPU"):
         fastsoftmax.softmax(OnlyDlpack(BATCH, (2, 1)))
@@ -340,7 +338,7 @@ def test_dlpack() -> None:
         ({"dtype": "f8", "out": np.empty((3, 4, 5), "f4")}, TypeError, "dtype is float64 but out has float32"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_bad_arguments(arguments, error, message):
     out = arguments.get("out")
     before = np.array(out, copy=True) if isinstance(out, np.ndarray) else None
     with pytest.raises(error, match=message):
@@ -360,13 +358,13 @@ def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], messag
         ([[1, 2], [3]], ValueError, "logits is ragged, expected rows of one length"),
     ],
 )
-def test_bad_logits(logits: Any, error: type[Exception], message: str) -> None:
+def test_bad_logits(logits, error, message):
     with pytest.raises(error, match=message):
         fastsoftmax.softmax(logits)
 
 
 @pytest.mark.parametrize("axis", [None, -1, 0])
-def test_scalars_give_scalars(axis: int | None) -> None:
+def test_scalars_give_scalars(axis):
     for one in (2.0, np.float32(2), np.array(2.0), 3):
         for function, expected in ((fastsoftmax.softmax, 1.0), (fastsoftmax.log_softmax, 0.0)):
             found = function(one, axis=axis)
@@ -401,7 +399,7 @@ print(tried)
 
 
 @pytest.mark.slow
-def test_the_tests_of_scipy_pass() -> None:
+def test_the_tests_of_scipy_pass():
     done = subprocess.run([sys.executable, "-c", SCIPY], text=True, capture_output=True)
     if "not there" in done.stderr:
         pytest.skip(f"SciPy without such tests: {done.stderr}")
@@ -409,7 +407,7 @@ def test_the_tests_of_scipy_pass() -> None:
     assert int(done.stdout) >= 10
 
 
-def test_temperatures_and_batch_broadcast_to_each_other() -> None:
+def test_temperatures_and_batch_broadcast_to_each_other():
     row = np.float32([3, 2, 1, 4])
     assert fastsoftmax.softmax([3, 2, 1, 4], temperature=[1, 5]).shape == (2, 4)
     for function in (fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp):
@@ -431,12 +429,12 @@ def test_temperatures_and_batch_broadcast_to_each_other() -> None:
         fastsoftmax.softmax({"a": 1.0})
 
 
-def test_what_dlpack_does_not_give_is_said() -> None:
+def test_what_dlpack_does_not_give_is_said():
     class Tensor:
-        def __dlpack_device__(self) -> tuple[int, int]:
+        def __dlpack_device__(self):
             return 1, 0
 
-        def __dlpack__(self, **options: object) -> object:
+        def __dlpack__(self, **options):
             raise BufferError("Can't export tensors that require gradient")
 
     with pytest.raises(TypeError, match=r"logits cannot be read by DLPack: Can't export tensors that require gradient"):

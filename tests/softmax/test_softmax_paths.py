@@ -23,7 +23,7 @@ INF, NAN = math.inf, math.nan
 EXACT = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="no wider float to compare with")
 
 
-def worst_ulps(logits: np.ndarray, temperature: float, axis: int = -1) -> float:
+def worst_ulps(logits, temperature, axis=-1):
     """Return the largest error of a softmax where the exact value is a normal number."""
     ours = fastsoftmax.softmax(logits, temperature=temperature, axis=axis)
     z = logits.astype(np.longdouble)
@@ -39,7 +39,7 @@ def worst_ulps(logits: np.ndarray, temperature: float, axis: int = -1) -> float:
 @EXACT
 @pytest.mark.parametrize("size", [*SIZES, 40_000])
 @pytest.mark.parametrize(("dtype", "allowed"), [(np.float32, 2), (np.float64, 4)])
-def test_largest_error(size: int, dtype: Any, allowed: float) -> None:
+def test_largest_error(size, dtype, allowed):
     rng = np.random.default_rng(size)
     rows = max(1, 20_000 // size)
     for temperature in (1e-3, 0.1, 1.0, 1.7, 1e3):
@@ -54,13 +54,13 @@ def test_largest_error(size: int, dtype: Any, allowed: float) -> None:
 @EXACT
 @pytest.mark.parametrize("size", [2, 16, SHORT, 500, 3000])
 @pytest.mark.parametrize(("dtype", "allowed"), [(np.float32, 2), (np.float64, 4)])
-def test_largest_error_of_columns(size: int, dtype: Any, allowed: float) -> None:
+def test_largest_error_of_columns(size, dtype, allowed):
     logits = (np.random.default_rng(size).standard_normal((size, 37)) * 20).astype(dtype)
     assert worst_ulps(logits, 0.7, axis=0) <= allowed
 
 
 @EXACT
-def test_largest_error_of_two_weights() -> None:
+def test_largest_error_of_two_weights():
     """All kinds of pairs, one of them in most places: where roundings of the sum do not cancel."""
     rng = np.random.default_rng(1)
     for size in (64, 300, 4096):
@@ -72,7 +72,7 @@ def test_largest_error_of_two_weights() -> None:
 
 @EXACT
 @pytest.mark.parametrize("size", [5, 200, 600])
-def test_largest_error_beside_the_maximum(size: int) -> None:
+def test_largest_error_beside_the_maximum(size):
     """Logits one spacing below the maximum, whose rounded weights may be the same."""
     rng = np.random.default_rng(size)
     rows = rng.uniform(-8, 8, (40_000 // size * 5, size)).astype(np.float32)
@@ -83,7 +83,7 @@ def test_largest_error_beside_the_maximum(size: int) -> None:
 
 
 @pytest.mark.parametrize("function", [fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp])
-def test_other_axes_are_not_copied_whole(function: Any) -> None:
+def test_other_axes_are_not_copied_whole(function):
     array = np.zeros((128, 50_000), np.float32)
     words = {} if function is fastsoftmax.logsumexp else {"out": np.empty_like(array)}
     function(array[:2], axis=0)  # compiling allocates too
@@ -94,13 +94,13 @@ def test_other_axes_are_not_copied_whole(function: Any) -> None:
     assert peak < array.nbytes / 2
 
 
-def test_log_softmax_of_huge_differences() -> None:
+def test_log_softmax_of_huge_differences():
     assert fastsoftmax.log_softmax(np.array([0.0, -3.86e294]), temperature=1.39e-46).tolist() == [0.0, -INF]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("size", [300, 600, 3 * BLOCK + 77])
-def test_limits_at_every_length(size: int, dtype: np.dtype) -> None:
+def test_limits_at_every_length(size, dtype):
     row = np.linspace(-1, 1, size).astype(dtype)
     last = size - 1
     for values, temperature, expected in [
@@ -122,19 +122,19 @@ def test_limits_at_every_length(size: int, dtype: np.dtype) -> None:
             np.testing.assert_allclose(logs, np.log(expected), rtol=0.01)
 
 
-def test_what_only_kernels_can_call() -> None:
+def test_what_only_kernels_can_call():
     with pytest.raises(NotImplementedError, match="kernels call this; Python cannot"):
         expm1(0.5)
 
 
-def test_masked_arrays_are_refused() -> None:
+def test_masked_arrays_are_refused():
     with pytest.raises(TypeError, match="logits is a masked array, expected a plain one: softmax takes where="):
         fastsoftmax.softmax(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_row_does_not_depend_on_the_others(size: int, dtype: np.dtype) -> None:
+def test_a_row_does_not_depend_on_the_others(size, dtype):
     rng = np.random.default_rng(size)
     batch = (rng.standard_normal((37, size)) * 5).astype(dtype)
     batch[3, 0] = NAN
@@ -161,7 +161,7 @@ def test_a_row_does_not_depend_on_the_others(size: int, dtype: np.dtype) -> None
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("shape", [(40, 33), (3, 129, 16), (2, 300, 50), (5, 7, 8), (4, 6, 3), (1, 2, 2000)])
-def test_a_column_does_not_depend_on_the_others(shape: tuple[int, ...], dtype: np.dtype) -> None:
+def test_a_column_does_not_depend_on_the_others(shape, dtype):
     rng = np.random.default_rng(len(shape))
     array = (rng.standard_normal(shape) * 5).astype(dtype)
     array[..., 0, 1] = NAN
@@ -180,7 +180,7 @@ def test_a_column_does_not_depend_on_the_others(shape: tuple[int, ...], dtype: n
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_streamed_results_are_the_same(dtype: np.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streamed_results_are_the_same(dtype, monkeypatch):
     batch = (np.random.default_rng(0).standard_normal((5, 2 * BLOCK + 1001)) * 4).astype(dtype)
     batch[2, 5] = NAN
     expected = fastsoftmax.softmax(batch)
@@ -195,7 +195,7 @@ def test_streamed_results_are_the_same(dtype: np.dtype, monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-def test_more_than_two_to_the_31_logits() -> None:
+def test_more_than_two_to_the_31_logits():
     rows, size = 2**20 + 1, 2**11
     row = np.linspace(-1, 1, size, dtype=np.float32)
     sums = fastsoftmax.logsumexp(np.broadcast_to(row, (rows, size)))
@@ -203,7 +203,7 @@ def test_more_than_two_to_the_31_logits() -> None:
 
 
 @pytest.mark.parametrize("axis", [(), 0, 1, 2, 3, (0, 2), (1, 3), (0, 1, 2, 3)])
-def test_copies_of_any_size_give_the_same(axis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_of_any_size_give_the_same(axis, monkeypatch):
     logits = np.random.default_rng(0).standard_normal((3, 4, 5, 12))[..., ::2]
     temperature = np.random.default_rng(1).random(np.shape(logits.sum(axis))) + 0.5
     results = []
@@ -215,6 +215,6 @@ def test_copies_of_any_size_give_the_same(axis: Any, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("call", [fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp])
-def test_no_axis_of_what_is_not_contiguous(call: Any) -> None:
+def test_no_axis_of_what_is_not_contiguous(call):
     logits = np.arange(8.0)
     assert call(logits[::2], axis=()).tolist() == call(logits[::2].copy(), axis=()).tolist()

@@ -1,0 +1,77 @@
+"""Chains among threads, copies of them, and their progress bar."""
+
+import copy
+import pickle
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from fastsoftmax.markov import MarkovChain
+from tests.markov.chains import CATS, assert_same, long_chain
+
+
+def test_many_threads_use_one_chain():
+    chain = long_chain()
+    temperatures = [0.5, 0.9, 1.0, 1.5]
+    expected = {t: copy.deepcopy(chain).walk(200, 30, temperature=t, seed=1).ids for t in temperatures}
+    wrong = []
+
+    def walk(i):
+        for j in range(20):
+            temperature = temperatures[(i + j) % 4]
+            n = (1, 5, 200)[j % 3]
+            if (chain.walk(n, 30, temperature=temperature, seed=1).ids != expected[temperature][:n]).any():
+                wrong.append((i, j))
+
+    threads = [threading.Thread(target=walk, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_no_update_is_lost():
+    chain = MarkovChain().fit([[0, 1]])
+
+    def add(i):
+        for j in range(25):
+            chain.partial_fit([[i, j]])
+
+    threads = [threading.Thread(target=add, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert chain.transitions.counts.sum() == 3 + 4 * 25 * 3
+
+
+def test_copies():
+    chain = long_chain(2)
+    chain.walk(3, seed=1)
+    for other in (pickle.loads(pickle.dumps(chain)), copy.copy(chain), copy.deepcopy(chain)):
+        assert_same(other, chain)
+        np.testing.assert_array_equal(other.walk(30, seed=1).ids, chain.walk(30, seed=1).ids)
+        other.partial_fit([[1, 2, 3]])
+    assert_same(chain, long_chain(2))
+    words = pickle.loads(pickle.dumps(MarkovChain().fit(CATS)))
+    assert words.walk(1, start="the", temperature=0)[0][0] == "the"
+
+
+def test_progress(capsys):
+    pytest.importorskip("rich")
+    chain = long_chain()
+    shown = chain.walk(300, 50, seed=1, progress=True)
+    np.testing.assert_array_equal(shown.ids, chain.walk(300, 50, seed=1).ids)
+    captured = capsys.readouterr()
+    assert "walking" in captured.err
+    assert "100%" in captured.err
+    assert not captured.out
+
+
+def test_progress_without_rich(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    with pytest.raises(ImportError, match=r"pip install 'fastsoftmax\[cli\]'"):
+        long_chain().walk(progress=True)
