@@ -66,7 +66,8 @@ class Generating(Counted):
         Returns
         -------
         list of str or Reason
-            `n` sentences; where none fits, the `Reason` why, which is false: ``[s for s in found if s]``.
+            `n` sentences; where none fits, the `Reason` of the last attempt, which is false, so that
+            ``[s for s in found if s]`` has the sentences alone.
 
         Raises
         ------

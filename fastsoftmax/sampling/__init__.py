@@ -1,4 +1,7 @@
-"""From logits to tokens."""
+"""From logits to tokens.
+
+Read `functions` (sample, probabilities) with `params`, `batch` and `scratch`, then `details` and `sampler`.
+"""
 
 from fastsoftmax.sampling.details import Details, KeptSet, TopLogprobs
 from fastsoftmax.sampling.functions import probabilities, sample

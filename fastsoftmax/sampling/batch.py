@@ -82,9 +82,10 @@ class Batch:
     def each(self, work: Work, pool: Scratch, cost: int | None = None, spans: int = 1) -> None:
         """Do work on all rows, some on each thread; raise for the first row that it refuses.
 
-        `work` takes the rows [start, stop) as a slice, a span in [0, spans), their logits, the bits of what is allowed,
-        and scratch memory. It returns which of these rows has no distribution, or -1. With several spans the rows come
-        one by one, each as often. `cost` is that of a row and span in the unit of `_threads`.
+        `work` takes a slice of the rows, the number of a span, the logits of these rows, the bits of what is allowed,
+        and scratch memory. It returns the first of these rows that has no distribution, or -1. With several spans,
+        which divide the draws of a row, `work` gets each row by itself, once for each span. `cost` is how long a row
+        and span take, in the unit of `_threads`.
         """
         refused = list[int]()
 

@@ -25,7 +25,7 @@ _TINY = 2.0**-512  # chances of hundreds of tokens are below the least float64
 
 @jit
 def edge_masses(rows: Rows, filters: Filters, masses: Floats) -> None:
-    """Write the probabilities of all edges; 0 for what the cut drops."""
+    """Write the probabilities of all edges; 0 for those that filters drop."""
     offsets = rows.offsets
     longest = 0
     for row in range(offsets.size - 1):

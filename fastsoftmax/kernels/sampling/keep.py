@@ -1,8 +1,9 @@
 """What the filters keep of a row, and the masses that a draw chooses from: a short list, or a cut of the row.
 
-list      Tokens that reach a lower bound are listed, then top-k, top-p and min-p cut the list, in this order. The bound
-          comes from the maxima of the groups: the k-th largest, or the one at and above which they hold the mass p.
-unlisted  Where the list would be long there is none: without filters, for a nucleus of many tokens, a low min-p.
+list      Tokens that reach a lower bound are listed, then top-k, top-p and min-p cut the list, in this order. The
+          maxima of the groups give the bound: a logit that k maxima reach, or that maxima with the mass p reach.
+unlisted  There is no list where no filter is on; or where top-k is off, the row has more than 1,024 logits and every
+          second maximum reaches the bound, as for a nucleus of many tokens or a low min-p: the row itself is cut.
 
 Of the logits 1, 3, 2, 3 top-k = 2 keeps tokens 1 and 3: the cut is the logit 3, with two ties. top-p = 0.39 keeps token
 1 alone, whose mass 0.399 reaches it: the same cut, with one tie.

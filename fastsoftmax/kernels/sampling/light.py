@@ -5,7 +5,9 @@ group_masses  the maxima and running masses of the groups of a row, in one read,
               degree 2. Weights are relative to a power of two near the largest logit so far, which is raised where a
               group comes far above it, so no pass over the row comes before. For float64, extreme temperatures and
               infinities there are no light weights: the maxima come first, then the weights of softmax.
-light_scale   the same for one group at a time, in the unit of the exact weights.
+sweep_weights the light weights of one group, in the unit of the exact ones.
+
+Of the logits 0, 1 and 2 at T = 1 the light weights are 1, 2.7182819 and 7.389056, each wrong by up to 1.2e-7 of itself.
 """
 
 import math
@@ -51,17 +53,9 @@ class Light(NamedTuple):
 
 
 AHEAD = 4096  # logits between a read and what is asked for meanwhile
-
-
 REACH = 60.0  # octaves above the reference that a logit may be; 512 of them do not overflow
-
-
 LEAST = -64.0  # octaves below it from which a mass is nothing: 2**31 of them are below 2**-33 of the rest
-
-
 WIDEST = 2.0**21  # 32nds of an octave up to which the exponent of a logit is known exactly
-
-
 FURTHEST = 900.0  # octaves between the references of one row
 
 
@@ -74,12 +68,9 @@ def _table(mantissa: int) -> list[int]:
 exp2_32 = powers(_table)
 
 
+# 2**(f / 32) = 1 + SLOPE f + BEND f**2 within 5.3e-8 for |f| <= 1/2: the series, its cubic term spread by Chebyshev.
 _OCTAVE = math.log(2.0) / 32.0
-
-
 SLOPE = _OCTAVE * (1.0 + (_OCTAVE / 2.0) ** 2 / 8.0)
-
-
 BEND = _OCTAVE**2 / 2.0
 
 

@@ -3,8 +3,11 @@
 Every filter keeps a prefix of one strict order (larger logit first, lower index first among equals), so a cut is a
 logit and a number of ties.
 
-gather       one read of the groups that hold a logit at or above a threshold: what reaches it is listed.
-keep_prefix  the list closed up in place.
+list_tokens  one read of the groups that hold a logit at or above a threshold; tokens that reach it are listed.
+keep_prefix  closes the list up in place over what a filter drops.
+
+Of the logits 1, 3, 2, 3 the threshold 2 lists tokens 1, 2, 3 with the values 3, 2, 3; a cut at 3 with one tie leaves
+token 1.
 """
 
 import math

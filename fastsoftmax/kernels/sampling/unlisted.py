@@ -1,7 +1,10 @@
 """Kept sets too long to list: the cut of a whole row, and the mass that it leaves in each group.
 
 cut_masses  one sweep with an exponential an element: what is at and above a logit.
-cut_row     the nucleus: a sweep that weighs what is above two quantiles of a sample, and lists what is between them.
+cut_row     the nucleus: a sample of the row gives two logits that bracket the cut; one sweep weighs what is above the
+            bracket and lists what is inside it.
+
+Of 100,000 equal logits top-p = 0.5 keeps the first 50,000: the cut is that logit, with 50,000 ties.
 
 The kept set is all tokens above `cut` and the first `ties` that equal it.
 """
@@ -59,8 +62,9 @@ def weigh_bracket(
 ) -> tuple[int, float, float, int]:
     """Fill in the mass of each group at and above `high`, and list what is between `low` and `high` in the spare rows.
 
-    What equals `low` is only counted. `tokens` gets the number listed up to the end of each group and that of the
-    ties, in turn. Returns both for the row, and the masses above and between.
+    Logits that equal `low` are only counted: they are the ties. At 2 g, `tokens` gets the number of logits listed up to
+    the end of group g, and at 2 g + 1 the number of ties. Returns (listed, above, inside, ties) of the row: two numbers
+    of logits, and between them the masses above and inside the bracket.
     """
     sums, ends = workspace.sums, workspace.tokens
     values, weights = workspace.values, workspace.weights
@@ -161,8 +165,8 @@ def weight_alone(z: Number, row_largest: Number, scale: Scale, workspace: Worksp
 def add_bracket(cut: Number, ties: int, tie_weight: float, counted: bool, groups: int, workspace: Workspace) -> None:
     """Add to each group what it keeps of the bracket, and sum the groups up.
 
-    `tokens` gets, at 2 g + 1, the number of logits that equal the cut up to the end of group g; `counted` says that it
-    has it already.
+    At 2 g + 1, `tokens` gets the number of logits that equal the cut up to the end of group g; where this was `counted`
+    before, it is there already.
     """
     sums, ends = workspace.sums, workspace.tokens
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights

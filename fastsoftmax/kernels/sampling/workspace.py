@@ -45,7 +45,7 @@ padded = inline(_padded)
 
 @inline
 def workspace_of(scratch: Row, size: int, number: Number) -> Workspace:
-    """Divide the bytes of `memory` for a row of `size` logits."""
+    """Divide the bytes of `scratch` for a row of `size` logits."""
     length = padded(size)
     groups = groups_of(size)
     numbers = view_as(number, scratch[: scratch.size // 8 * 8])

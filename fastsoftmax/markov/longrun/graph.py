@@ -18,7 +18,7 @@ from fastsoftmax.markov.walking.restarts import restart_state
 
 
 class Graph(NamedTuple):
-    """The endless walk: an edge for every transition that the cut keeps."""
+    """The endless walk: an edge for every transition that the filters keep."""
 
     size: int
     start: int  # or -1

@@ -32,11 +32,13 @@ class Reason(enum.StrEnum):
     """Why there is no sentence: a text, also to `print` and to `json`, but false where a sentence is true."""
 
     LENGTH = "no sentence that starts so has so many words"
-    MEMORY = f"none of {_TRIES} sentences has so many words, and to tell whether any has takes more than 1 GiB"
-    CUT_OFF = f"each of {_TRIES} sentences breaks off where the model knows no more"
-    ENDLESS = f"it did not end within {LONGEST:,} words of the minimum"
-    CHARACTERS = f"none of {_TRIES} sentences has so few characters"
-    COPIED = f"each of {_TRIES} sentences copies too much of the text"
+    MEMORY = (
+        f"in up to {_TRIES} attempts no sentence has so many words, and to tell whether any has takes more than 1 GiB"
+    )
+    CUT_OFF = f"in up to {_TRIES} attempts every sentence breaks off where the model knows no more"
+    ENDLESS = f"the sentence did not end within {LONGEST:,} words of the minimum"
+    CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters"
+    COPIED = f"in up to {_TRIES} attempts every sentence copies too much of the text"
 
     def __bool__(self) -> bool:
         return False
@@ -53,7 +55,7 @@ FREE = Bounds(1, None)
 
 
 class ConditionedWalks:
-    """Draws sentences within bounds, at one (T, k, p, min_p). It is never changed: threads may share it."""
+    """Draws sentences within bounds, with one set of filters. It is never changed: threads may share it."""
 
     def __init__(self, transitions: Transitions, filters: Filters, bounds: Bounds) -> None:
         self.transitions, self.filters, self.bounds = transitions, filters, bounds

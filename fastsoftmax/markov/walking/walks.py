@@ -186,7 +186,7 @@ class TableCache:
 
     @contextmanager
     def table(self, transitions: Transitions, filters: Filters, steps: int) -> Iterator[WalkTable]:
-        """Lend the table of that cut for so many steps: a complete one if they, and those before, are many."""
+        """Lend the table of these filters for some steps: a complete one if these, and those before, are many."""
         few = steps * _SCATTERED < len(transitions.contexts)
         if not few:
             transitions.expect_many()
@@ -264,7 +264,8 @@ def begin(
 ) -> tuple[int, Positions]:
     """Write what each walk begins with, and return how many tokens that are, and in which state each is.
 
-    A start in the middle is drawn by the counts of its states, as a token is, times their `chances` if given.
+    Walks that start in the middle draw their state as a token is drawn, by how often each was seen, times the
+    `chances` of each state if they are given.
     """
     given, length = len(start.given), ids.shape[1]
     ids[:, :given] = start.given
