@@ -108,11 +108,11 @@ class Recorder:
         self, tokens: Any, batch: tuple[int, ...], kept_set: KeptSet | None, top_logprobs: TopLogprobs | None
     ) -> Details:
         """Return all of it in the shapes that a user expects."""
-        kept, shares, entropies = (facts.reshape(batch)[()] for facts in self._of_rows)
+        kept, kept_mass, entropy = (facts.reshape(batch)[()] for facts in self._of_rows)
         shape = np.shape(tokens)
         logprobs, ranks = (facts.reshape(shape)[()] for facts in self._of_draws)
         raw_logprobs = logprobs_of(self._raw, np.reshape(tokens, self._of_draws[0].shape)).reshape(shape)[()]
-        return Details(tokens, logprobs, raw_logprobs, ranks, kept, shares, entropies, kept_set, top_logprobs)
+        return Details(tokens, logprobs, raw_logprobs, ranks, kept, kept_mass, entropy, kept_set, top_logprobs)
 
     @property
     def kept(self) -> npt.NDArray[np.int64]:

@@ -2,6 +2,8 @@
 
 Arrays hold float32, float64, or 16-bit numbers as carriers: uint16 for the bits of float16, int16 for those of
 bfloat16 (numba has neither type on a CPU). `load` widens and `store` rounds to nearest even, in registers.
+
+The bits 0x3C00 of a float16 are loaded as 1.0; 1 + 2**-12 is stored as 0x3C00 again, the nearest float16.
 """
 
 import math

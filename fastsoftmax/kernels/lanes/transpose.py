@@ -1,4 +1,7 @@
-"""Tiles of 16 by 16 numbers, transposed in registers: four rounds of 16 shuffles."""
+"""Tiles of 16 by 16 numbers, transposed in registers: four rounds of 16 shuffles.
+
+Of a tile whose first row is 1, 2, ..., 16 the first column becomes 1, 2, ..., 16.
+"""
 
 from typing import Any
 

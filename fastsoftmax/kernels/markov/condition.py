@@ -8,6 +8,10 @@
 
 That is Doob's h-transform (Doob, "Conditional Brownian motion", Bulletin de la Société Mathématique de France 85,
 1957): exactly the law of the walks that end as wanted, and no walk in vain.
+
+Say that a walk begins with a, and that after a comes a or the end, each with probability 1/2. A walk that must have two
+tokens has the chance 1/2 when it has both, and 1/2 * 1/2 = 1/4 when it has one. So its second step takes a with
+probability 1/2 * 1/2 over 1/4, for sure, and its third one the end.
 """
 
 import numpy as np

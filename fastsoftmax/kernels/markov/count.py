@@ -11,6 +11,9 @@
 An id is packed as id + 1, so that the boundary, -1, is 0, and keys compare as the windows do, column by column. What
 does not fit into 64 bits is replaced by its rank among all (`look_up`), which keeps the order (prefix doubling: Manber
 and Myers, "Suffix arrays", SIAM Journal on Computing 22, 1993).
+
+With four bits a token the window (boundary, 0, 2) is the key 0x013. The keys 0x013, 0x031, 0x013 sorted are two edges,
+with the counts 2 and 1.
 """
 
 import secrets

@@ -2,6 +2,8 @@
 
 A row of edges is read up to the one that was taken, a cache miss or two a token. A token that was never seen there has
 the probability 0, and no edge leads on from it: the state after it is sought among all, a binary search.
+
+In a row with the counts 3 and 1 the first token has the probability 0.75, and a third one 0.
 """
 
 import numpy as np

@@ -5,6 +5,9 @@
 
 The index is a suffix array (Manber and Myers, "Suffix arrays", SIAM Journal on Computing 22, 1993), sorted by prefix
 doubling as far as it is asked for.
+
+The stream 1 2 | 1 3 |, where | is the boundary, has the index 0, 3, 1, 4: from there on it reads 1 2, 1 3, 2 and 3. The
+longest run of 1 3 4 in it is 1 3.
 """
 
 import numpy as np

@@ -26,6 +26,9 @@ would need two candidates a slot, and are another map from u to tokens: not the 
     the first run of part g of 2**shift is guides[16 line + 1 - g]. Rows of two or three runs are one cache line.
 
 A slot holds the next state; OVER for the end; -2 - token for a token that leads to no state with a row.
+
+A row with the counts 3, 3, 1, 1, 1 has two runs, of two and three edges. At T = 1 it is nine slots, and u = 0.5 takes
+slot 4, the second edge. At T = 0.5 its weights are 9 and 1: u = 0.5 asks for 10.5 of 21, the second edge of run 0.
 """
 
 import math

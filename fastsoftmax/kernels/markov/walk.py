@@ -7,6 +7,8 @@
                that ends leaves its lane to the next one, so lanes are always busy.
 
 Limited by arithmetic where the table is in cache (a third of it the uniform numbers), then by two cache misses a step.
+
+In a state after which a came three times and b once, four slots are a, a, a, b; u = 0.8 takes slot 3, and b.
 """
 
 import numpy as np

@@ -1,4 +1,8 @@
-"""Floats in their order: the numbers next to one, and the one half-way between two."""
+"""Floats in their order: the numbers next to one, and the one half-way between two.
+
+Every float has a key, an integer in the order of the floats: that of 1.0f is 0x3F800000, that of 4.0f 0x40800000, and
+half-way between these keys is 0x40000000, that of 2.0f.
+"""
 
 import math
 

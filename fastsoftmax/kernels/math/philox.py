@@ -3,6 +3,8 @@
 No state, so any thread may compute any draw in any order: 10 rounds of two 32 x 32 -> 64 bit products. One number takes
 about 15 ns; sixteen at once, in lanes, 1.2 ns each: two products, two shifts and two exclusive ors a round.
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+
+Seed, step, draw and stream 0 give the words 0x6627E8D5 and 0xE169C58D, and u = 0.39904647.
 """
 
 import numpy as np

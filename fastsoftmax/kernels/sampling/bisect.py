@@ -5,6 +5,9 @@ bisect    two logits of the list move towards each other: a sweep counts, or wei
 find_cut  for a long list, a sample of it first: one sweep lists what lies between two of its quantiles, then `bisect`.
 
 A list ends with two vectors of NaN (`pad`), which are neither above nor below anything. `weights` None is 1 each.
+
+Of the logits 5, 3, 3, 1 three tokens are wanted: 3 is the cut, since one logit is above it and three are at and above
+it. If two are wanted, 3 is the cut too, and its first tie is kept.
 """
 
 import math

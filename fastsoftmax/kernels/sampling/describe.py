@@ -46,12 +46,12 @@ from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
 
 
 class Facts(NamedTuple):
-    """What is told of rows and of draws: of each row three, and of each draw two."""
+    """What is told of each row, and of each of its draws, by the names that the public `Details` has."""
 
-    counts: Any  # how many tokens are kept
-    shares: Any  # of the mass of the row
-    entropies: Any
-    log_masses: Any  # log-probabilities of the draws
+    kept: Any
+    kept_mass: Any
+    entropy: Any
+    logprobs: Any  # of each draw, as are the ranks
     ranks: Any
 
 
@@ -60,7 +60,7 @@ def facts_at(details: Facts, row: int) -> Any:
     """Return a row's part of the details, the numbers of a row as vectors of one."""
     part = slice(row, row + 1)
     return Facts(
-        details.counts[part], details.shares[part], details.entropies[part], details.log_masses[row], details.ranks[row]
+        details.kept[part], details.kept_mass[part], details.entropy[part], details.logprobs[row], details.ranks[row]
     )
 
 
@@ -133,23 +133,22 @@ def describe(
 
     This overwrites the workspace: it comes last.
     """
-    counts, shares, entropies, log_masses, ranks = details
     maxima, sums, values = workspace.maxima, workspace.sums, workspace.values
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
-    counts[0], tail, energy = kept_facts(kept, row, row_largest, scale, workspace)
+    details.kept[0], tail, energy = kept_facts(kept, row, row_largest, scale, workspace)
     log_mass = log1p(tail)
-    entropies[0] = log_mass + (energy / ((1.0 + tail) * filters.temperature) if energy > 0.0 else 0.0)
+    details.entropy[0] = log_mass + (energy / ((1.0 + tail) * filters.temperature) if energy > 0.0 else 0.0)
     for j in range(places.size):
         place = places[j]
         if kept.listed:
             z = values[place]
-            ranks[j] = rank_of(place, MaskedRow(values[: kept.size], None), row_largest)
+            details.ranks[j] = rank_of(place, MaskedRow(values[: kept.size], None), row_largest)
         else:
             z = element(row.logits, place, row_largest)
-            ranks[j] = rank_of(place, row, row_largest)
-        log_masses[j] = log_weight(z, row_largest, filters.temperature) - log_mass
+            details.ranks[j] = rank_of(place, row, row_largest)
+        details.logprobs[j] = log_weight(z, row_largest, filters.temperature) - log_mass
     _, total = group_masses(row, scale, row_largest, maxima, sums, (spare_values, spare_weights))
-    shares[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
+    details.kept_mass[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
 
 
 @inline

@@ -2,6 +2,8 @@
 
 The masses of a group of 512 are added by pieces of 64, so a draw looks for its group among the running sums of the
 groups, for its piece, then for its token: no running sum of all masses is ever made.
+
+Of the masses 1, 2 and 1 the uniform number 0.6 asks for 2.4 of 4: the running sums are 1, 3, 4, so token 1 is drawn.
 """
 
 from fastsoftmax._jit import inline

@@ -5,6 +5,9 @@
     draw   group, piece, token, by running masses; without a list, only the weights of the group drawn are computed.
 
 Rows are independent. `allowed` is None or has the bits of each row (see `loads.allow`), or of one for all.
+
+Of the logits 1, 3, 2 at T = 1 top-k = 2 lists tokens 1 and 2 with the weights 1 and 0.368; u = 0.8 asks for 1.094 of
+1.368, and draws token 2.
 """
 
 import math

@@ -1,4 +1,7 @@
-"""The memory that sampling from a row needs, in one array of bytes that Python keeps between calls."""
+"""The memory that sampling from a row needs, in one array of bytes that Python keeps between calls.
+
+A row of 1,000 float32 logits needs 21,200 bytes, one of 128,256 needs 2.6 MB: 20 bytes a logit.
+"""
 
 from functools import lru_cache
 from typing import NamedTuple

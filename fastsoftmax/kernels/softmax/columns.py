@@ -7,6 +7,8 @@ softmax_short    rows too short to fill vectors: tiles of 16 rows are turned in 
 Limited by the exponentials, as rows are, and by the turning (four shuffles a vector each way). What a column gets does
 not depend on its neighbours. The few that need more than a plain reference (T = 0, infinities, NaN, exponents beyond
 2**17) go one by one through the kernel for rows.
+
+Of the rows (0, 1) and (1, 1) along axis 0 the columns become (0.2689, 0.7311) and (0.5, 0.5).
 """
 
 import math

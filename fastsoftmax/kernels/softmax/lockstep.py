@@ -4,6 +4,8 @@ Such a row takes fewer cycles than the scalar work around it waits for. Here the
 that are turned, so that references, quotients and factors are found for all of them at once; the numbers themselves are
 read along the rows. What a row gets does not depend on the others. Rows that are not plain (T = 0, infinities, NaN,
 exponents beyond 2**17) go one by one through the kernel for any row. Limited by the exponentials.
+
+Of 20 rows of 300 numbers sixteen go together, and then four.
 """
 
 import numpy as np

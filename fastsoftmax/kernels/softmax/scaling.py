@@ -1,6 +1,8 @@
 """From weights to probabilities: the last sweep, which multiplies weights by 1 / their sum.
 
 Limited by the caches or, where results are streamed past them, by the memory that takes them.
+
+The weights 1 and 3 with the sum 4 become 0.25 and 0.75.
 """
 
 import math

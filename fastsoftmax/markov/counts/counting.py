@@ -3,6 +3,9 @@
 A part is counted by sorting: windows of order + 1 ids become 64-bit keys, equal ones are counted, and the keys are cut
 into rows. Counted parts are merged two by two, the small ones first, so that n tokens in m parts take O(n log m) on
 top of O(n log n), and memory for one part and for the different edges.
+
+Of five equal parts the second is added to the first, the fourth to the third, their sums to one another, and the fifth
+to what these four are in the end.
 """
 
 from collections.abc import Iterable

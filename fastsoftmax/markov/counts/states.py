@@ -1,4 +1,7 @@
-"""From a user's start or context to the state of a chain, and what to say when there is none."""
+"""From a user's start or context to the state of a chain, and what to say when there is none.
+
+At order 2 the start (the, cat, sat) begins in the state (cat, sat), and (the) in the state (boundary, the).
+"""
 
 from difflib import get_close_matches
 from typing import Any, NamedTuple

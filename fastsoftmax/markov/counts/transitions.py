@@ -2,6 +2,9 @@
 
 The table of a large file is read before the file is verified, a row at a time: what reads a row has to be safe whatever
 is there, what reads all of them calls `check` first.
+
+The sequences a b and a a at order 1 have the states start, a and b with the rows (a: 2), (end: 1, a: 1, b: 1) and
+(end: 1): contexts -1, 0, 1; offsets 0, 1, 4, 5; tokens 0, -1, 0, 1, -1; counts 2, 1, 1, 1, 1.
 """
 
 from collections.abc import Callable

@@ -5,6 +5,8 @@ speed: `map(ids.__getitem__, tokens)` runs Python code only for a token that is 
 
 The tokens of a large file stay there until they are asked for (`StoredTokens`, `StoredVocabulary`): one by one while
 they are few, and all at once where that takes less time.
+
+The sequences (a, b) and (b) become the stream 0, 1, -1, 1, -1.
 """
 
 from array import array

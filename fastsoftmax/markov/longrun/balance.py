@@ -7,6 +7,8 @@
 
 Without subtractions shares are right however rare a transition is (Grassmann, Taksar and Heyman, "Regenerative analysis
 and steady state distributions for Markov chains", Operations Research 33, 1985).
+
+Where sun stays with 0.9 and rain always turns to sun, 10 of 11 tokens are sun: 10/11 * 0.1 = 1/11 * 1.
 """
 
 import importlib

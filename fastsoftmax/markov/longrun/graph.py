@@ -3,6 +3,8 @@
 Nodes are the states with a row, edges the transitions that the cut-offs keep. After an end or a dead end a walk goes on
 from the start: those edges lead to the start, which is a node although it emits no token. Time is counted in tokens:
 the start takes none, dead ends take some, although they have no row.
+
+A walk over a b | a b | ... spends half of its tokens in a and half in b, and none in the start between them.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,7 @@
-"""From tokens to text, as one writes: what tokenizers in the manner of nltk take apart is put together again."""
+"""From tokens to text, as one writes: what tokenizers in the manner of nltk take apart is put together again.
+
+It, costs, $, 3.50 and a comma become `It costs $3.50,`.
+"""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""Where sentences end: after a word with an end mark, unless it is an abbreviation or the next word goes on."""
+"""Where sentences end: after a word with an end mark, unless it is an abbreviation or the next word goes on.
+
+`Dr. Who came. 3 cats sat.` has two sentences: `Dr.` is an abbreviation, `came.` is not.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""From text to streams of ids: words, characters or a user's own tokens, in sentences or lines."""
+"""From text to streams of ids: words, characters or a user's own tokens, in sentences or lines.
+
+`The cat sat. It ran.` becomes the stream 0, 1, 2, -1, 3, 4, -1 of the words The, cat, sat., It, ran.
+"""
 
 import re
 from array import array

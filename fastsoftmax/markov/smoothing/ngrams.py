@@ -3,6 +3,9 @@
 Contexts are a tree that grows to the left, as a backoff shortens to the right: the parent of (a, b, c) is (b, c), the
 root is (). A context is known by its place among the sorted keys of its length, parent * V + first token, and an
 n-gram by its place among the keys context * V + last token. So no n-gram is too long for a key of 63 bits.
+
+Of the bigrams (a, b) and (b, b) with V = 2 the contexts of length 1 are a and b, the keys 0 and 1 under the root, and
+the n-grams are the keys 0 * 2 + 1 and 1 * 2 + 1.
 """
 
 from typing import Any, NamedTuple

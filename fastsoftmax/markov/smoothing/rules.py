@@ -9,6 +9,9 @@ was seen a share, and every context a rest, the factor of what the shorter conte
 A context that was never seen has no shares, and a rest of 1, or alpha. One that begins before a sequence is padded
 with the boundary, and a shorter context loses boundaries as it does tokens, so that the boundary is a token like any
 other, but one that is never next, except as the end.
+
+Of the sequences a b and a: after a came b once and the end once, and there are three tokens, a, b and the end. With
+add-k, k = 1, each count is raised by 1: b and the end have 2/5, a has 1/5.
 """
 
 from typing import Any, NamedTuple

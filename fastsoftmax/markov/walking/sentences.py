@@ -1,4 +1,8 @@
-"""Sentences of a chain that fit what was asked for: so many words, so few characters, not copied from the text."""
+"""Sentences of a chain that fit what was asked for: so many words, so few characters, not copied from the text.
+
+Of a start with 5 to 8 words wanted, walks are conditioned on that (`kernels/markov/condition.py`); those with too many
+characters, or too much copied, are drawn again, up to 100 times.
+"""
 
 import enum
 from collections.abc import Callable, Iterator

@@ -1,4 +1,7 @@
-"""Walks with smoothing: every token is possible, so each is drawn as a language model's is, by `sample`."""
+"""Walks with smoothing: every token is possible, so each is drawn as a language model's is, by `sample`.
+
+With three known tokens each step samples from three logarithms and that of the end: O(V) a token.
+"""
 
 import numpy as np
 import numpy.typing as npt
