@@ -1,5 +1,6 @@
 """LLVM instructions on vectors of 16, for the code that the intrinsics emit."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from llvmlite import ir
@@ -44,12 +45,21 @@ def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     return builder.shuffle_vector(single, ir.Constant(vector(value.type), ir.Undefined), constant(I32, 0))
 
 
+def parts(builder: ir.IRBuilder, vector: ir.Value, width: int) -> list[ir.Value]:
+    """Return the lanes of a vector, `width` of them at a time."""
+    count = vector.type.count
+    return [shuffle(builder, vector, vector, range(first, first + width)) for first in range(0, count, width)]
+
+
 def halves(builder: ir.IRBuilder, vector: ir.Value) -> list[ir.Value]:
     """Return the lower eight lanes and the upper ones."""
-    undefined = ir.Constant(vector.type, ir.Undefined)
-    orders = (range(LANES // 2), range(LANES // 2, LANES))
-    kind = ir.VectorType(I32, LANES // 2)
-    return [builder.shuffle_vector(vector, undefined, ir.Constant(kind, list(order))) for order in orders]
+    return parts(builder, vector, LANES // 2)
+
+
+def shuffle(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, order: Iterable[int]) -> ir.Value:
+    """Return the lanes of a and b, one after the other, in an order."""
+    lanes = list(order)
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(lanes)), lanes))
 
 
 def fold(builder: ir.IRBuilder, vector: ir.Value, combine: Any) -> ir.Value:
@@ -57,10 +67,5 @@ def fold(builder: ir.IRBuilder, vector: ir.Value, combine: Any) -> ir.Value:
     width = LANES
     while width > 1:
         width //= 2
-        undefined = ir.Constant(vector.type, ir.Undefined)
-        low = ir.Constant(ir.VectorType(I32, width), list(range(width)))
-        high = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
-        vector = combine(
-            builder.shuffle_vector(vector, undefined, low), builder.shuffle_vector(vector, undefined, high)
-        )
+        vector = combine(*parts(builder, vector, width))
     return builder.extract_element(vector, I32(0))

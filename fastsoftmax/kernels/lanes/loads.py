@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.typing.templates import Signature
 
 from fastsoftmax._jit import intrinsic
@@ -179,29 +179,65 @@ def append(typing_context: Any, array: Any, index: Any, lanes: Any, mask: Any) -
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
         values, start, vector, inside = arguments
         data = context.make_array(array)(context, builder, values).data
-        if "+avx512f" not in llvm.features(context):
-            _append_one_by_one(builder, data, start, vector, inside)
-            return context.get_dummy_value()
-        if vector.type.element == llvm.DOUBLE:
-            for part, bits in zip(llvm.halves(builder, vector), llvm.halves(builder, inside), strict=True):
-                _append_compressed(builder, data, start, part, bits)
-                count = builder.ctpop(builder.bitcast(bits, ir.IntType(LANES // 2)))
-                start = builder.add(start, builder.zext(count, llvm.I64))
+        features, size = llvm.features(context), array.dtype.bitwidth
+        if "+avx512f" in features:
+            _append_parts(builder, data, start, vector, inside, 512 // size, _compress)
+        elif "+avx2" in features:
+            _append_parts(builder, data, start, vector, inside, 256 // size, _compress_by_table)
         else:
-            _append_compressed(builder, data, start, vector, inside)
+            _append_one_by_one(builder, data, start, vector, inside)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, lanes, mask), codegen
 
 
-def _append_compressed(
-    builder: ir.IRBuilder, data: ir.Value, index: ir.Value, vector: ir.Value, mask: ir.Value
+def _append_parts(
+    builder: ir.IRBuilder,
+    data: ir.Value,
+    start: ir.Value,
+    vector: ir.Value,
+    mask: ir.Value,
+    width: int,
+    compress: Callable[[ir.IRBuilder, ir.Value, ir.Value], ir.Value],
 ) -> None:
-    """Compress in a register and write all of it: a masked compressing store is slow on some CPUs."""
-    kind = {llvm.FLOAT: "f32", llvm.DOUBLE: "f64", llvm.I32: "i32"}[vector.type.element]
-    name = f"llvm.x86.avx512.mask.compress.v{vector.type.count}{kind}"
-    packed = llvm.call(builder, name, vector.type, vector, vector, mask)
-    builder.store(packed, builder.bitcast(builder.gep(data, [index]), vector.type.as_pointer()), align=1)
+    """Compress a register at a time and write all of it: a masked compressing store is slow on some CPUs."""
+    for part, inside in zip(llvm.parts(builder, vector, width), llvm.parts(builder, mask, width), strict=True):
+        packed = compress(builder, part, inside)
+        pointer = builder.bitcast(builder.gep(data, [start]), packed.type.as_pointer())
+        builder.store(packed, pointer, align=1)
+        count = builder.ctpop(builder.zext(builder.bitcast(inside, ir.IntType(width)), llvm.I64))
+        start = builder.add(start, count)
+
+
+def _compress(builder: ir.IRBuilder, part: ir.Value, inside: ir.Value) -> ir.Value:
+    """Return the lanes of 512 bits in which the mask holds, one after the other."""
+    kind = {llvm.FLOAT: "f32", llvm.DOUBLE: "f64", llvm.I32: "i32"}[part.type.element]
+    name = f"llvm.x86.avx512.mask.compress.v{part.type.count}{kind}"
+    return llvm.call(builder, name, part.type, part, part, inside)
+
+
+def _compress_by_table(builder: ir.IRBuilder, part: ir.Value, inside: ir.Value) -> ir.Value:
+    """Return the lanes of 256 bits in which the mask holds: a permutation by one of 256 (16 for float64) orders."""
+    width, eight = part.type.count, 8
+    words = [_order(mask, width, eight // width) for mask in range(2**width)]
+    kind = ir.ArrayType(ir.ArrayType(ir.IntType(8), eight), len(words))
+    table = cgutils.global_constant(builder, f"fastsoftmax.orders.{width}", ir.Constant(kind, words))
+    index = builder.zext(builder.bitcast(inside, ir.IntType(width)), llvm.I64)
+    place = builder.bitcast(builder.gep(table, [llvm.I64(0), index]), ir.VectorType(ir.IntType(8), eight).as_pointer())
+    order = builder.zext(builder.load(place, align=1), ir.VectorType(llvm.I32, eight))
+    floats = ir.VectorType(llvm.FLOAT, eight)
+    packed = llvm.call(builder, "llvm.x86.avx2.permps", floats, builder.bitcast(part, floats), order)
+    return builder.bitcast(packed, part.type)
+
+
+def _order(mask: int, width: int, words: int) -> list[int]:
+    """Return the order of 32-bit words in which the lanes of a mask come first.
+
+    Of four lanes of two words each, the last lane alone gives 6, 7, then anything.
+    """
+    lanes = [lane for lane in range(width) if mask >> lane & 1]
+    order = [lane * words + word for lane in lanes for word in range(words)]
+    return order + [0] * (width * words - len(order))
 
 
 def _append_one_by_one(

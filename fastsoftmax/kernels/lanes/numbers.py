@@ -241,20 +241,28 @@ def indices(typing_context: Any, start: Any) -> Any:
 
 @intrinsic
 def numbers(typing_context: Any, lanes: Any) -> Any:
-    """Return whole numbers, int64 of either sign, as float64."""
+    """Return whole numbers in [0, 2**53] as float64."""
 
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-        return builder.sitofp(arguments[0], llvm.vector(llvm.DOUBLE))
+        return builder.uitofp(arguments[0], llvm.vector(llvm.DOUBLE))
 
     return Lanes(types.float64)(lanes), codegen
 
 
 @intrinsic
 def truncate(typing_context: Any, lanes: Any) -> Any:
-    """Return float64 cut to int64, towards 0."""
+    """Return float64 in [0, 2**51) cut to int64."""
 
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-        return builder.fptosi(arguments[0], llvm.vector(llvm.I64))
+        x, whole = arguments[0], llvm.vector(llvm.I64)
+        if "+avx512dq" in llvm.features(context):
+            return builder.fptosi(x, whole)
+        # Other CPUs have no such instruction: the low bits of 2**52 + x are the nearest whole number, or that plus 1.
+        large = llvm.constant(llvm.DOUBLE, 2.0**52)
+        nearest = builder.fadd(x, large)
+        is_above = builder.fcmp_ordered(">", builder.fsub(nearest, large), x)
+        found = builder.sub(builder.bitcast(nearest, whole), builder.bitcast(large, whole))
+        return builder.add(found, builder.sext(is_above, whole))
 
     return Lanes(types.int64)(lanes), codegen
 
