@@ -38,8 +38,11 @@ def address(context: Any, builder: ir.IRBuilder, array: Any, value: ir.Value, in
 
 def lanes_inside(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> ir.Value:
     """Return the mask of the lanes whose index, start + lane, is below stop."""
-    lanes = ir.Constant(llvm.vector(llvm.I64), list(range(LANES)))
-    return builder.icmp_signed("<", lanes, llvm.splat(builder, builder.sub(stop, start)))
+    count = builder.sub(stop, start)
+    for word, limit in (("<", LANES), (">", 0)):  # within [0, 16] it may be compared as 32 bits, in half the registers
+        count = builder.select(builder.icmp_signed(word, count, llvm.I64(limit)), count, llvm.I64(limit))
+    lanes = ir.Constant(llvm.vector(llvm.I32), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, llvm.splat(builder, builder.trunc(count, llvm.I32)))
 
 
 def masked_load(builder: ir.IRBuilder, pointer: ir.Value, inside: ir.Value) -> ir.Value:

@@ -1,4 +1,4 @@
-"""Powers of two by 16ths or 32nds of an octave: one of so many numbers by the low bits of each lane, and an exponent.
+"""Powers of two by 16ths of an octave or by whole ones: a number by the low bits of each lane, and an exponent.
 
 The numbers stay in registers where the CPU can permute them: one instruction with AVX-512, five for 16 with AVX2
 (float32 only). Elsewhere each lane is a load. The result is the same.
@@ -22,8 +22,8 @@ from fastsoftmax.kernels.lanes.numbers import Lanes
 def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
     """Return an operation, on lanes or scalars: table[k] * 2**n, where the low bits of the float r hold 16 n + k.
 
-    `table` gives the bits of the 16 numbers (or 32: then of 32 n + k) by the bits of a mantissa (23 or 52). The
-    exponent is added as an integer: right as long as the result is a normal number.
+    `table` gives the bits of the 16 numbers, or of the only one, 1 (then r holds n), by the bits of a mantissa (23 or
+    52). The exponent is added as an integer: right as long as the result is a normal number, or 0.
     """
 
     @intrinsic
@@ -54,6 +54,8 @@ def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
 
 def _look_up(context: Any, builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
     """Return the entries at the low bits of each lane."""
+    if len(entries) == 1:
+        return ir.Constant(bits.type, entries * LANES)
     features = llvm.features(context)
     if "+avx512f" in features:
         return _permute_512(builder, entries, bits)
@@ -75,27 +77,21 @@ def _load(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value
 
 
 def _permute_512(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
-    if bits.type.element == llvm.I64:  # 16 entries
+    if bits.type.element == llvm.I64:
         low, high = _registers(llvm.I64, entries, 8)
         name = "llvm.x86.avx512.vpermi2var.q.512"
         return _by_halves(builder, bits, lambda index: llvm.call(builder, name, low.type, low, index, high))
-    tables = _registers(llvm.I32, entries, 16)
-    if len(tables) == 1:
-        return llvm.call(builder, "llvm.x86.avx512.permvar.si.512", bits.type, tables[0], bits)
-    return llvm.call(builder, "llvm.x86.avx512.vpermi2var.d.512", bits.type, tables[0], bits, tables[1])
+    (table,) = _registers(llvm.I32, entries, 16)
+    return llvm.call(builder, "llvm.x86.avx512.permvar.si.512", bits.type, table, bits)
 
 
 def _permute_256(builder: ir.IRBuilder, entries: list[int], index: ir.Value) -> ir.Value:
-    """Permute each register of eight by the low three bits, then choose by the bits above these."""
+    """Permute both registers of eight by the low three bits, then choose by the fourth."""
     tables = _registers(llvm.I32, entries, 8)
-    found = [llvm.call(builder, "llvm.x86.avx2.permd", index.type, table, index) for table in tables]
-    bit = 3
-    while len(found) > 1:
-        as_sign = builder.shl(index, ir.Constant(index.type, [31 - bit] * 8))
-        chosen = builder.icmp_signed("<", as_sign, ir.Constant(index.type, [0] * 8))
-        found = [builder.select(chosen, b, a) for a, b in zip(found[::2], found[1::2], strict=True)]
-        bit += 1
-    return found[0]
+    low, high = (llvm.call(builder, "llvm.x86.avx2.permd", index.type, table, index) for table in tables)
+    as_sign = builder.shl(index, ir.Constant(index.type, [28] * 8))
+    chosen = builder.icmp_signed("<", as_sign, ir.Constant(index.type, [0] * 8))
+    return builder.select(chosen, high, low)
 
 
 def _registers(integer: ir.Type, entries: list[int], size: int) -> list[ir.Constant]:

@@ -1,17 +1,17 @@
 """Light weights: a second, cheaper exponential for what only masses to a relative 1e-6 are needed of.
 
 group_masses  the maxima and running masses of the groups of a row, in one read, limited by an exponential an element.
-              float32 takes 10 operations for 16 logits, where softmax takes 17: one of 32 powers from registers, and
-              degree 2. Weights are relative to a power of two near the largest logit so far, which is raised where a
-              group comes far above it, so no pass over the row comes before. For float64, extreme temperatures and
-              infinities there are no light weights: the maxima come first, then the weights of softmax.
+              float32 takes 12 operations for 16 logits, where softmax takes 17: a power of two and a polynomial of
+              degree 5, without a table, which only AVX-512 looks up in one step. Weights are relative to a power of two
+              near the largest logit so far, which is raised where a group comes far above it, so no pass over the row
+              comes before. For float64, extreme temperatures and infinities there are no light weights: the maxima come
+              first, then the weights of softmax.
 sweep_weights the light weights of one group, in the unit of the exact ones.
 
-Of the logits 0, 1 and 2 at T = 1 the light weights are 1, 2.7182819 and 7.389056, each wrong by up to 1.2e-7 of itself.
+Of the logits 0, 1 and 2 at T = 1 the light weights are 1, 2.7182819 and 7.389056, each wrong by up to 1.7e-7 of itself.
 """
 
 import math
-from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -24,14 +24,12 @@ from fastsoftmax.kernels.lanes.numbers import (
     Number,
     Row,
     Vector,
-    blend,
     by_type,
     fma,
     lane_bits,
     larger,
     largest_lane,
     like,
-    not_below,
     splat,
     sum_lanes,
     unordered,
@@ -54,50 +52,49 @@ class Light(NamedTuple):
 
 AHEAD = 4096  # logits between a read and what is asked for meanwhile
 REACH = 60.0  # octaves above the reference that a logit may be; 512 of them do not overflow
-LEAST = -64.0  # octaves below it from which a mass is nothing: 2**31 of them are below 2**-33 of the rest
-WIDEST = 2.0**21  # 32nds of an octave up to which the exponent of a logit is known exactly
+LEAST = -127.0  # octaves below the reference at which a weight is 0: the exponent of no normal float32
+WIDEST = 2.0**16  # octaves up to which the exponent of a logit is known well enough
 FURTHEST = 900.0  # octaves between the references of one row
+FLATTEST = 2.0**-100  # octaves that a logit of 1 is, at least: flatter rows have no logit LEAST octaves below another
 
 
-def _table(mantissa: int) -> list[int]:
-    """Return the bits of 2**(k / 32), rounded to float32, for k in range(32)."""
-    with localcontext(prec=40):
-        return [int(np.float32(float(Decimal(2) ** (Decimal(k) / 32))).view(np.uint32)) for k in range(32)]
-
-
-exp2_32 = powers(_table)
-
-
-# 2**(f / 32) = 1 + SLOPE f + BEND f**2 within 5.3e-8 for |f| <= 1/2: the series, its cubic term spread by Chebyshev.
-_OCTAVE = math.log(2.0) / 32.0
-SLOPE = _OCTAVE * (1.0 + (_OCTAVE / 2.0) ** 2 / 8.0)
-BEND = _OCTAVE**2 / 2.0
+octaves = powers(lambda mantissa: [127 << mantissa])  # 2**n where the low bits of r hold n; 0 at n = -127
+# 2**f = 1 + f (C1 + f (C2 + ... f C5)) within 9.2e-8 for |f| <= 1/2: minimax, in float32 within 1.7e-7.
+C1, C2, C3, C4, C5 = 0.6931469776, 0.24022242085, 0.05550733744, 0.00967151269, 0.00132647272
 
 
 @inline
-def light_weight(z: Vector, hi: Vector, shift: Vector) -> tuple[Vector, Vector, Vector]:
-    """Return (unit, series, inside): unit * series is 2**(z hi / 32 + k0) to a relative 1.2e-7.
+def light_weight(z: Vector, hi: Vector, shift: Vector, bound: Vector) -> tuple[Vector, Vector]:
+    """Return (unit, series): unit * series is 2**(z hi + k0) to a relative 1.7e-7, or 0 from the `bound` down.
 
-    `shift` is ROUND + 32 k0. `inside` is false where the weight is nothing, and for -inf; it is true for NaN.
+    `shift` is ROUND + k0, and `bound` is `bound_of` it. NaN stays NaN.
     """
-    r = fma(z, hi, shift)
-    f = fma(z, hi, shift - r)
-    series = fma(fma(f, like(f, BEND), like(f, SLOPE)), f, like(f, 1.0))
-    return exp2_32(r), series, not_below(r, like(r, ROUND_SINGLE + 32.0 * LEAST))
+    bounded = larger(bound, z)
+    r = fma(bounded, hi, shift)
+    f = fma(bounded, hi, shift - r)
+    series = fma(fma(f, like(f, C5), like(f, C4)), f, like(f, C3))
+    series = fma(fma(fma(series, f, like(f, C2)), f, like(f, C1)), f, like(f, 1.0))
+    return octaves(r), series
 
 
 @inline
-def add_light(z: Vector, hi: Vector, shift: Vector, total: Vector) -> Vector:
+def bound_of(hi: Number, shift: Number) -> Number:
+    """Return the logit that is LEAST octaves below the reference."""
+    return (like(hi, ROUND_SINGLE + LEAST) - shift) / hi
+
+
+@inline
+def add_light(z: Vector, hi: Vector, shift: Vector, bound: Vector, total: Vector) -> Vector:
     """Return total plus the light weights."""
-    unit, series, inside = light_weight(z, hi, shift)
-    return blend(inside, fma(unit, series, total), total)
+    unit, series = light_weight(z, hi, shift, bound)
+    return fma(unit, series, total)
 
 
 @inline
 def light_sum(row: MaskedRow, start: int, stop: int, hi: Number, shift: Number) -> float:
     """Return the sum of the light weights of logits[start:stop], a group; NaN where one of them is."""
     number = hi
-    hi_lanes, shift_lanes = splat(hi), splat(shift)
+    hi_lanes, shift_lanes, bound = splat(hi), splat(shift), splat(bound_of(hi, shift))
     a = splat(like(number, 0.0))
     b, c, d = a, a, a
     whole = start + (stop - start) // 64 * 64
@@ -105,13 +102,13 @@ def light_sum(row: MaskedRow, start: int, stop: int, hi: Number, shift: Number) 
         for j in range(i, i + 64, 16):
             prefetch(row.logits, j + GROUP)
             prefetch_far(row.logits, j + AHEAD)
-        a = add_light(read_whole(row, i, number), hi_lanes, shift_lanes, a)
-        b = add_light(read_whole(row, i + 16, number), hi_lanes, shift_lanes, b)
-        c = add_light(read_whole(row, i + 32, number), hi_lanes, shift_lanes, c)
-        d = add_light(read_whole(row, i + 48, number), hi_lanes, shift_lanes, d)
+        a = add_light(read_whole(row, i, number), hi_lanes, shift_lanes, bound, a)
+        b = add_light(read_whole(row, i + 16, number), hi_lanes, shift_lanes, bound, b)
+        c = add_light(read_whole(row, i + 32, number), hi_lanes, shift_lanes, bound, c)
+        d = add_light(read_whole(row, i + 48, number), hi_lanes, shift_lanes, bound, d)
     for i in range(whole, stop, 16):
         p = read_part(row, i, stop, like(number, -math.inf))
-        a = add_light(p, hi_lanes, shift_lanes, a)
+        a = add_light(p, hi_lanes, shift_lanes, bound, a)
     result: float = sum_lanes((a + b) + (c + d))
     return result
 
@@ -119,15 +116,16 @@ def light_sum(row: MaskedRow, start: int, stop: int, hi: Number, shift: Number) 
 @inline
 def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> float:
     """Return the exact weight of the largest logit over its light one."""
-    light = largest_lane(add_light(splat(row_largest), splat(hi), splat(shift), splat(like(hi, 0.0))))
+    none, bound = splat(like(hi, 0.0)), splat(bound_of(hi, shift))
+    light = largest_lane(add_light(splat(row_largest), splat(hi), splat(shift), bound, none))
     return weight_of(row_largest, scale)[1] / np.float64(light)
 
 
 def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow) -> tuple[Number, float]:
     unknown = like(number, math.nan), 0.0
     s, hi, _ = scale
-    hi = hi + hi
-    if s != 1.0 or not (hi > 0.0 and hi < math.inf):
+    hi = hi / like(hi, 16.0)
+    if s != 1.0 or not (hi > FLATTEST and hi < math.inf):
         return unknown
     top = splat(like(number, -math.inf))
     bar, shift = like(number, -math.inf), like(number, ROUND_SINGLE)
@@ -143,14 +141,14 @@ def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sum
         top = larger(lanes, top)
         if lane_bits(lanes > splat(bar)) != 0:
             exponent = np.float64(largest_lane(lanes)) * np.float64(hi)
-            octave = math.floor(exponent / 32.0)
+            octave = math.floor(exponent)
             if not abs(exponent) < WIDEST:
                 return unknown
             if bar == -math.inf or octave - first > FURTHEST:  # all before is nothing beside this
                 sums[:group] = 0.0
                 total, first = 0.0 * total, octave  # still NaN if one was before
-            bar = like(number, (octave + REACH) * 32.0 / hi)
-            shift = like(number, ROUND_SINGLE - 32.0 * octave)
+            bar = like(number, (octave + REACH) / hi)
+            shift = like(number, ROUND_SINGLE - octave)
         if bar > -math.inf:
             total += light_sum(row, start, stop, hi, shift) * power_of_two(int(octave - first))
         else:
@@ -175,11 +173,11 @@ light_masses = by_type(_light_masses, _no_light_masses)
 
 def _light_scale(row_largest: Number, scale: Scale) -> Light:
     s, hi, _ = scale
-    hi = hi + hi
+    hi = hi / like(hi, 16.0)
     exponent = np.float64(row_largest) * np.float64(hi)
-    if s != 1.0 or not (hi > 0.0 and hi < math.inf) or not abs(exponent) < WIDEST:
+    if s != 1.0 or not (hi > FLATTEST and hi < math.inf) or not abs(exponent) < WIDEST:
         return Light(False, hi, hi, hi)
-    shift = like(hi, ROUND_SINGLE - 32.0 * math.floor(exponent / 32.0))
+    shift = like(hi, ROUND_SINGLE - math.floor(exponent))
     return Light(True, hi, shift, like(hi, unit_of(row_largest, scale, hi, shift)))
 
 
@@ -205,15 +203,15 @@ def sweep_weights(
 
 
 def _light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: Number, weights: Row) -> None:
-    units, none, hi_lanes, shift_lanes = splat(unit), splat(like(unit, 0.0)), splat(hi), splat(shift)
+    units, hi_lanes, shift_lanes, bound = splat(unit), splat(hi), splat(shift), splat(bound_of(hi, shift))
     stop = min(start + GROUP, row.logits.size)
     whole = start + (stop - start) // LANES * LANES
     for i in range(start, whole, LANES):
-        unit_, series, inside = light_weight(read_whole(row, i, hi), hi_lanes, shift_lanes)
-        store(weights, i - start, blend(inside, unit_ * (series * units), none))
+        octave, series = light_weight(read_whole(row, i, hi), hi_lanes, shift_lanes, bound)
+        store(weights, i - start, octave * (series * units))
     if whole < stop:
-        unit_, series, inside = light_weight(read(row, whole, hi), hi_lanes, shift_lanes)
-        store(weights, whole - start, blend(inside, unit_ * (series * units), none))
+        octave, series = light_weight(read(row, whole, hi), hi_lanes, shift_lanes, bound)
+        store(weights, whole - start, octave * (series * units))
 
 
 def _no_light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: Number, weights: Row) -> None:
