@@ -121,7 +121,7 @@ def read_block(source: MaskedRow, start: int, values: Row) -> int:
 @function
 def weights_of(values: Row, size: int, row_largest: Number, scale: Scale, weights: Row) -> float:
     """Write the weights of a block; return their sum."""
-    return block_weights(values, 0, size, row_largest, scale, weights)
+    return block_weights(values, 0, size, row_largest, scale, weights, True)
 
 
 @function
@@ -159,7 +159,7 @@ def mass_of(source: MaskedRow, scale: Scale, row_largest: Number, values: Row, w
     for start in range(0, source.logits.size, BLOCK):
         if source.allowed is None:  # no copy: this is most of the time that a cut near to p takes
             size = min(BLOCK, source.logits.size - start)
-            mass += block_weights(source.logits[start : start + size], 0, size, row_largest, scale, weights)
+            mass += block_weights(source.logits[start : start + size], 0, size, row_largest, scale, weights, True)
         else:
             size = read_block(source, start, values)
             mass += weights_of(values, size, row_largest, scale, weights)

@@ -72,10 +72,10 @@ def group_weights(row: MaskedRow, group: int, row_largest: Number, scale: Scale,
     start = group * GROUP
     stop = min(start + GROUP, row.logits.size)
     if row.allowed is None:
-        return block_weights(row.logits[start:stop], 0, stop - start, row_largest, scale, weights)
+        return block_weights(row.logits[start:stop], 0, stop - start, row_largest, scale, weights, True)
     for i in range(start, stop, LANES):
         store(values, i - start, read(row, i, row_largest))
-    return block_weights(values, 0, stop - start, row_largest, scale, weights)
+    return block_weights(values, 0, stop - start, row_largest, scale, weights, True)
 
 
 @function
@@ -83,7 +83,7 @@ def list_weights(values: Row, count: int, row_largest: Number, scale: Scale, wei
     """Write the weights of a list, those of softmax; return their sum."""
     total = 0.0
     for start in range(0, count, BLOCK):
-        total += block_weights(values, start, min(start + BLOCK, count), row_largest, scale, weights)
+        total += block_weights(values, start, min(start + BLOCK, count), row_largest, scale, weights, True)
     return total
 
 

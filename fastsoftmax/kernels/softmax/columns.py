@@ -35,7 +35,6 @@ from fastsoftmax.kernels.lanes.numbers import (
     Row,
     Rows,
     Vector,
-    blend,
     lane_bits,
     larger,
     like,
@@ -48,7 +47,7 @@ from fastsoftmax.kernels.lanes.transpose import turn
 from fastsoftmax.kernels.math.exp import power_of_two
 from fastsoftmax.kernels.softmax.long_rows import block_buffers, softmax_row
 from fastsoftmax.kernels.softmax.scaling import exactly, factors_of, top_of
-from fastsoftmax.kernels.softmax.weights import BLOCK, add, format_of, lane_weights, scale_of
+from fastsoftmax.kernels.softmax.weights import BLOCK, add, bound_of, format_of, scale_of, weigh
 
 PANEL = 8  # strips whose lines are asked for row by row: memory likes neighbours
 SHORT = 128  # rows up to this length are turned
@@ -78,7 +77,7 @@ def scales_to(temperature: FloatRow, first: int, count: int, number: Number, sca
     """Fill in hi and lo of `count` lanes; one that is not plain has hi = inf, which leaves its column out."""
     for lane in range(count):
         s, hi, lo = scale_of(temperature[min(first + lane, temperature.size - 1)], number)
-        scales[0, lane] = hi if s == 1.0 else like(number, math.inf)
+        scales[0, lane] = hi if s == 1.0 and hi > 0.0 else like(number, math.inf)
         scales[1, lane] = lo
 
 
@@ -107,9 +106,8 @@ def softmax_strip(
     hi, lo = load(scales[0], 0), load(scales[1], 0)
     largest = column_maxima(logits, width, size, number)
     n, plain = plain_references(largest, hi, number)
-    odd = ~plain & ((1 << width) - 1)
     shift = splat(like(number, format_.rounding + 16.0 * format_.bias)) - n
-    lowest = splat(like(number, format_.rounding + 16.0 * format_.smallest))
+    bound = bound_of(hi, n, number)
     grid = splat(like(number, format_.grid))
     total = lost = widen(none)
     for begin in range(0, size, ADDED):
@@ -119,7 +117,7 @@ def softmax_strip(
             prefetch_far(coming, line)
             prefetch_to_write(coming_out, line)
             i = start + j * stride
-            w = lane_weights(load_part(source, i, i + width, fill), hi, lo, shift, lowest)
+            w = weigh(load_part(source, i, i + width, fill), hi, lo, shift, bound)
             store(weights, j * LANES, w.w)
             coarse, fine = add(w, coarse, fine)
         term = widen(coarse - grid) + widen(fine)
@@ -128,6 +126,7 @@ def softmax_strip(
         lost = lost + ((total - (following - added)) + (term - added))  # Knuth's two-sum: many blocks lose nothing
         total = following
     total = total + lost
+    odd: int = (~plain | lane_bits(unordered(total, total))) & ((1 << width) - 1)
     up, down = splat(power_of_two(format_.unscaled)), splat(power_of_two(-format_.unscaled))
     factors = factors_of(up / total, total * down, number)
     top = top_of(largest, hi, lo, n, total, number)
@@ -162,15 +161,12 @@ def softmax_odd(
 
 @inline
 def column_maxima(logits: Strip, width: int, size: int, number: Number) -> Vector:
-    """Return the largest of each column, or NaN where one is NaN."""
+    """Return the largest of each column; NaN is overlooked."""
     source, start, stride = logits
     result = splat(like(number, -math.inf))
-    nan = unordered(result, result)
     for i in range(start, start + size * stride, stride):
-        z = load_part(source, i, i + width, like(number, 0.0))
-        result = larger(z, result)
-        nan = nan | unordered(z, z)
-    return blend(nan, splat(like(number, math.nan)), result)
+        result = larger(load_part(source, i, i + width, like(number, 0.0)), result)
+    return result
 
 
 @jit

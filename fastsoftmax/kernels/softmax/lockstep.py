@@ -13,19 +13,19 @@ import numpy as np
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import borrowed, load, store
-from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, Vector, splat, widen
+from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, Vector, lane_bits, splat, unordered, widen
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.lanes.transpose import turn
 from fastsoftmax.kernels.math.exp import power_of_two
 from fastsoftmax.kernels.softmax.columns import Strip, column_maxima, plain_references, scales_to
 from fastsoftmax.kernels.softmax.long_rows import block_buffers, softmax_row
 from fastsoftmax.kernels.softmax.scaling import Factors, Top, factors_of, scale_row, top_of
-from fastsoftmax.kernels.softmax.weights import format_of, lane_maxima, lane_sums, scale_of
+from fastsoftmax.kernels.softmax.weights import bound_of, format_of, lane_maxima, lane_sums, scale_of
 
 MIDDLE = 512  # rows longer than this gain nothing
 CACHED = 2**12  # logits of a group: they and their weights stay in the first-level cache
 
-N, A, B, BAR, TOP, MASS = range(2, 8)  # what is kept of each lane, after hi and lo
+N, BOUND, A, B, BAR, TOP, MASS = range(2, 9)  # what is kept of each lane, after hi and lo
 
 
 @inline
@@ -53,7 +53,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
     coarse = np.zeros(LANES * LANES, type(number))
     fine = np.zeros(LANES * LANES, type(number))
     turned = np.empty(LANES * LANES, type(number))
-    kept = np.zeros((8, LANES), type(number))
+    kept = np.zeros((9, LANES), type(number))
     buffers = block_buffers(size, number)
     scales_to(temperature, 0, LANES, number, kept)
     for first in range(0, rows, group):
@@ -61,20 +61,23 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
         if temperature.size > 1:
             scales_to(temperature, first, count, number, kept)
         for row in range(count):
-            store(coarse, row * LANES, lane_maxima(MaskedRow(logits[first + row], None), 0, size, number))
+            store(coarse, row * LANES, lane_maxima(MaskedRow(logits[first + row], None), 0, size, number, False))
         turn(coarse, 0, LANES, LANES, LANES, turned, 0, LANES, number)
         largest = column_maxima(Strip(turned, 0, LANES), LANES, LANES, number)
         hi, lo = load(kept[0], 0), load(kept[1], 0)
         n, plain = plain_references(largest, hi, number)
         store(kept[N], 0, n)
+        store(kept[BOUND], 0, bound_of(hi, n, number))
         for row in range(count):
             if plain >> row & 1 == 1:
                 weights = work[first + row if shared else row]
                 row_hi, row_lo, row_n = splat(kept[0, row]), splat(kept[1, row]), splat(kept[N, row])
-                sums = lane_sums(logits[first + row], row_hi, row_lo, row_n, number, weights, 0)
+                bound = splat(kept[BOUND, row])
+                sums = lane_sums(logits[first + row], row_hi, row_lo, row_n, bound, number, weights, 0)
                 store(coarse, row * LANES, sums[0])
                 store(fine, row * LANES, sums[1])
         total = turned_sum(coarse, turned, number) + turned_sum(fine, turned, number)
+        plain &= ~lane_bits(unordered(total, total))
         a, b, down, bar = factors_of(splat(unscaled) / total, total * splat(1.0 / unscaled), number)
         top, mass = top_of(largest, hi, lo, n, total, number)
         store(kept[A], 0, a)

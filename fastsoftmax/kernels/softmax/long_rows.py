@@ -43,10 +43,10 @@ def row_weights(logits: Row, scale: Scale, number: Number, weights: Row | None, 
         start = block * BLOCK
         stop = min(start + BLOCK, logits.size)
         largest = block_maximum(logits, start, stop, number)
-        if math.isnan(largest):
-            return largest
         maxima[block] = largest
-        sums[block] = block_weights(logits, start, stop, largest, scale, weights)
+        sums[block] = block_weights(logits, start, stop, largest, scale, weights, None)
+        if math.isnan(sums[block]):
+            return like(number, math.nan)
         row_largest = max(row_largest, largest)
     return row_largest
 
@@ -86,7 +86,8 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
         for i in range(stop - start):
             alone[i] = element(logits, start + i, fill)
         alone[first - start] = fill
-        sums[block] = block_weights(alone, 0, stop - start, row_largest, scale, None)
+        maxima[block] = block_maximum(alone, 0, stop - start, fill)
+        sums[block] = block_weights(alone, 0, stop - start, maxima[block], scale, None, None)
         tail = row_sum(row_largest, scale, maxima, sums) / weight
     return tail
 

@@ -73,7 +73,7 @@ def top_of(largest: Vector, hi: Vector, lo: Vector, n: Vector, total: Vector, nu
     format_ = format_of(number)
     shift = like(n, format_.rounding + 16.0 * format_.bias) - n
     none = like(n, 0.0)
-    weights = lane_weights(largest, hi, lo, shift, like(n, format_.rounding))
+    weights = lane_weights(largest, hi, lo, shift, None)
     coarse, fine = add(weights, none, none)
     mass = widen(coarse) + widen(fine)
     weight = blend(near_whole(total / mass, number), weights.w, splat(like(number, math.nan)))

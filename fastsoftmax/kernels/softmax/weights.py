@@ -11,8 +11,10 @@ logit; each product enters an fma whose result is the fraction in [-1/2, 1/2]. W
 that (2**17 octaves), the largest logit itself is subtracted first, which is then exact for every z whose weight is not
 0 (Sterbenz). The weights carry a factor 2**BIAS, so that none that matters is subnormal before the final scaling.
 
-A vector of 16 takes 17 operations besides the maximum: 4 for the fraction, 7 for the exponential, 1 for the mask of
-what underflows, 5 for a sum in which no rounding matters.
+A vector of 16 takes 17 operations besides the maximum: 4 for the fraction, 7 for the exponential, 1 for what would
+underflow, 5 for a sum in which no rounding matters. Softmax raises a logit to a bound for that, and the last scaling
+flushes its weight; sampling must not draw it, and masks it to an exact 0, which takes AVX2 two operations more. NaN
+stays NaN below a bound, so that the sum tells of it, and the maximum need not.
 
 Of the logits 1 and 2 at T = 1 the largest exponent is 2 * 23.083 = 46.17, so N = 46, and the weights are 0.3705 and
 1.0072 before the factor: they have the ratio e, and a sum of 1.3778.
@@ -33,7 +35,6 @@ from fastsoftmax.kernels.lanes.numbers import (
     blend,
     by_type,
     fma,
-    lane_bits,
     larger,
     largest_lane,
     like,
@@ -57,12 +58,11 @@ class Scale(NamedTuple):
 
 
 class LaneWeights(NamedTuple):
-    """Sixteen weights: w is unit (1 + excess), rounded, or 0 where it is not `inside` the range."""
+    """Sixteen weights: w is unit (1 + excess), rounded."""
 
     w: Vector
     unit: Vector
     excess: Vector
-    inside: Vector
 
 
 class Format(NamedTuple):
@@ -74,14 +74,39 @@ class Format(NamedTuple):
     plain: int  # exponent of T, and of 1 / T, up to which hi and lo are far from the ends of the type
     widest: int  # exponent of s, and of 1 / s, at most
     top: int  # exponent of the largest number
+    largest: float  # that number
     limit: float  # from this exponent on, the largest logit has the probability 1
     grid: float  # `rounding` times the spacing in which `add` sums a block of weights
     unscaled: int  # results times 2**unscaled are neither subnormal nor too large, and so are their smallest parts
     whole: float  # how far from a whole number of maxima a mass may be to count as that (see `scaling.near_whole`)
 
 
-SINGLE = Format(ROUND_SINGLE, 64, -76, 60, 100, 127, 2.0**60, ROUND_SINGLE * 2.0 ** (64 - 14), 100, 2.0**-28)
-DOUBLE = Format(ROUND_DOUBLE, 512, -1021, 400, 900, 1023, 2.0**120, ROUND_DOUBLE * 2.0 ** (512 - 39), 900, 1.0)
+SINGLE = Format(
+    ROUND_SINGLE,
+    64,
+    -76,
+    60,
+    100,
+    127,
+    float(np.finfo(np.float32).max),
+    2.0**60,
+    ROUND_SINGLE * 2.0 ** (64 - 14),
+    100,
+    2.0**-28,
+)
+DOUBLE = Format(
+    ROUND_DOUBLE,
+    512,
+    -1021,
+    400,
+    900,
+    1023,
+    float(np.finfo(np.float64).max),
+    2.0**120,
+    ROUND_DOUBLE * 2.0 ** (512 - 39),
+    900,
+    1.0,
+)
 format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 
@@ -166,23 +191,30 @@ def lane_maxima(row: MaskedRow, start: int, stop: int, number: Number, checked: 
 
 @inline
 def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
-    """Return the largest of logits[start:stop] in the type of `number`, or NaN where one is NaN."""
-    maxima = lane_maxima(MaskedRow(logits, None), start, stop, number)
-    if lane_bits(unordered(maxima, maxima)) != 0:
-        return like(number, math.nan)
-    return largest_lane(maxima)
+    """Return the largest of logits[start:stop] in the type of `number`; NaN may be overlooked."""
+    return largest_lane(lane_maxima(MaskedRow(logits, None), start, stop, number, False))
 
 
 @inline
-def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vector) -> LaneWeights:
-    """Return (w, unit, excess, inside): w is unit (1 + excess) = 2**(z (hi + lo) / 16 + k0), rounded.
+def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vector | None) -> LaneWeights:
+    """Return (w, unit, excess): w is unit (1 + excess) = 2**(z (hi + lo) / 16 + k0), rounded.
 
-    `shift` is ROUND + 16 k0. Below `lowest`, and for -inf, w is exactly 0 and `inside` false.
+    `shift` is ROUND + 16 k0. Below `lowest`, and for -inf and NaN, all three are exactly 0. Where `lowest` is None, z
+    is at least the bound of `bound_of`, or NaN.
     """
     r = fma(z, hi, shift)
     f = fma(z, lo, fma(z, hi, shift - r))
-    unit, excess, inside = exp2_16(r), expm1(f), r >= lowest
-    return LaneWeights(blend(inside, fma(unit, excess, unit), like(z, 0.0)), unit, excess, inside)
+    unit, excess = exp2_16(r), expm1(f)
+    if lowest is not None:
+        unit, excess = blend(r >= lowest, unit, like(z, 0.0)), blend(r >= lowest, excess, like(z, 0.0))
+    return LaneWeights(fma(unit, excess, unit), unit, excess)
+
+
+@inline
+def bound_of(hi: Vector, n: Vector, number: Number) -> Vector:
+    """Return the logits at which weights are the smallest that are not flushed to 0; `n` as in `reference_of`."""
+    format_ = format_of(number)
+    return (n - like(hi, 16.0 * (format_.bias - format_.smallest))) / hi
 
 
 @inline
@@ -195,7 +227,7 @@ def add(weights: LaneWeights, coarse: Vector, fine: Vector) -> tuple[Vector, Vec
     """
     following = coarse + weights.w
     lost = fma(weights.unit, weights.excess, weights.unit - (following - coarse))
-    return following, blend(weights.inside, fine + lost, fine)
+    return following, fine + lost
 
 
 @inline
@@ -203,54 +235,72 @@ def weight_of(largest: Number, scale: Scale) -> tuple[Number, float]:
     """Return the weight of the logit at the reference as `block_weights` writes it, and as it adds it up."""
     format_ = format_of(largest)
     soft, anchor, n = reference_of(largest, scale)
-    if not soft:
-        return like(largest, power_of_two(format_.bias)), power_of_two(format_.bias)
     s, hi, lo = scale
+    if not soft or hi == 0.0:
+        return like(largest, power_of_two(format_.bias)), power_of_two(format_.bias)
     shift = like(largest, format_.rounding + 16.0 * format_.bias) - n
-    weights = lane_weights(fma(largest, s, -anchor), hi, lo, shift, like(largest, format_.rounding))
+    weights = lane_weights(fma(largest, s, -anchor), hi, lo, shift, None)
     none = like(largest, 0.0)
     coarse, fine = add(weights, none, none)
     return weights.w, np.float64(coarse) + np.float64(fine)
 
 
 @inline
-def block_weights(logits: Row, start: int, stop: int, largest: Number, scale: Scale, weights: Row | None) -> float:
+def block_weights(
+    logits: Row,
+    start: int,
+    stop: int,
+    largest: Number,
+    scale: Scale,
+    weights: Row | None,
+    exact_zeros: bool | None,
+) -> float:
     """Write the weights of logits[start:stop], at most a block, to weights[start:stop] (None: nowhere).
 
     `largest` is the reference: at least the largest of these logits, and not NaN. Returns the sum of the weights as a
-    float64, without a rounding that matters (see `add`).
+    float64, without a rounding that matters (see `add`). What is too small to matter weighs 0 with `exact_zeros`, and
+    so does NaN. With None for them it weighs at most 2**smallest, the next scaling flushes it, and the sum is NaN where
+    a logit is.
     """
     soft, anchor, n = reference_of(largest, scale)
     part = logits[start:stop]
-    if largest == -math.inf:
-        if weights is not None:
-            weights[start:stop] = like(largest, 0.0)
-        return 0.0
-    if not soft:
-        return tie_weights(part, largest, weights, start)
     s, hi, lo = scale
+    if not soft or hi == 0.0:
+        least = like(largest, -format_of(largest).largest)
+        return equal_weights(part, least if soft else max(largest, least), weights, start)
     if anchor == 0.0 and s == 1.0:
-        return soft_weights(part, hi, lo, n, weights, start)
+        return soft_weights(part, hi, lo, n, weights, start, exact_zeros)
     near = np.full(stop - start, largest)
     subtract_anchor(part, s, anchor, near)
-    return soft_weights(near, hi, lo, n, weights, start)
+    return soft_weights(near, hi, lo, n, weights, start, exact_zeros)
 
 
 @function
-def soft_weights(logits: Row, hi: Number, lo: Number, n: Number, weights: Row | None, start: int) -> float:
+def soft_weights(
+    logits: Row, hi: Number, lo: Number, n: Number, weights: Row | None, start: int, exact_zeros: bool | None
+) -> float:
     """Write 2**((z (hi + lo) - n) / 16 + BIAS) of at most a block of logits from weights[start] on; return the sum."""
-    coarse, fine = lane_sums(logits, splat(hi), splat(lo), splat(n), hi, weights, start)
+    bound = bound_of(splat(hi), splat(n), n) if exact_zeros is None else None
+    coarse, fine = lane_sums(logits, splat(hi), splat(lo), splat(n), bound, hi, weights, start)
     result: float = sum_lanes(coarse) + sum_lanes(fine)
     return result
 
 
 @inline
 def lane_sums(
-    logits: Row, hi: Vector, lo: Vector, n: Vector, number: Number, weights: Row | None, start: int
+    logits: Row,
+    hi: Vector,
+    lo: Vector,
+    n: Vector,
+    bound: Vector | None,
+    number: Number,
+    weights: Row | None,
+    start: int,
 ) -> tuple[Vector, Vector]:
     """Write the weights of at most a block of logits from weights[start] on; return their sums in two parts.
 
-    The logits that come a block and four blocks later are asked for meanwhile: the loop would hide no wait for memory.
+    Logits are raised to the `bound`; where it is None, what is too small weighs exactly 0. The logits that come a block
+    and four blocks later are asked for meanwhile: the loop would hide no wait for memory.
     """
     format_ = format_of(n)
     size = logits.size
@@ -258,15 +308,14 @@ def lane_sums(
     grid, fine = like(n, format_.grid), like(n, 0.0)
     coarse = grid
     shift = like(n, format_.rounding + 16.0 * format_.bias) - n
-    lowest = like(n, format_.rounding + 16.0 * format_.smallest)
     for i in range(0, whole, 64):
         for j in range(i, i + 64, 16):
             prefetch(logits, j + BLOCK)
             prefetch_far(logits, j + 4 * BLOCK)
-        p = lane_weights(load_as(logits, i, number), hi, lo, shift, lowest)
-        q = lane_weights(load_as(logits, i + 16, number), hi, lo, shift, lowest)
-        r = lane_weights(load_as(logits, i + 32, number), hi, lo, shift, lowest)
-        t = lane_weights(load_as(logits, i + 48, number), hi, lo, shift, lowest)
+        p = weigh(load_as(logits, i, number), hi, lo, shift, bound)
+        q = weigh(load_as(logits, i + 16, number), hi, lo, shift, bound)
+        r = weigh(load_as(logits, i + 32, number), hi, lo, shift, bound)
+        t = weigh(load_as(logits, i + 48, number), hi, lo, shift, bound)
         if weights is not None:
             store(weights, start + i, p.w)
             store(weights, start + i + 16, q.w)
@@ -277,23 +326,33 @@ def lane_sums(
         coarse, fine = add(r, coarse, fine)
         coarse, fine = add(t, coarse, fine)
     for i in range(whole, size, 16):
-        p = lane_weights(load_part(logits, i, size, like(number, -math.inf)), hi, lo, shift, lowest)
+        p = weigh(load_part(logits, i, size, like(number, -math.inf)), hi, lo, shift, bound)
         if weights is not None:
             store_part(weights, start + i, start + size, p.w)
         coarse, fine = add(p, coarse, fine)
     return coarse - grid, fine
 
 
+@inline
+def weigh(z: Vector, hi: Vector, lo: Vector, shift: Vector, bound: Vector | None) -> LaneWeights:
+    """Return the weights of logits, which are raised to the `bound`; where it is None, below the range they are 0."""
+    if bound is not None:
+        return lane_weights(larger(bound, z), hi, lo, shift, None)
+    format_ = format_of(shift)
+    return lane_weights(z, hi, lo, shift, like(z, format_.rounding + 16.0 * format_.smallest))
+
+
 @function
-def tie_weights(logits: Row, largest: Number, weights: Row | None, start: int) -> float:
-    """Write 2**BIAS where a logit is the largest, else 0, from weights[start] on; return the sum."""
-    top, one = splat(largest), splat(like(largest, power_of_two(format_of(largest).bias)))
-    fill, none, total = like(largest, -math.inf), splat(like(largest, 0.0)), 0.0
+def equal_weights(logits: Row, least: Number, weights: Row | None, start: int) -> float:
+    """Write 2**BIAS where a logit is at least `least`, else 0, from weights[start] on; return the sum, or NaN."""
+    bar, one = splat(least), splat(like(least, power_of_two(format_of(least).bias)))
+    fill, none, total = like(least, -math.inf), splat(like(least, 0.0)), 0.0
     for i in range(0, logits.size, 16):
-        p = blend(load_part(logits, i, logits.size, fill) == top, one, none)
+        z = load_part(logits, i, logits.size, fill)
+        p = blend(z >= bar, one, none)
         if weights is not None:
             store_part(weights, start + i, start + logits.size, p)
-        total += sum_lanes(p)
+        total += sum_lanes(blend(unordered(z, z), z, p))
     return total
 
 
