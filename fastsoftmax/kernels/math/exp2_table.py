@@ -1,4 +1,4 @@
-"""Powers of two by 16ths of an octave or by whole ones: a number by the low bits of each lane, and an exponent.
+"""Powers of two by whole octaves, and by 16ths: a number by the low bits of each lane, and an exponent.
 
 The numbers stay in registers where the CPU can permute them: one instruction with AVX-512, five for 16 with AVX2
 (float32 only). Elsewhere each lane is a load. The result is the same.
@@ -18,12 +18,27 @@ from fastsoftmax.kernels.lanes import llvm
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.numbers import Lanes
 
+EXPONENT_OF_1 = 127  # as float32 stores it
+
+
+@intrinsic
+def octaves(typing_context: Any, r: Any) -> Any:
+    """Return 2**n as float32, where the low nine bits of r, lanes or a scalar, hold n + 127; 0 for 0."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        lanes = isinstance(r, Lanes)
+        bits = builder.bitcast(arguments[0], llvm.vector(llvm.I32) if lanes else llvm.I32)
+        shifted = builder.shl(bits, llvm.constant(llvm.I32, 23) if lanes else llvm.I32(23))
+        return builder.bitcast(shifted, arguments[0].type)
+
+    return r(r), codegen
+
 
 def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
     """Return an operation, on lanes or scalars: table[k] * 2**n, where the low bits of the float r hold 16 n + k.
 
-    `table` gives the bits of the 16 numbers, or of the only one, 1 (then r holds n), by the bits of a mantissa (23 or
-    52). The exponent is added as an integer: right as long as the result is a normal number, or 0.
+    `table` gives the bits of the 16 numbers by the bits of a mantissa (23 or 52). The exponent is added as an integer:
+    right as long as the result is a normal number.
     """
 
     @intrinsic
@@ -54,8 +69,6 @@ def powers(table: Callable[[int], list[int]]) -> Callable[..., Any]:
 
 def _look_up(context: Any, builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
     """Return the entries at the low bits of each lane."""
-    if len(entries) == 1:
-        return ir.Constant(bits.type, entries * LANES)
     features = llvm.features(context)
     if "+avx512f" in features:
         return _permute_512(builder, entries, bits)

@@ -18,7 +18,7 @@ import numpy as np
 
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import load_part, prefetch, prefetch_far, store
+from fastsoftmax.kernels.lanes.loads import load_part, prefetch_far, store
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,
@@ -36,7 +36,7 @@ from fastsoftmax.kernels.lanes.numbers import (
 )
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_part, read_whole
 from fastsoftmax.kernels.math.exp import ROUND_SINGLE, power_of_two
-from fastsoftmax.kernels.math.exp2_table import powers
+from fastsoftmax.kernels.math.exp2_table import EXPONENT_OF_1, octaves
 from fastsoftmax.kernels.sampling.groups import GROUP, Buffers, before_line, group_maxima, group_weights, groups_of
 from fastsoftmax.kernels.softmax.weights import Scale, lane_maxima, weight_of
 
@@ -52,56 +52,60 @@ class Light(NamedTuple):
 
 AHEAD = 4096  # logits between a read and what is asked for meanwhile
 REACH = 60.0  # octaves above the reference that a logit may be; 512 of them do not overflow
-LEAST = -127.0  # octaves below the reference at which a weight is 0: the exponent of no normal float32
+WHOLE = ROUND_SINGLE + EXPONENT_OF_1  # added to a number of octaves: the bits of the nearest whole one are an exponent
 WIDEST = 2.0**16  # octaves up to which the exponent of a logit is known well enough
 FURTHEST = 900.0  # octaves between the references of one row
-FLATTEST = 2.0**-100  # octaves that a logit of 1 is, at least: flatter rows have no logit LEAST octaves below another
+FLATTEST = 2.0**-100  # octaves that a logit of 1 is, at least: flatter rows have no logit 127 octaves below another
 
 
-octaves = powers(lambda mantissa: [127 << mantissa])  # 2**n where the low bits of r hold n; 0 at n = -127
 # 2**f = 1 + f (C1 + f (C2 + ... f C5)) within 9.2e-8 for |f| <= 1/2: minimax, in float32 within 1.7e-7.
 C1, C2, C3, C4, C5 = 0.6931469776, 0.24022242085, 0.05550733744, 0.00967151269, 0.00132647272
 
 
 @inline
-def light_weight(z: Vector, hi: Vector, shift: Vector, bound: Vector) -> tuple[Vector, Vector]:
-    """Return (unit, series): unit * series is 2**(z hi + k0) to a relative 1.7e-7, or 0 from the `bound` down.
+def light_weight(z: Vector, hi: Vector, shift: Vector, bound: Vector, one: Vector) -> tuple[Vector, Vector]:
+    """Return (octave, series): octave * series is one * 2**(z hi + k0) to a relative 1.7e-7, or 0 from `bound` down.
 
-    `shift` is ROUND + k0, and `bound` is `bound_of` it. NaN stays NaN.
+    `shift` is WHOLE + k0, and `bound` is `bound_of` it. NaN stays NaN.
     """
     bounded = larger(bound, z)
     r = fma(bounded, hi, shift)
     f = fma(bounded, hi, shift - r)
-    series = fma(fma(f, like(f, C5), like(f, C4)), f, like(f, C3))
-    series = fma(fma(fma(series, f, like(f, C2)), f, like(f, C1)), f, like(f, 1.0))
+    series = fma(fma(f, like(f, C5) * one, like(f, C4) * one), f, like(f, C3) * one)
+    series = fma(fma(fma(series, f, like(f, C2) * one), f, like(f, C1) * one), f, one)
     return octaves(r), series
 
 
 @inline
 def bound_of(hi: Number, shift: Number) -> Number:
-    """Return the logit that is LEAST octaves below the reference."""
-    return (like(hi, ROUND_SINGLE + LEAST) - shift) / hi
+    """Return the logit that is 127 octaves below the reference: of its weight no bit is left."""
+    return (like(hi, ROUND_SINGLE) - shift) / hi
 
 
 @inline
 def add_light(z: Vector, hi: Vector, shift: Vector, bound: Vector, total: Vector) -> Vector:
     """Return total plus the light weights."""
-    unit, series = light_weight(z, hi, shift, bound)
-    return fma(unit, series, total)
+    octave, series = light_weight(z, hi, shift, bound, like(z, 1.0))
+    return fma(octave, series, total)
 
 
 @inline
-def light_sum(row: MaskedRow, start: int, stop: int, hi: Number, shift: Number) -> float:
-    """Return the sum of the light weights of logits[start:stop], a group; NaN where one of them is."""
+def light_sum(row: MaskedRow, start: int, stop: int, ahead: int, hi: Number, shift: Number) -> tuple[float, Vector]:
+    """Return the sum of the light weights of logits[start:stop], a group, NaN where one of them is; and lane maxima.
+
+    Those are of whole vectors from `ahead` on, as many as the group has: the loads for the maxima of the next group,
+    which wait for memory, fill what the exponentials leave free.
+    """
     number = hi
     hi_lanes, shift_lanes, bound = splat(hi), splat(shift), splat(bound_of(hi, shift))
-    a = splat(like(number, 0.0))
+    a, largest = splat(like(number, 0.0)), splat(like(number, -math.inf))
     b, c, d = a, a, a
     whole = start + (stop - start) // 64 * 64
     for i in range(start, whole, 64):
-        for j in range(i, i + 64, 16):
-            prefetch(row.logits, j + GROUP)
-            prefetch_far(row.logits, j + AHEAD)
+        following = ahead + (i - start)
+        for j in range(0, 64, 16):
+            prefetch_far(row.logits, i + j + AHEAD)
+            largest = larger(read_whole(row, following + j, number), largest)
         a = add_light(read_whole(row, i, number), hi_lanes, shift_lanes, bound, a)
         b = add_light(read_whole(row, i + 16, number), hi_lanes, shift_lanes, bound, b)
         c = add_light(read_whole(row, i + 32, number), hi_lanes, shift_lanes, bound, c)
@@ -110,7 +114,7 @@ def light_sum(row: MaskedRow, start: int, stop: int, hi: Number, shift: Number) 
         p = read_part(row, i, stop, like(number, -math.inf))
         a = add_light(p, hi_lanes, shift_lanes, bound, a)
     result: float = sum_lanes((a + b) + (c + d))
-    return result
+    return result, largest
 
 
 @inline
@@ -121,6 +125,17 @@ def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> flo
     return weight_of(row_largest, scale)[1] / np.float64(light)
 
 
+@inline
+def maxima_of(row: MaskedRow, start: int, number: Number) -> Vector:
+    """Return the largest of every sixteenth of the group that starts there, if any; the mass will tell of a NaN."""
+    stop = min(start + GROUP, row.logits.size)
+    head = before_line(row, start, stop)
+    lanes = lane_maxima(row, start + head, stop, number, False)
+    if head > 0:
+        lanes = larger(load_part(row.logits, start, start + head, like(number, -math.inf)), lanes)
+    return lanes
+
+
 def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow) -> tuple[Number, float]:
     unknown = like(number, math.nan), 0.0
     s, hi, _ = scale
@@ -128,15 +143,12 @@ def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sum
     if s != 1.0 or not (hi > FLATTEST and hi < math.inf):
         return unknown
     top = splat(like(number, -math.inf))
-    bar, shift = like(number, -math.inf), like(number, ROUND_SINGLE)
+    bar, shift = like(number, -math.inf), like(number, WHOLE)
     total = first = octave = 0.0
+    lanes = maxima_of(row, 0, number)
     for group in range(groups_of(row.logits.size)):
         start = group * GROUP
         stop = min(start + GROUP, row.logits.size)
-        head = before_line(row, start, stop)
-        lanes = lane_maxima(row, start + head, stop, number, False)  # the mass will tell of a NaN
-        if head > 0:
-            lanes = larger(load_part(row.logits, start, start + head, like(number, -math.inf)), lanes)
         store(maxima, group * LANES, lanes)
         top = larger(lanes, top)
         if lane_bits(lanes > splat(bar)) != 0:
@@ -148,13 +160,17 @@ def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sum
                 sums[:group] = 0.0
                 total, first = 0.0 * total, octave  # still NaN if one was before
             bar = like(number, (octave + REACH) / hi)
-            shift = like(number, ROUND_SINGLE - octave)
+            shift = like(number, WHOLE - octave)
+        known = bar > -math.inf and stop + GROUP <= row.logits.size
         if bar > -math.inf:
-            total += light_sum(row, start, stop, hi, shift) * power_of_two(int(octave - first))
+            mass, lanes = light_sum(row, start, stop, stop if known else start, hi, shift)
+            total += mass * power_of_two(int(octave - first))
         else:
             lanes = lane_maxima(row, start, stop, number)
             if lane_bits(unordered(lanes, lanes)) != 0:
                 return unknown
+        if not known:
+            lanes = maxima_of(row, stop, number)
         sums[group] = total
     if math.isnan(total):
         return unknown
@@ -177,7 +193,7 @@ def _light_scale(row_largest: Number, scale: Scale) -> Light:
     exponent = np.float64(row_largest) * np.float64(hi)
     if s != 1.0 or not (hi > FLATTEST and hi < math.inf) or not abs(exponent) < WIDEST:
         return Light(False, hi, hi, hi)
-    shift = like(hi, ROUND_SINGLE - math.floor(exponent))
+    shift = like(hi, WHOLE - math.floor(exponent))
     return Light(True, hi, shift, like(hi, unit_of(row_largest, scale, hi, shift)))
 
 
@@ -207,11 +223,11 @@ def _light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: 
     stop = min(start + GROUP, row.logits.size)
     whole = start + (stop - start) // LANES * LANES
     for i in range(start, whole, LANES):
-        octave, series = light_weight(read_whole(row, i, hi), hi_lanes, shift_lanes, bound)
-        store(weights, i - start, octave * (series * units))
+        octave, series = light_weight(read_whole(row, i, hi), hi_lanes, shift_lanes, bound, units)
+        store(weights, i - start, octave * series)
     if whole < stop:
-        octave, series = light_weight(read(row, whole, hi), hi_lanes, shift_lanes, bound)
-        store(weights, whole - start, octave * (series * units))
+        octave, series = light_weight(read(row, whole, hi), hi_lanes, shift_lanes, bound, units)
+        store(weights, whole - start, octave * series)
 
 
 def _no_light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: Number, weights: Row) -> None:

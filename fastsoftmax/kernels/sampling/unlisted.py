@@ -88,6 +88,8 @@ def weigh_bracket(
                 x, w = read(row, start + j, low), load(weights, j)
                 ties += count_lanes(x == bottom)
                 within = (x > bottom) & (x < top)
+                if lane_bits(within) == 0:  # ties alone, as in a row of equal logits
+                    continue
                 append(spare_values, found, x, within)
                 append(spare_weights, found, w, within)
                 found += count_lanes(within)
