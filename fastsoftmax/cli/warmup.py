@@ -14,7 +14,7 @@ from fastsoftmax.cli import output
 
 Job = tuple[str, Callable[[], object]]
 
-LENGTHS = (4, 200, 1000)  # softmax has a kernel for short rows, one for middling and one for long ones
+LENGTHS = (4, 200, 1000)  # a batch has a kernel for short rows, one for middling and one for long ones
 
 
 def run() -> None:
@@ -62,9 +62,10 @@ def _logits_jobs(inputs: dict[str, Any]) -> Iterator[Job]:
 
 
 def _every_softmax(logits: Any, **options: Any) -> None:
-    """Call softmax on rows of all lengths that differ in their kernel, and on columns."""
+    """Call softmax on one row, on rows of all lengths that differ in their kernel, and on columns."""
+    fastsoftmax.softmax(logits, **options)
     for length in LENGTHS:
-        fastsoftmax.softmax(logits[[0] * length], **options)
+        fastsoftmax.softmax(logits[[0] * length].reshape(1, length), **options)
     columns = logits[[0] * 32].reshape(2, 16)
     fastsoftmax.softmax(columns, axis=0, **options)
 

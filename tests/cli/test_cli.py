@@ -341,20 +341,22 @@ def test_warmup_leaves_nothing_to_compile():
         import numpy as np
         import fastsoftmax
         from fastsoftmax.cli import warmup
-        from fastsoftmax.kernels.softmax import columns, lockstep, long_rows
+        from fastsoftmax.kernels.softmax import columns, lockstep, long_rows, one_row
 
         for name, call in warmup._logits_jobs({"float32": np.arange(4, dtype=np.float32)}):
             if name.startswith("softmax"):
                 call()
         kernels = columns.softmax_short, columns.softmax_columns, lockstep.softmax_group, long_rows.softmax
+        kernels += (one_row.softmax_one,)
         before = [len(kernel.signatures) for kernel in kernels]
         for size in (1, 100, 300, 5000, 40000):
+            fastsoftmax.softmax(np.zeros(size, np.float32))
             fastsoftmax.softmax(np.zeros((3, size), np.float32), temperature=[1.0, 2.0, 3.0])
             fastsoftmax.softmax(np.zeros((size, 20), np.float32), axis=0)
         print(before, [len(kernel.signatures) for kernel in kernels])
     """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[1, 1, 1, 1] [1, 1, 1, 1]"
+    assert ran.stdout.strip() == "[1, 1, 1, 1, 1] [1, 1, 1, 1, 1]"
 
 
 def test_warmup_covers_every_float():

@@ -78,6 +78,10 @@ def test_the_tail_of_a_maximum_is_kept():
     long = np.full(5000, -np.inf)
     long[[17, 4000]] = 0.0, -300.0
     assert fastsoftmax.log_softmax(long)[17] == pytest.approx(-math.exp(-300), rel=1e-12)
+    for depth in (50, 70, 85):  # weights that a block relative to the maximum would flush to 0 make a tail too
+        row = np.array([0.0] + [-depth] * 2999, np.float32)
+        assert fastsoftmax.log_softmax(row)[0] == pytest.approx(-2999 * math.exp(-depth), rel=4 * 2**-24)
+        assert fastsoftmax.logsumexp(row) == -fastsoftmax.log_softmax(row)[0]
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1, (0, 2), (2, 0), (0, 1, 2), None, ()])

@@ -147,7 +147,7 @@ def test_a_row_does_not_depend_on_the_others(size, dtype):
     temperatures[[19, 21, 23, 25]] = 0.0, INF, 1e-30, 1e30
     whole = fastsoftmax.softmax(batch, temperature=temperatures)
     for row, temperature, expected in zip(batch, temperatures, whole, strict=True):
-        alone = fastsoftmax.softmax(row, temperature=temperature)
+        alone = fastsoftmax.softmax(row, temperature=float(temperature))
         assert alone.tobytes() == expected.tobytes()
     in_place = batch.copy()
     fastsoftmax.softmax(in_place, temperature=temperatures, out=in_place)

@@ -7,6 +7,7 @@ sees the same operations, and every CPU gives the same bits.
 
 import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -297,6 +298,20 @@ def sum_lanes(typing_context: Any, lanes: Any) -> Any:
         if lanes.element == types.float32:
             vector = builder.fpext(vector, llvm.vector(llvm.DOUBLE))
         return llvm.fold(builder, vector, builder.fadd)
+
+    return types.float64(lanes), codegen
+
+
+@intrinsic
+def sum_in_order(typing_context: Any, lanes: Any) -> Any:
+    """Return the sum of the lanes as a float64, added from the first to the last."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        vector = arguments[0]
+        if lanes.element == types.float32:
+            vector = builder.fpext(vector, llvm.vector(llvm.DOUBLE))
+        numbers = [builder.extract_element(vector, llvm.I32(lane)) for lane in range(LANES)]
+        return reduce(builder.fadd, numbers)
 
     return types.float64(lanes), codegen
 
