@@ -10,7 +10,7 @@ from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array, Axis, Numbers
 from fastsoftmax._checks import FloatArray
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.softmax import columns, one_row
+from fastsoftmax.kernels.softmax import columns, logs, one_row, short_logs
 from fastsoftmax.kernels.softmax import lockstep as groups
 from fastsoftmax.kernels.softmax import long_rows as kernels
 
@@ -87,10 +87,10 @@ def softmax(
     >>> softmax([1.0, 2.0], temperature=2.0)
     array([0.37754067, 0.62245933])
     """
-    if type(logits) is np.ndarray and type(axis) is int and axis == -1 and where is out is dtype is None:
-        result = _softmax_of_one(logits, temperature)
-        if result is not None:
-            return result
+    if where is out is dtype is None and _is_plain_row(logits, axis, temperature):
+        result = np.empty(logits.size, logits.dtype)
+        one_row.softmax_one(logits, temperature, result)
+        return result
     return _elementwise(_softmax_rows, logits, axis, temperature, where, out, dtype)
 
 
@@ -132,6 +132,10 @@ def log_softmax(
     >>> log_softmax([1.0, 2.0])
     array([-1.31326169, -0.31326169])
     """
+    if where is out is dtype is None and _is_plain_row(logits, axis, temperature):
+        result = np.empty(logits.size, logits.dtype)
+        one_row.log_softmax_one(logits, temperature, result)
+        return result
     return _elementwise(_log_softmax_rows, logits, axis, temperature, where, out, dtype)
 
 
@@ -168,34 +172,44 @@ def logsumexp(
     >>> round(float(logsumexp([1.0, 2.0])), 12)
     2.313261687518
     """
+    if where is None and keepdims is False and _is_plain_row(logits, axis, temperature):
+        return _rounded(one_row.logsumexp_one(logits, temperature), logits.dtype)
     (carrier, result_dtype), axes, temperatures = _arguments(logits, axis, temperature, where)
     kept = _arrays.batch_shape(carrier.shape, axes)
     shape = [1 if i in axes else n for i, n in enumerate(carrier.shape)] if _checks.flag("keepdims", keepdims) else kept
     sums = np.full(math.prod(kept), -math.inf)
     number = _arrays.number_for(carrier)
     span = _arrays.span_of(carrier, axes)
+    short = math.prod(carrier.shape[i] for i in axes) <= columns.SHORT
+    kernel: RowsKernel = short_logs.logsumexp_short if short else logs.logsumexp
     if carrier.size > 0 and span is not None and span[2] == 1:
-        _over_rows(kernels.logsumexp, carrier.reshape(span[:2]), temperatures, number, sums)
+        _over_rows(kernel, carrier.reshape(span[:2]), temperatures, number, sums)
     elif carrier.size > 0:
-        _over_copies(kernels.logsumexp, _arrays.moved(carrier, axes), len(axes) or 1, temperatures, number, sums)
+        _over_copies(kernel, _arrays.moved(carrier, axes), len(axes) or 1, temperatures, number, sums)
+    return _rounded(sums.reshape(shape), result_dtype)
+
+
+def _rounded(sums: Any, dtype: np.dtype[Any]) -> Any:
+    """Return float64 in another dtype; a scalar for what has no axes."""
     with np.errstate(over="ignore"):  # inf is the nearest number of the dtype
-        result = sums.astype(result_dtype, copy=False)
-    return result.reshape(shape)[()]
+        return np.asarray(sums).astype(dtype, copy=False)[()]
 
 
-def _softmax_of_one(logits: Array, temperature: Any) -> Array | None:
-    """Return the softmax of a row that a kernel takes as it is, in a quarter of the time; None for any other array."""
+def _is_plain_row(logits: Any, axis: Axis, temperature: Any) -> bool:
+    """Return whether the kernels for one row take these as they are: a call then takes a quarter of the time."""
+    if type(logits) is not np.ndarray:
+        return False
     dtype = logits.dtype
-    if dtype is not _SINGLE and dtype is not _DOUBLE:
-        return None
-    if type(temperature) is not float or not temperature >= 0.0 or logits.ndim != 1 or not logits.flags.carray:
-        return None
-    size = logits.size
-    if size == 0 or size >= _ALONE:
-        return None
-    result = np.empty(size, dtype)
-    one_row.softmax_one(logits, temperature, result)
-    return result
+    return (
+        (dtype is _SINGLE or dtype is _DOUBLE)
+        and type(temperature) is float
+        and temperature >= 0.0
+        and logits.ndim == 1
+        and type(axis) is int
+        and axis == -1
+        and logits.flags.carray
+        and 0 < logits.size < _ALONE
+    )
 
 
 def _elementwise(
@@ -316,7 +330,7 @@ def _softmax_rows(target: Array, size: int) -> RowsKernel:
 
 
 def _log_softmax_rows(target: Array, size: int) -> RowsKernel:
-    return kernels.log_softmax
+    return short_logs.log_softmax_short if size <= columns.SHORT else logs.log_softmax
 
 
 def _over_columns(logits: Array, span: tuple[int, int, int], temperatures: FloatArray, number: Any, out: Array) -> None:

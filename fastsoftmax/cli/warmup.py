@@ -52,22 +52,24 @@ def _inputs() -> Iterator[tuple[str, Any]]:
 
 def _logits_jobs(inputs: dict[str, Any]) -> Iterator[Job]:
     for dtype, logits in inputs.items():
-        for function in (_every_softmax, fastsoftmax.log_softmax):
-            name = function.__name__.removeprefix("_every_")
-            yield f"{name} {dtype}", partial(function, logits)
-            if dtype.endswith("16"):
-                yield f"{name} {dtype} to float32", partial(function, logits, dtype=np.float32)
-        for reduction in (fastsoftmax.logsumexp, fastsoftmax.sample, fastsoftmax.probabilities):
+        for function in (fastsoftmax.softmax, fastsoftmax.log_softmax, fastsoftmax.logsumexp):
+            yield f"{function.__name__} {dtype}", partial(_at_every_length, function, logits)
+            if dtype.endswith("16") and function is not fastsoftmax.logsumexp:
+                yield (
+                    f"{function.__name__} {dtype} to float32",
+                    partial(_at_every_length, function, logits, dtype=np.float32),
+                )
+        for reduction in (fastsoftmax.sample, fastsoftmax.probabilities):
             yield f"{reduction.__name__} {dtype}", partial(reduction, logits)
 
 
-def _every_softmax(logits: Any, **options: Any) -> None:
-    """Call softmax on one row, on rows of all lengths that differ in their kernel, and on columns."""
-    fastsoftmax.softmax(logits, **options)
+def _at_every_length(function: Callable[..., Any], logits: Any, **options: Any) -> None:
+    """Call a function on one row, on rows of all lengths that differ in their kernel, and on columns."""
+    function(logits, **options)
     for length in LENGTHS:
-        fastsoftmax.softmax(logits[[0] * length].reshape(1, length), **options)
+        function(logits[[0] * length].reshape(1, length), **options)
     columns = logits[[0] * 32].reshape(2, 16)
-    fastsoftmax.softmax(columns, axis=0, **options)
+    function(columns, axis=0, **options)
 
 
 def _markov_jobs() -> Iterator[Job]:

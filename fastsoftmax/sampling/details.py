@@ -11,7 +11,7 @@ from fastsoftmax._arrays import Array
 from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.sampling import sample as sampling
-from fastsoftmax.kernels.softmax import long_rows as softmax
+from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.params import of, parameters_of
 from fastsoftmax.sampling.scratch import Scratch
@@ -130,7 +130,7 @@ def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
     def piece(start: int, stop: int) -> None:
         logits, _ = raw.part(start, stop)
         largest, log_sums = np.empty(stop - start), np.empty(stop - start)
-        softmax.log_sums(logits, raw.number, largest, log_sums)
+        logs.log_sums(logits, raw.number, largest, log_sums)
         tops, sums = largest[:, np.newaxis], log_sums[:, np.newaxis]
         for first in range(0, tokens.shape[1], _AT_ONCE):
             some = tokens[start:stop, first : first + _AT_ONCE]

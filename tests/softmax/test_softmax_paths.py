@@ -145,10 +145,13 @@ def test_a_row_does_not_depend_on_the_others(size, dtype):
     batch[17] = np.clip(rng.standard_normal(size) * 3e4, -6e4, 6e4).astype(dtype)
     temperatures = np.ones(37)
     temperatures[[19, 21, 23, 25]] = 0.0, INF, 1e-30, 1e30
-    whole = fastsoftmax.softmax(batch, temperature=temperatures)
-    for row, temperature, expected in zip(batch, temperatures, whole, strict=True):
-        alone = fastsoftmax.softmax(row, temperature=float(temperature))
-        assert alone.tobytes() == expected.tobytes()
+    for function in (fastsoftmax.log_softmax, fastsoftmax.logsumexp, fastsoftmax.softmax):
+        whole = function(batch, temperature=temperatures)
+        for row, temperature, expected in zip(batch, temperatures, whole, strict=True):
+            alone = function(row, temperature=float(temperature))
+            assert alone.tobytes() == expected.tobytes()
+        last = function(batch[20:], temperature=temperatures[20:])
+        assert last.tobytes() == whole[20:].tobytes()
     in_place = batch.copy()
     fastsoftmax.softmax(in_place, temperature=temperatures, out=in_place)
     assert in_place.tobytes() == whole.tobytes()

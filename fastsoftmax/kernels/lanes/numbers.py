@@ -347,13 +347,18 @@ def largest_lane(typing_context: Any, lanes: Any) -> Any:
 
 
 @intrinsic
-def widen(typing_context: Any, lanes: Any) -> Any:
-    """Return the lanes as float64."""
+def widen(typing_context: Any, x: Any) -> Any:
+    """Return lanes, or a scalar, as float64."""
+    element: Any = x
+    wide: Any = types.float64
+    kind: Any = llvm.DOUBLE
+    if isinstance(x, Lanes):
+        element, wide, kind = x.element, Lanes(types.float64), llvm.vector(llvm.DOUBLE)
 
     def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-        return builder.fpext(arguments[0], llvm.vector(llvm.DOUBLE)) if lanes.element == types.float32 else arguments[0]
+        return builder.fpext(arguments[0], kind) if element == types.float32 else arguments[0]
 
-    return Lanes(types.float64)(lanes), codegen
+    return wide(x), codegen
 
 
 @intrinsic

@@ -107,7 +107,7 @@ def softmax_strip(
     largest = column_maxima(logits, width, size, number)
     n, plain = plain_references(largest, hi, number)
     shift = splat(like(number, format_.rounding + 16.0 * format_.bias)) - n
-    bound = bound_of(hi, n, number)
+    bound = bound_of(hi, n, format_.bias - format_.smallest)
     grid = splat(like(number, format_.grid))
     total = lost = widen(none)
     for begin in range(0, size, ADDED):

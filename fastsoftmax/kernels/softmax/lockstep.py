@@ -48,7 +48,8 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
     rows, size = logits.shape
     shared = work.shape[0] == rows
     logits, work, out = borrowed(logits), borrowed(work), borrowed(out)
-    unscaled = power_of_two(format_of(number).unscaled)
+    format_ = format_of(number)
+    unscaled, octaves = power_of_two(format_.unscaled), format_.bias - format_.smallest
     group = max(1, min(LANES, CACHED // size))
     coarse = np.zeros(LANES * LANES, type(number))
     fine = np.zeros(LANES * LANES, type(number))
@@ -67,7 +68,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
         hi, lo = load(kept[0], 0), load(kept[1], 0)
         n, plain = plain_references(largest, hi, number)
         store(kept[N], 0, n)
-        store(kept[BOUND], 0, bound_of(hi, n, number))
+        store(kept[BOUND], 0, bound_of(hi, n, octaves))
         for row in range(count):
             if plain >> row & 1 == 1:
                 weights = work[first + row if shared else row]

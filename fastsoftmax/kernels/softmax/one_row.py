@@ -1,4 +1,4 @@
-"""softmax of one row without a batch around it: what a call costs matters more here than what a number does.
+"""One row without a batch around it: what a call costs matters more here than what a number does.
 
 A row gets what it would get in a batch, bit by bit. One of up to 128 numbers is added up one after the other, as a lane
 of `softmax_short` is; up to 512 in lanes, which are added one after the other, as `softmax_group` does; longer ones by
@@ -15,12 +15,15 @@ from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.lanes.loads import borrowed, element
 from fastsoftmax.kernels.lanes.numbers import Number, Row, largest_lane, like, splat, sum_in_order
 from fastsoftmax.kernels.lanes.rows import MaskedRow
-from fastsoftmax.kernels.math.exp import power_of_two
+from fastsoftmax.kernels.math.exp import log1p, power_of_two
 from fastsoftmax.kernels.softmax.columns import SHORT, plain_references
 from fastsoftmax.kernels.softmax.lockstep import MIDDLE
+from fastsoftmax.kernels.softmax.logs import log_softmax_row, log_weights, logsumexp_row
 from fastsoftmax.kernels.softmax.long_rows import block_buffers, softmax_row
 from fastsoftmax.kernels.softmax.scaling import factors_of, scale_row, top_of
+from fastsoftmax.kernels.softmax.short_logs import add_to_tail, in_units_of_the_largest, no_tail
 from fastsoftmax.kernels.softmax.weights import (
+    BLOCK,
     Scale,
     add,
     bound_of,
@@ -42,11 +45,12 @@ def softmax_one(logits: Row, temperature: float, out: Row) -> None:
         largest = splat(largest_lane(lane_maxima(MaskedRow(logits, None), 0, size, number, False)))
         hi, lo = splat(scale.hi), splat(scale.lo)
         n, plain = plain_references(largest, hi, number)
+        octaves = format_of(number).bias - format_of(number).smallest
         total = math.nan
         if plain != 0 and size <= SHORT:
             total = sum_one_by_one(logits, scale, largest_lane(n), out)
         elif plain != 0:
-            coarse, fine = lane_sums(logits, hi, lo, n, bound_of(hi, n, number), number, out, 0)
+            coarse, fine = lane_sums(logits, hi, lo, n, bound_of(hi, n, octaves), number, out, 0)
             total = sum_in_order(coarse) + sum_in_order(fine)
         if not math.isnan(total):
             unscaled = power_of_two(format_of(number).unscaled)
@@ -56,6 +60,48 @@ def softmax_one(logits: Row, temperature: float, out: Row) -> None:
     softmax_row(logits, scale, number, out, block_buffers(size, number), False, out)
 
 
+@jit
+def log_softmax_one(logits: Row, temperature: float, out: Row) -> None:
+    """Write log(softmax(logits / temperature)) of one row, which is not empty, to `out`, another array of its dtype."""
+    logits, out = borrowed(logits), borrowed(out)
+    number = element(logits, 0, out[0])
+    largest, tail = short_tail(logits, temperature, number)
+    if not math.isnan(tail):
+        log_weights(logits, temperature, largest, log1p(tail), out)
+        return
+    buffers, others = block_buffers(logits.size, number), np.empty(BLOCK, type(number))
+    log_softmax_row(logits, temperature, number, buffers, others, out)
+
+
+@jit
+def logsumexp_one(logits: Row, temperature: float) -> float:
+    """Return log(sum(exp(logits / temperature))) of one row, which is not empty."""
+    logits = borrowed(logits)
+    number = logits[0]
+    largest, tail = short_tail(logits, temperature, number)
+    if not math.isnan(tail):
+        return np.float64(largest) / temperature + log1p(tail)
+    buffers, others = block_buffers(logits.size, number), np.empty(BLOCK, type(number))
+    return logsumexp_row(logits, temperature, number, buffers, others)
+
+
+@inline
+def short_tail(logits: Row, temperature: float, number: Number) -> tuple[Number, float]:
+    """Return the maximum of a row and its tail, as `tails_of` adds it; NaN where the row is long or not plain."""
+    scale = scale_of(temperature, number)
+    if logits.size > SHORT or scale.s != 1.0 or not scale.hi > 0.0:
+        return number, math.nan
+    largest = largest_lane(lane_maxima(MaskedRow(logits, None), 0, logits.size, number, False))
+    lanes, plain = plain_references(splat(largest), splat(scale.hi), number)
+    if plain == 0:
+        return number, math.nan
+    n = largest_lane(lanes)
+    tail = no_tail(n)
+    for i in range(logits.size):
+        tail = add_to_tail(element(logits, i, number), largest, scale.hi, scale.lo, n, tail)
+    return largest, in_units_of_the_largest(tail, largest, scale.hi, scale.lo, n)
+
+
 @inline
 def sum_one_by_one(logits: Row, scale: Scale, n: Number, weights: Row) -> float:
     """Write the weights of a row; return their sum, added as a lane of `softmax_strip` adds them."""
@@ -63,7 +109,7 @@ def sum_one_by_one(logits: Row, scale: Scale, n: Number, weights: Row) -> float:
     format_ = format_of(n)
     grid, fine = like(n, format_.grid), like(n, 0.0)
     coarse = grid
-    shift, bound = like(n, format_.rounding + 16.0 * format_.bias) - n, bound_of(hi, n, n)
+    shift, bound = like(n, format_.rounding + 16.0 * format_.bias) - n, bound_of(hi, n, format_.bias - format_.smallest)
     for i in range(logits.size):
         w = weigh(element(logits, i, n), hi, lo, shift, bound)
         weights[i] = w.w

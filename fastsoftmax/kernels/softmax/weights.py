@@ -71,6 +71,7 @@ class Format(NamedTuple):
     rounding: float  # x + rounding holds the integer nearest to x in its low bits
     bias: int  # exponent of the weight of a logit at the reference
     smallest: int  # exponent of the smallest weight that is not flushed to 0: in float32 its rounding is still normal
+    normal: int  # exponent of the smallest weight that is itself a normal number after rounding
     plain: int  # exponent of T, and of 1 / T, up to which hi and lo are far from the ends of the type
     widest: int  # exponent of s, and of 1 / s, at most
     top: int  # exponent of the largest number
@@ -81,32 +82,10 @@ class Format(NamedTuple):
     whole: float  # how far from a whole number of maxima a mass may be to count as that (see `scaling.near_whole`)
 
 
-SINGLE = Format(
-    ROUND_SINGLE,
-    64,
-    -76,
-    60,
-    100,
-    127,
-    float(np.finfo(np.float32).max),
-    2.0**60,
-    ROUND_SINGLE * 2.0 ** (64 - 14),
-    100,
-    2.0**-28,
-)
-DOUBLE = Format(
-    ROUND_DOUBLE,
-    512,
-    -1021,
-    400,
-    900,
-    1023,
-    float(np.finfo(np.float64).max),
-    2.0**120,
-    ROUND_DOUBLE * 2.0 ** (512 - 39),
-    900,
-    1.0,
-)
+LARGEST_SINGLE, LARGEST_DOUBLE = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
+GRID_SINGLE, GRID_DOUBLE = ROUND_SINGLE * 2.0 ** (64 - 14), ROUND_DOUBLE * 2.0 ** (512 - 39)
+SINGLE = Format(ROUND_SINGLE, 64, -76, -125, 60, 100, 127, LARGEST_SINGLE, 2.0**60, GRID_SINGLE, 100, 2.0**-28)
+DOUBLE = Format(ROUND_DOUBLE, 512, -1021, -1021, 400, 900, 1023, LARGEST_DOUBLE, 2.0**120, GRID_DOUBLE, 900, 1.0)
 format_of = by_type(lambda number: SINGLE, lambda number: DOUBLE)
 
 
@@ -211,10 +190,9 @@ def lane_weights(z: Vector, hi: Vector, lo: Vector, shift: Vector, lowest: Vecto
 
 
 @inline
-def bound_of(hi: Vector, n: Vector, number: Number) -> Vector:
-    """Return the logits at which weights are the smallest that are not flushed to 0; `n` as in `reference_of`."""
-    format_ = format_of(number)
-    return (n - like(hi, 16.0 * (format_.bias - format_.smallest))) / hi
+def bound_of(hi: Vector, n: Vector, octaves: int) -> Vector:
+    """Return the logits that weigh so many octaves less than the reference; `n` as in `reference_of`."""
+    return (n - like(hi, 16.0 * octaves)) / hi
 
 
 @inline
@@ -280,7 +258,8 @@ def soft_weights(
     logits: Row, hi: Number, lo: Number, n: Number, weights: Row | None, start: int, exact_zeros: bool | None
 ) -> float:
     """Write 2**((z (hi + lo) - n) / 16 + BIAS) of at most a block of logits from weights[start] on; return the sum."""
-    bound = bound_of(splat(hi), splat(n), n) if exact_zeros is None else None
+    octaves = format_of(n).bias - format_of(n).smallest
+    bound = bound_of(splat(hi), splat(n), octaves) if exact_zeros is None else None
     coarse, fine = lane_sums(logits, splat(hi), splat(lo), splat(n), bound, hi, weights, start)
     result: float = sum_lanes(coarse) + sum_lanes(fine)
     return result
