@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,13 @@ def test_a_mutant_finds_its_text(mutant):
     source = (Path(fastsoftmax.__file__).parent / "kernels" / mutant.file).read_text(encoding="utf-8")
     assert source.count(mutant.old) == 1
     assert all(Path(word).is_file() for word in mutant.tests[1].split() if word.endswith(".py"))
+
+
+def test_mutants_use_names_that_are_there(tmp_path):
+    """Else they do not compile, and show nothing."""
+    for number, mutant in enumerate(mutants.mutants()):
+        source = (Path(fastsoftmax.__file__).parent / "kernels" / mutant.file).read_text(encoding="utf-8")
+        (tmp_path / f"mutant_{number}.py").write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", str(tmp_path)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout

@@ -111,14 +111,18 @@ def unchanged(place: str) -> None:
 
 def of_kernels(progress: Progress) -> str:
     """Try every mutant of the kernels, as many at once as there are cores."""
-    all_of_them, survivors = mutants(), []
+    all_of_them, survivors, broken = mutants(), [], []
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(os.cpu_count()) as pool:
         unchanged(place)
         tried = {pool.submit(outlives, mutant, place): mutant for mutant in all_of_them}
         for done, future in enumerate(as_completed(tried), 1):
             progress(0.9 * done / len(tried))
-            if future.result():
-                survivors.append(tried[future])
+            try:
+                if future.result():
+                    survivors.append(tried[future])
+            except AssertionError as error:  # the others are tried all the same
+                broken.append(str(error))
+    assert not broken, "; ".join(broken)
     unknown = [mutant.name for mutant in survivors if not mutant.equivalent]
     assert not unknown, f"no test notices: {'; '.join(unknown)}"
     known = "; ".join(f"{mutant.name} ({mutant.equivalent})" for mutant in survivors)
