@@ -26,10 +26,13 @@ MODULES = (
     "numpy_",
     "scipy_",
     "torch_",
+    "onnxruntime_",
     "transformers_",
     "llama_cpp",
     "markovify_",
     "quantecon_",
+    "duckdb_",
+    "polars_",
     "reference_",
 )
 

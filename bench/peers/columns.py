@@ -1,0 +1,13 @@
+"""Windows of a corpus as columns, for peers that know tables."""
+
+import numpy as np
+
+from bench.chains import Corpus
+from bench.data import Array
+
+
+def windows(corpus: Corpus) -> dict[str, Array]:
+    """Return the order + 1 columns of a corpus of integers: each token with those before it."""
+    ids = np.asarray(corpus.sequences)
+    last = ids.size - corpus.order
+    return {f"t{i}": ids[i : last + i] for i in range(corpus.order + 1)}
