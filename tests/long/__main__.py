@@ -18,6 +18,7 @@ from tests.long import (
     Check,
     Progress,
     SkipError,
+    arm,
     draws,
     faults,
     fuzzing,
@@ -32,7 +33,7 @@ from tests.long import (
 
 CHECKS = {
     module.CHECK.name: module.CHECK
-    for module in (suite, threads, processes, installs, fuzzing, faults, memory, draws, kernels, mutants)
+    for module in (suite, arm, threads, processes, installs, fuzzing, faults, memory, draws, kernels, mutants)
 }
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results.json"

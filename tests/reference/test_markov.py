@@ -1,6 +1,7 @@
 """The reference's chains, worked by hand."""
 
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -72,6 +73,20 @@ def test_likelihood_by_hand():
     assert chain.prune(2).log_likelihood(["the", "cat"]) == -INF  # it has no row any more
 
 
+def test_scores_by_hand():
+    chain = MarkovChain().fit(CATS)
+    assert chain.scores(["the", "cat"]) == pytest.approx([0, math.log(2 / 3), math.log(1 / 2)])
+    assert chain.scores(["the", "cat"], end=False) == pytest.approx([0, math.log(2 / 3)])
+    assert chain.scores(["a", "cat"]) == pytest.approx([-INF, -INF, math.log(1 / 2)])
+    skipped = [NAN, NAN, math.log(1 / 2)]
+    assert chain.scores(["a", "cat"], unseen="skip") == pytest.approx(skipped, nan_ok=True)
+    assert chain.scores(["dog", "cat"], unseen="skip")[:2] == [-INF, -INF]  # tokens that were seen, but not so
+    assert chain.log_likelihood(["the", "cat"], end=False) == pytest.approx(math.log(2 / 3))
+    assert chain.log_likelihood(["a", "cat"], unseen="skip") == pytest.approx(math.log(1 / 2))
+    with pytest.raises(ValueError, match="unseen is 'maybe', expected 'impossible' or 'skip'"):
+        chain.scores(["the"], unseen="maybe")
+
+
 def test_merge_of_parts_is_fit_of_the_whole():
     whole = MarkovChain(2).fit(CATS)
     parts = [MarkovChain(2).fit([sequence]) for sequence in CATS]
@@ -83,6 +98,15 @@ def test_merge_of_parts_is_fit_of_the_whole():
     twice = MarkovChain(2).partial_fit(CATS, weight=2)
     assert (twice.ids, twice.rows) == (merged.ids, whole.merge(whole).rows)
     assert whole.fit([[1]]).ids == {None: -1, 1: 1}
+
+
+@pytest.mark.parametrize(
+    ("weight", "here", "there"),
+    [(3, 1, 3), (0.3, 10, 3), (Fraction(1, 997), 997, 1), (Fraction(1, 1_500_003), 10**6, 1)],  # to six digits
+)
+def test_merge_by_a_ratio(weight, here, there):
+    chain = MarkovChain().fit([["a"]]).merge(MarkovChain().fit([["b"], ["b", "a"]]), weight)
+    assert chain.rows == {(-1,): {0: here, 1: 2 * there}, (0,): {-1: here + there}, (1,): {-1: there, 0: there}}
 
 
 def test_prune():
@@ -133,6 +157,30 @@ def test_start_of_order_2():
     assert MarkovChain(2).fit([[1, 2, 3, 4]]).walk(seed=0) == [[1, 2, 3, 4]]
 
 
+def test_start_in_the_middle():
+    """Where no sequence begins so: at the states that do, each by how often it was followed by anything."""
+    chain = MarkovChain(2).fit([[1, 2, 3], [1, 2, 4], [1, 2, 3], [5, 2, 6, 7]])
+    states, counts = [[2, 3], [2, 4], [2, 6]], [2, 1, 1]
+    for w, walk in enumerate(chain.walk(30, start=2, seed=4)):
+        assert walk[:2] == states[draw(counts, uniform(4, 1, 0, w))]
+        assert walk[2:] == ([7] if walk[1] == 6 else [])
+    assert chain.walk(3, 1, start=2, seed=4) == [[2]] * 3
+    for words in ({"temperature": 0}, {"top_k": 1}, {"top_p": 0.1}, {"min_p": 1}):
+        assert chain.walk(9, start=2, seed=4, **words) == [[2, 3]] * 9
+    third = MarkovChain(3).fit([[1, 2, 3, 4], [1, 2, 3, 5], [9, 2, 3, 4]])
+    for w, walk in enumerate(third.walk(30, start=[2, 3], seed=4)):
+        assert walk == [[2, 3, 4], [2, 3, 5]][draw([2, 1], uniform(4, 2, 0, w))]
+
+
+def test_a_start_that_was_pruned_is_a_dead_end():
+    """Sequences begin so, though what follows was seen too seldom: no walk begins in the middle instead."""
+    chain = MarkovChain(3).fit([[2, 1], [2, 3], [7, 2, 4, 5], [7, 2, 4, 5]]).prune(2)
+    assert chain.walk(3, start=2, seed=0) == [[2]] * 3
+    nowhere = MarkovChain(2).fit([[1, 9, 9], [2, 9, 9]]).prune(2)
+    assert list(nowhere.rows) == [(9, 9)]
+    assert nowhere.walk(3, seed=0) == [[]] * 3
+
+
 def test_a_walk_is_of_100_tokens():
     assert MarkovChain.from_transitions({"a": {"a": 1}}).walk(seed=0) == [["a"] * 100]
 
@@ -173,6 +221,17 @@ def test_from_transitions():
 def test_from_transitions_of_order_2():
     chain = MarkovChain.from_transitions({(1, 2): {3: 0.5}, (1, 3): {None: 2}})
     assert chain.rows == {(-1, -1): {1: 2}, (-1, 1): {2: 1, 3: 1}, (1, 2): {3: 0.5}, (1, 3): {-1: 2}}
+
+
+def test_weights_of_0_are_no_edges():
+    chain = MarkovChain.from_transitions({"a": {"b": 0, "c": 1}})
+    assert (chain.ids, chain.rows[0,]) == ({None: -1, "a": 0, "c": 1}, {1: 1})
+
+
+def test_from_transitions_with_a_start():
+    words = {"a": {"b": 1}, "b": {"a": 1}, "c": {"a": 1}}
+    chain = MarkovChain.from_transitions(words, start={"a": 0.25, "b": 0, "c": 0.75})
+    assert chain.rows[-1,] == {chain.ids["a"]: 0.25, chain.ids["c"]: 0.75}
 
 
 @pytest.mark.parametrize(
@@ -216,6 +275,11 @@ def test_fit_errors_leave_the_chain_alone(sequences, error, message):
     with pytest.raises(error, match=message):
         chain.partial_fit(sequences)
     assert (chain.ids, chain.rows) == (same.ids, same.rows)
+
+
+def test_a_bool_is_no_integer():
+    with pytest.raises(TypeError, match="token True is of <class 'bool'>, expected str or int"):
+        MarkovChain().fit([[True]])
 
 
 def test_order_and_weight_errors():

@@ -42,6 +42,18 @@ def test_filters_by_hand():
     assert cut(masses, 0, 0.8, 0) == [4, 2, 1]
 
 
+def test_a_mass_just_short_of_p_has_reached_it():
+    """By less than 2**-40 of itself."""
+    tiny = 2.0**-40
+    assert keep_top_p([1 - tiny, 1 + tiny], 0.5) == [1 - tiny]  # just so
+    assert keep_top_p([1, 1 + 1.5 * tiny], 0.5) == [1]
+    assert len(keep_top_p([1, 1 + 4 * tiny], 0.5)) == 2
+
+
+def test_a_top_k_of_minus_1_is_off():
+    assert probabilities([3, 2, 1], top_k=-1) == probabilities([3, 2, 1])
+
+
 def test_temperature_comes_first():
     assert probabilities([3, 2, 1], temperature=0.5, top_p=0.8) == [1, 0, 0]
     assert probabilities([3, 2, 1], temperature=1, top_p=0.8)[2] == 0 < probabilities([3, 2, 1], top_p=0.8)[1]

@@ -8,7 +8,8 @@ import scipy.sparse
 
 import fastsoftmax
 from fastsoftmax import Sampler, probabilities, sample
-from tests.cases import BFLOAT16, DTYPES, FILTERS
+from tests.cases import BFLOAT16, DTYPES
+from tests.filters import FILTERS
 
 RNG = np.random.default_rng(8)
 SIZE = 5003  # no multiple of a vector, of a word of bits or of a group

@@ -8,7 +8,8 @@ import pytest
 
 import fastsoftmax
 from fastsoftmax import Details, Sampler, log_softmax, probabilities, sample, softmax
-from tests.cases import DTYPES, FILTERS
+from tests.cases import DTYPES
+from tests.filters import FILTERS
 
 RNG = np.random.default_rng(4)
 BATCH = (RNG.standard_normal((5, 3001)) * 3).round(1).astype(np.float32)  # with ties

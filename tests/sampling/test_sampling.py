@@ -17,7 +17,8 @@ from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of, list_masses
-from tests.cases import DTYPES, FILTERS
+from tests.cases import DTYPES
+from tests.filters import FILTERS
 
 INF, NAN = math.inf, math.nan
 RNG = np.random.default_rng(3)

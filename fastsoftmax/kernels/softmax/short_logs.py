@@ -14,7 +14,7 @@ import numpy as np
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, load, prefetch_far, store
+from fastsoftmax.kernels.lanes.loads import borrowed, load, prefetch_far, prefetch_to_write, store
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,
@@ -54,7 +54,7 @@ def log_softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: 
             scales_to(temperature, first, count, number, kept)
             inverses_to(temperature, first, count, number, kept)
         turn_in(source, first * size, size, count, work, number)
-        largest, tails, plain = tails_of(work, size, kept, number)
+        largest, tails, plain = tails_of(work, size, kept, number, source, target, (first + 2 * LANES) * size)
         store(log_sums, 0, tails)
         for lane in range(count):
             log_sums[lane] = log1p(log_sums[lane])
@@ -85,7 +85,7 @@ def logsumexp_short(logits: Rows, temperature: FloatRow, number: Number, out: Fl
         if first == 0 or temperature.size > 1:
             scales_to(temperature, first, count, number, kept)
         turn_in(source, first * size, size, count, work, number)
-        largest, tail, plain = tails_of(work, size, kept, number)
+        largest, tail, plain = tails_of(work, size, kept, number, source, None, (first + 2 * LANES) * size)
         store(tails[0], 0, tail)
         store(tails[1], 0, widen(largest))
         for lane in range(count):
@@ -104,9 +104,7 @@ def tile_for(size: int, number: Number) -> Row:
 
 @inline
 def turn_in(source: Row, start: int, size: int, count: int, work: Row, number: Number) -> None:
-    """Write `count` rows of `size` numbers to `work`, a row a lane, and ask for those that come two strips later."""
-    for i in range(start + 2 * LANES * size, start + 3 * LANES * size, LANES):
-        prefetch_far(source, i)
+    """Write `count` rows of `size` numbers to `work`, a row a lane."""
     for j in range(0, size, LANES):
         turn(source, start + j, size, count, min(LANES, size - j), work, j * LANES, LANES, number)
 
@@ -128,13 +126,22 @@ class Tail(NamedTuple):
 
 
 @inline
-def tails_of(work: Row, size: int, kept: Rows, number: Number) -> tuple[Vector, Vector, int]:
-    """Return the maximum of each lane, the tail in float64, and the bits of the lanes that are plain."""
+def tails_of(
+    work: Row, size: int, kept: Rows, number: Number, source: Row, target: Row | None, ahead: int
+) -> tuple[Vector, Vector, int]:
+    """Return the maximum of each lane, the tail in float64, and the bits of the lanes that are plain.
+
+    What is read of `source` and written to `target` from `ahead` on is asked for meanwhile, a line for each vector: all
+    at once would be more than a CPU remembers.
+    """
     hi, lo = load(kept[0], 0), load(kept[1], 0)
     largest = column_maxima(Strip(work, 0, LANES), LANES, size, number)
     n, plain = plain_references(largest, hi, number)
     tail = no_tail(n)
     for i in range(0, size * LANES, LANES):
+        prefetch_far(source, ahead + i)
+        if target is not None:
+            prefetch_to_write(target, ahead + i)
         tail = add_to_tail(load(work, i), largest, hi, lo, n, tail)
     tails = in_units_of_the_largest(tail, largest, hi, lo, n)
     return largest, tails, plain & ~lane_bits(unordered(tails, tails))
