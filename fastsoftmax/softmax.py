@@ -10,7 +10,7 @@ from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array, Axis, Numbers
 from fastsoftmax._checks import FloatArray
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.softmax import columns, logs, one_row, short_logs
+from fastsoftmax.kernels.softmax import columns, logs, middle_logs, one_row, short_logs
 from fastsoftmax.kernels.softmax import lockstep as groups
 from fastsoftmax.kernels.softmax import long_rows as kernels
 
@@ -180,8 +180,7 @@ def logsumexp(
     sums = np.full(math.prod(kept), -math.inf)
     number = _arrays.number_for(carrier)
     span = _arrays.span_of(carrier, axes)
-    short = math.prod(carrier.shape[i] for i in axes) <= columns.SHORT
-    kernel: RowsKernel = short_logs.logsumexp_short if short else logs.logsumexp
+    kernel = _logsumexp_rows(math.prod(carrier.shape[i] for i in axes))
     if carrier.size > 0 and span is not None and span[2] == 1:
         _over_rows(kernel, carrier.reshape(span[:2]), temperatures, number, sums)
     elif carrier.size > 0:
@@ -330,7 +329,15 @@ def _softmax_rows(target: Array, size: int) -> RowsKernel:
 
 
 def _log_softmax_rows(target: Array, size: int) -> RowsKernel:
-    return short_logs.log_softmax_short if size <= columns.SHORT else logs.log_softmax
+    if size <= columns.SHORT:
+        return short_logs.log_softmax_short
+    return middle_logs.log_softmax_middle if size <= groups.MIDDLE else logs.log_softmax
+
+
+def _logsumexp_rows(size: int) -> RowsKernel:
+    if size <= columns.SHORT:
+        return short_logs.logsumexp_short
+    return middle_logs.logsumexp_middle if size <= groups.MIDDLE else logs.logsumexp
 
 
 def _over_columns(logits: Array, span: tuple[int, int, int], temperatures: FloatArray, number: Any, out: Array) -> None:

@@ -20,6 +20,7 @@ from fastsoftmax.kernels.softmax.columns import SHORT, plain_references
 from fastsoftmax.kernels.softmax.lockstep import MIDDLE
 from fastsoftmax.kernels.softmax.logs import log_softmax_row, log_weights, logsumexp_row
 from fastsoftmax.kernels.softmax.long_rows import block_buffers, softmax_row
+from fastsoftmax.kernels.softmax.middle_logs import tail_along
 from fastsoftmax.kernels.softmax.scaling import factors_of, scale_row, top_of
 from fastsoftmax.kernels.softmax.short_logs import add_to_tail, in_units_of_the_largest, no_tail
 from fastsoftmax.kernels.softmax.weights import (
@@ -87,15 +88,17 @@ def logsumexp_one(logits: Row, temperature: float) -> float:
 
 @inline
 def short_tail(logits: Row, temperature: float, number: Number) -> tuple[Number, float]:
-    """Return the maximum of a row and its tail, as `tails_of` adds it; NaN where the row is long or not plain."""
+    """Return the maximum of a row and its tail, as a batch has it; NaN where the row is long or not plain."""
     scale = scale_of(temperature, number)
-    if logits.size > SHORT or scale.s != 1.0 or not scale.hi > 0.0:
+    if logits.size > MIDDLE or scale.s != 1.0 or not scale.hi > 0.0:
         return number, math.nan
     largest = largest_lane(lane_maxima(MaskedRow(logits, None), 0, logits.size, number, False))
     lanes, plain = plain_references(splat(largest), splat(scale.hi), number)
     if plain == 0:
         return number, math.nan
     n = largest_lane(lanes)
+    if logits.size > SHORT:
+        return largest, tail_along(logits, largest, scale.hi, scale.lo, n)
     tail = no_tail(n)
     for i in range(logits.size):
         tail = add_to_tail(element(logits, i, number), largest, scale.hi, scale.lo, n, tail)

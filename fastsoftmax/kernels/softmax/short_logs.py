@@ -172,8 +172,14 @@ def add_to_tail(z: Vector, largest: Vector, hi: Vector, lo: Vector, n: Vector, t
 @inline
 def in_units_of_the_largest(tail: Tail, largest: Vector, hi: Vector, lo: Vector, n: Vector) -> Vector:
     """Return the tail over the weight of the maximum."""
+    return (tail.total + tail.lost) / weight_of_largest(largest, hi, lo, n) + widen(tail.equal)
+
+
+@inline
+def weight_of_largest(largest: Vector, hi: Vector, lo: Vector, n: Vector) -> Vector:
+    """Return the weight of the maximum as tails have it, in float64."""
     shift = like(n, format_of(n).rounding + 16.0 * format_of(n).bias) - n
-    return (tail.total + tail.lost) / widen(lane_weights(largest, hi, lo, shift, None).w) + widen(tail.equal)
+    return widen(lane_weights(largest, hi, lo, shift, None).w)
 
 
 def _added_single(w: Vector, total: Vector, lost: Vector) -> tuple[Vector, Vector]:
