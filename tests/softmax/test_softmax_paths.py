@@ -52,6 +52,32 @@ def test_largest_error(size, dtype, allowed):
 
 
 @EXACT
+@pytest.mark.parametrize("size", [*SIZES[1:], 40_000])
+@pytest.mark.parametrize(("dtype", "allowed"), [(np.float32, 4), (np.float64, 8)])
+def test_largest_error_of_logarithms(size, dtype, allowed):
+    """The sum is taken without the maximum, whose own result is the logarithm of 1 plus a tail of any size."""
+    rng = np.random.default_rng(size)
+    rows = max(1, 10_000 // size)
+    for temperature in (0.1, 1.0, 1.7):
+        for spread in (0.01, 1.0, 20.0, 200.0):
+            peaked = rng.standard_normal((rows, size)) * spread * temperature
+            for values in (peaked, np.round(peaked / temperature) * temperature):
+                logits = values.astype(dtype)
+                top = np.arange(size) == logits.argmax(1)[:, np.newaxis]
+                distances = (logits.astype(np.longdouble) - logits.max(1, keepdims=True)) / temperature
+                tails = np.log1p(np.where(top, 0, np.exp(distances)).sum(1, keepdims=True))
+                exact = distances - tails
+                normal = np.abs(exact) >= np.finfo(dtype).tiny
+                unit = np.exp2(np.floor(np.log2(-exact[normal]))) * float(np.finfo(dtype).eps)
+                ours = fastsoftmax.log_softmax(logits, temperature=temperature)
+                assert (np.abs(ours[normal] - exact[normal]) / unit).max() <= allowed
+                sums = fastsoftmax.logsumexp(logits, temperature=temperature)
+                exact = (logits.max(1).astype(np.longdouble) / temperature) + tails[:, 0]
+                terms = np.abs(logits.max(1) / temperature) + tails[:, 0]
+                assert (np.abs(sums - exact) / terms).max() <= 2 * np.finfo(dtype).eps
+
+
+@EXACT
 @pytest.mark.parametrize("size", [2, 16, SHORT, 500, 3000])
 @pytest.mark.parametrize(("dtype", "allowed"), [(np.float32, 2), (np.float64, 4)])
 def test_largest_error_of_columns(size, dtype, allowed):
