@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from bench import compare, report, run
-from bench.results import Results, newest
+from bench.results import kept
 
 
 def main() -> int:
@@ -17,11 +16,10 @@ def main() -> int:
     one.add_argument("--quick", action="store_true", help="fewer cases, and less time for each")
     one.add_argument("--only", default="", metavar="NAME", help="cases with this in their name; accuracy; first_call")
 
-    again = commands.add_parser("update", help="measure some groups anew and put them into the last full run")
+    again = commands.add_parser("update", help="measure some groups anew, within this machine's full run")
     again.add_argument("groups", nargs="+", choices=list(report.GROUPS), metavar="GROUP", help=", ".join(report.GROUPS))
 
-    two = commands.add_parser("report", help="write docs/benchmarks.md, its charts and the table of the README")
-    two.add_argument("--results", type=Path, help="a JSON file of a run; the newest by default")
+    commands.add_parser("report", help="write docs/benchmarks.md, a page a machine, charts and the table of the README")
 
     three = commands.add_parser("compare", help="tell what got slower or faster since a revision")
     three.add_argument("revision", help="such as HEAD, a tag or a hash")
@@ -33,18 +31,17 @@ def main() -> int:
     if options.command == "run":
         results, path = run.run(options.quick, options.only)
         if options.only:
-            print(report.render(results, charts=[]))
+            print(report.machine_page(results))
         print(f"saved {path}")
     elif options.command == "update":
         print(f"saved {run.update(options.groups)[1]}")
     elif options.command == "report":
-        path = options.results or newest()
-        if path is None:
+        runs = kept()
+        if not runs:
             parser.error("there are no results yet: python -m bench run --quick")
-        results = Results.load(path)
         from bench import charts  # only here: it needs matplotlib
 
-        for written in report.write(results, charts.draw(results)):
+        for written in report.write(runs, charts.draw(next(iter(runs.values())))):
             print(f"wrote {written}")
     else:
         judged = compare.compare(options.revision, options.only, options.processes, options.full)

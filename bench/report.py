@@ -1,6 +1,6 @@
-"""The report: docs/benchmarks.md, and the table in the README, both from the JSON alone."""
+"""The report, from the JSON alone: docs/benchmarks.md, a page for each machine, and the table in the README."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -10,7 +10,7 @@ from bench import prose
 from bench.machine import ROOT
 from bench.results import OURS, Case, Results, Timing, quartiles
 
-PAGE, README = Path("docs/benchmarks.md"), Path("README.md")
+PAGE, PAGES, README = Path("docs/benchmarks.md"), Path("docs/benchmarks"), Path("README.md")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 SLOWER = "▼"
@@ -21,34 +21,46 @@ GROUPS = {
     "fit": "Counting transitions",
     "chain": "Tables, files and single calls",
 }
-HEADLINES = {  # key: what it is in words
+HEADLINES = {  # key: what it is in words, also where a peer is faster
     "softmax/softmax/llm-128256-float32-1-1t": "`softmax`, a row of 128,256",
+    "softmax/softmax/llm-1000-float32-1-1t": "`softmax`, a row of 1,000",
     "softmax/softmax/llm-128256-float32-64-all": "`softmax`, 64 rows of 128,256",
+    "softmax/softmax/normal-128-float32-100000-1t": "`softmax`, 100,000 rows of 128",
     "softmax/log_softmax/llm-128256-float32-1-1t": "`log_softmax`, a row of 128,256",
+    "sample/greedy/llm-128256-float32-1-1t": "the most likely token",
     "sample/temperature/llm-128256-float32-1-1t": "a token at temperature 0.8",
     "sample/top_p/llm-128256-float32-1-1t": "a token with top-p 0.9",
     "sample/min_p/llm-128256-float32-1-1t": "a token with min-p 0.05",
     "sample/chat/llm-128256-float32-1-1t": "a token at 0.7 with top-k 50, top-p 0.9, min-p 0.05",
+    "sample/chat/llm-1000-float32-1-1t": "the same, of 1,000",
+    "sample/temperature n=1000/llm-128256-float32-1-1t": "1,000 tokens of one row at temperature 0.8",
     "walk/plain/text-order2-1t": "a step of a walk over a text, order 2",
+    "walk/plain (one walk)/text-small-order1-1t": "a step of one walk alone",
     "walk/plain/zipf-5M-order1-1t": "a step of a walk over 5 M transitions",
     "walk/T=0.7/zipf-5M-order1-1t": "the same at temperature 0.7",
     "fit/fit/text-order2-all": "counting a token of a text, order 2",
+    "fit/fit/zipf-5M-order1-all": "counting an integer, 5 M transitions",
     "fit/text file/book-4MB-all": "reading and counting a word of a file of 4 MB",
 }
 FURTHEST = 3
+WRITTEN = "<!-- written by `python -m bench report`: do not edit -->"
 
 
-def write(results: Results, charts: Sequence[str]) -> list[Path]:
-    """Write the page and, where it has the markers, the README. Returns what was written."""
-    page = ROOT / PAGE
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render(results, charts), encoding="utf-8")
+def write(runs: Mapping[str, Results], charts: Sequence[str]) -> list[Path]:
+    """Write the pages and, where it has the markers, the README. Returns what was written.
+
+    `runs` are those of each machine, the newest first, which the README's table and the charts are of.
+    """
+    pages = {PAGES / f"{name}.md": machine_page(results) for name, results in runs.items()}
+    written = {PAGE: render(runs, charts), **pages}
     readme = ROOT / README
     text = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    if BEGIN not in text or END not in text:
-        return [page]
-    readme.write_text(with_table(text, headline_table(results)), encoding="utf-8")
-    return [page, readme]
+    if BEGIN in text and END in text:
+        written[README] = with_table(text, headline_table(next(iter(runs.values()))))
+    for path, content in written.items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(content, encoding="utf-8")
+    return [ROOT / path for path in written]
 
 
 def with_table(text: str, content: str) -> str:
@@ -58,17 +70,40 @@ def with_table(text: str, content: str) -> str:
     return f"{before}{BEGIN}\n{content}\n{END}{after}"
 
 
-def render(results: Results, charts: Sequence[str]) -> str:
-    """Return the page."""
+def render(runs: Mapping[str, Results], charts: Sequence[str]) -> str:
+    """Return the page that shows the machines side by side."""
+    machines = [
+        f"- [{_machine(results)}]({PAGES.name}/{name}.md): {_when(results)}; a peer was faster in "
+        f"{len(slower(results.cases))} of {len(results.cases)} cases."
+        for name, results in runs.items()
+    ]
     parts = [
         "# Benchmarks",
-        f"<!-- written by `python -m bench report` from the {results.machine['run']} run: do not edit -->",
-        _where(results),
+        WRITTEN,
         "## In short",
-        headline_table(results),
+        side_by_side(list(runs.values())),
+        "## Machines",
+        prose.MACHINES,
+        "\n".join(machines),
         *(f"![{chart.replace('-', ' ')}](charts/{chart}.svg)" for chart in charts),
         "## How to read it",
         prose.HOW_TO_READ,
+        "## What is not measured",
+        prose.NOT_MEASURED,
+        "## Again",
+        prose.AGAIN,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine_page(results: Results) -> str:
+    """Return the page of one machine."""
+    parts = [
+        f"# {_machine(results)}",
+        WRITTEN,
+        _where(results),
+        "## In short",
+        headline_table(results),
         _noise(results.noise),
         "## Slower than a peer",
         _slower(results.cases),
@@ -82,25 +117,38 @@ def render(results: Results, charts: Sequence[str]) -> str:
         parts += ["## The first call", prose.FIRST_CALL, *_first_call(results.first_call)]
     if results.accuracy:
         parts += ["## Accuracy", prose.ACCURACY, _accuracy(results.accuracy)]
-    parts += ["## What is not measured", prose.NOT_MEASURED, *_skipped(results.skipped), "## Again", prose.AGAIN]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_skipped(results.skipped)]) + "\n"
+
+
+def side_by_side(runs: Sequence[Results]) -> str:
+    """Return our time and the fastest other for each machine, a column a machine."""
+    rows = []
+    for key, words in HEADLINES.items():
+        cases = [results.case(key) for results in runs]
+        if any(cases):
+            cells = [f"{seconds(_shown(case, case.ours))}; {_best(case)}" if case else "" for case in cases]
+            rows.append([words, *cells])
+    return table(["", *map(_machine, runs)], rows)
 
 
 def headline_table(results: Results) -> str:
-    """Return the table of the README."""
-    rows = []
-    for key, words in HEADLINES.items():
-        if case := results.case(key):
-            rows.append([words, seconds(_shown(case, case.ours)), _against_limit(case), _best(case)])
+    """Return the table of the README, which names its machine."""
+    rows = [
+        [words, seconds(_shown(case, case.ours)), _against_limit(case), _best(case)]
+        for key, words in HEADLINES.items()
+        if (case := results.case(key))
+    ]
+    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{_machine(results)}, {_when(results)}."
+
+
+def _machine(results: Results) -> str:
+    return f"{results.machine['cpu']}, kernels for {results.machine['kernels']}"
+
+
+def _when(results: Results) -> str:
     machine = results.machine
     commits = dict.fromkeys([machine["commit"], *(update["commit"] for update in machine.get("updates", []))])
-    caption = f"{machine['cpu']}, {machine['threads']} threads, commit {' and '.join(commits)}, {machine['date'][:10]}"
-    elsewhere = "".join(
-        f"; {', '.join(GROUPS[group] for group in update['groups'])}: {update['cpu']}, {update['date'][:10]}"
-        for update in machine.get("updates", [])
-        if update.get("cpu", machine["cpu"]) != machine["cpu"]
-    )
-    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{caption}{elsewhere}."
+    return f"{machine['threads']} threads, commit {' and '.join(commits)}, {machine['date'][:10]}"
 
 
 def group_table(cases: Sequence[Case]) -> str:
@@ -160,13 +208,12 @@ def _where(results: Results) -> str:
     changed = " with changes" if machine["changed"] else ""
     updates = "".join(
         f" {', '.join(GROUPS[group] for group in update['groups'])}: measured anew on {update['date'][:10]} at commit "
-        f"{update['commit']}{' with changes' if update['changed'] else ''}, on "
-        f"{'the same machine' if update.get('cpu', machine['cpu']) == machine['cpu'] else update['cpu']}."
+        f"{update['commit']}{' with changes' if update['changed'] else ''}."
         for update in machine.get("updates", [])
     )
     return (
         f"{machine['run'].capitalize()} run of {machine['date'][:10]} at commit {machine['commit']}{changed}. "
-        f"{machine['cpu']}; {', '.join(machine['caches'])}; {machine['memory_gib']} GiB; {machine['system']}; "
+        f"{', '.join(machine['caches'])}; {machine['memory_gib']} GiB; {machine['system']}; "
         f"{machine['threads']} threads; load before the run {machine['load_before']}. "
         f"Python {machine['python']}, {versions}.{updates}"
     )

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 DIRECTORY = Path(__file__).parent / "results"
 OURS = "fastsoftmax"
+PARTIAL = "partial"  # the file of a run that was cut down by --only
 SCHEMA = 1
 
 
@@ -162,10 +163,10 @@ class Results:
         return cls(**{**content, "cases": [Case.from_json(case) for case in content["cases"]]})
 
 
-def newest() -> Path | None:
-    """Return the file of the last run that was not cut down by --only, None if there is none."""
-    paths = [path for name in ("full.json", "quick.json") if (path := DIRECTORY / name).exists()]
-    return max(paths, key=lambda path: Results.load(path).machine["date"], default=None)
+def kept() -> dict[str, Results]:
+    """Return the runs that the report is made of, by the names of their machines, the newest first."""
+    runs = {path.stem: Results.load(path) for path in DIRECTORY.glob("*.json") if path.stem != PARTIAL}
+    return dict(sorted(runs.items(), key=lambda run: run[1].machine["date"], reverse=True))
 
 
 def quartiles(values: Iterable[float]) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import accuracy, first_call, machine, peers
 from bench.machine import ROOT, environment
-from bench.results import DIRECTORY, Case, Results
+from bench.results import DIRECTORY, PARTIAL, Case, Results
 
 _PASSED, _SOME_FAILED, _NONE = 0, 1, 5  # how pytest ends
 
@@ -30,7 +30,7 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
     -------
     Results
     Path
-        Where they were saved: quick.json or full.json; partial.json with `only`.
+        Where they were saved: a file named by the machine, with "-quick" where it was; partial.json with `only`.
     """
     where = machine.describe() | {"run": "quick" if quick else "full"}
     cases = [] if only in ("accuracy", "first_call") else cases_of(_arguments(quick, only))
@@ -41,19 +41,19 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
         first_call=_step("first calls", first_call.measure, quick) if only in ("", "first_call") else {},
         accuracy=_step("accuracy", accuracy.measure) if only in ("", "accuracy") else [],
     )
-    path = DIRECTORY / ("partial.json" if only else f"{where['run']}.json")
+    path = DIRECTORY / f"{PARTIAL if only else machine.name(where) + '-quick' * quick}.json"
     results.save(path)
     return results, path
 
 
 def update(groups: Sequence[str]) -> tuple[Results, Path]:
-    """Measure all cases of some groups, and put them in the place of theirs in full.json, which tells their commit."""
-    path = DIRECTORY / "full.json"
-    results = Results.load(path)
+    """Measure all cases of some groups, and put them in the place of theirs in this machine's full run."""
     where = machine.describe()
+    path = DIRECTORY / f"{machine.name(where)}.json"
+    results = Results.load(path)
     files = [f"test_{group}.py" for group in groups]
     cases = cases_of(_arguments(quick=False, only=""), files=files)
-    again = {"groups": sorted(groups)} | {name: where[name] for name in ("commit", "changed", "date", "cpu")}
+    again = {"groups": sorted(groups)} | {name: where[name] for name in ("commit", "changed", "date")}
     earlier = [u | {"groups": sorted({*u["groups"]} - {*groups})} for u in results.machine.get("updates", [])]
     results = replace(
         results,

@@ -31,6 +31,7 @@ MODULES = (
     "llama_cpp",
     "markovify_",
     "quantecon_",
+    "igraph_",
     "duckdb_",
     "polars_",
     "reference_",

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from bench import accuracy, compare, data, limits, race, report
+from bench import machine as machines
 from bench.chains import Corpus
 from bench.machine import ROOT
-from bench.results import DIRECTORY, Case, Results, Timing, quartiles
-
-FULL = DIRECTORY / "full.json"
+from bench.results import Case, Results, Timing, kept, quartiles
 
 
 def timing(name, role, median, units=1):
@@ -43,7 +42,8 @@ def results():
     return Results(
         machine={
             "date": "2024-05-06T07:08:09+00:00",
-            "cpu": "Abacus",
+            "cpu": "Abacus(R) Processor (AVX2), family 1 model 2",
+            "kernels": "beads3, AVX2",
             "threads": 2,
             "caches": ["L1 32K"],
             "memory_gib": 8.0,
@@ -109,28 +109,38 @@ class TestResults:
 class TestReport:
     def test_groups_that_were_measured_anew_are_told(self, results):
         again = {"groups": ["fit", "walk"], "commit": "abcdef", "changed": False, "date": "2024-06-01T00:00:00+00:00"}
-        page = report.render(replace(results, machine=results.machine | {"updates": [again]}), [])
-        assert "Counting transitions, Markov walks: measured anew on 2024-06-01 at commit abcdef, on the same" in page
+        page = report.machine_page(replace(results, machine=results.machine | {"updates": [again]}))
+        assert "Counting transitions, Markov walks: measured anew on 2024-06-01 at commit abcdef." in page
         assert "commit 0123456789ab and abcdef" in page
-        elsewhere = {"updates": [again | {"cpu": "Another CPU"}]}
-        page = report.render(replace(results, machine=results.machine | elsewhere), [])
-        assert "measured anew on 2024-06-01 at commit abcdef, on Another CPU." in page
-        assert "; Counting transitions, Markov walks: Another CPU, 2024-06-01." in page
 
     def test_every_part_is_there(self, results):
-        page = report.render(results, ["ratio-by-batch"])
-        for title in ("In short", "How to read it", "Slower than a peer", "Furthest", "What is not measured", "Again"):
+        page = report.render({"abacus": results}, ["ratio-by-batch"])
+        for title in ("In short", "Machines", "How to read it", "What is not measured", "Again"):
             assert f"## {title}" in page
-        for group in report.GROUPS.values():
-            assert f"## {group}" in page
         assert "charts/ratio-by-batch.svg" in page
+        page = report.machine_page(results)
+        for title in ("In short", "Slower than a peer", "Furthest", *report.GROUPS.values()):
+            assert f"## {title}" in page
         assert "Abacus" in page
         assert "quantecon (needs quantecon: the extra bench)" in page
         assert "differ by 2.0 % in half of the 6 cases" in page
 
+    def test_machines_stand_side_by_side(self, results):
+        other = replace(results, machine=results.machine | {"cpu": "Quipu"}, cases=results.cases[:3])
+        page = report.render({"abacus-beads3-avx2": results, "quipu": other}, [])
+        abacus = "Abacus(R) Processor (AVX2), family 1 model 2, kernels for beads3, AVX2"
+        assert f"|  | {abacus} | Quipu, kernels for beads3, AVX2 |" in page
+        assert "](benchmarks/abacus-beads3-avx2.md): 2 threads, commit 0123456789ab, 2024-05-06; a peer was" in page
+        line = next(line for line in page.splitlines() if "over a text" in line)
+        assert line == "| a step of a walk over a text, order 2 | 50 ns; torch 500 ns ±10.0 %, 10.00x |  |"
+
+    def test_a_machine_has_a_name(self, results):
+        assert machines.name(results.machine) == "abacus-beads3-avx2"
+        assert machines.kernels().count(", ") == 1
+
     def test_a_faster_peer_is_marked_and_listed(self, results):
         assert [case.key for case in report.slower(results.cases)] == ["sample/top_p/llm-128256-float32-1-1t"]
-        page = report.render(results, [])
+        page = report.machine_page(results)
         assert "In 1 of 6 cases." in page
         assert page.count("**0.75x ▼**") == 4  # the table in short, the list, and twice in its group
 
@@ -143,16 +153,16 @@ class TestReport:
 
     def test_accuracy_takes_the_worst_of_the_temperatures(self, results):
         line = next(
-            line for line in report.render(results, []).splitlines() if line.startswith("| `softmax` | float32")
+            line for line in report.machine_page(results).splitlines() if line.startswith("| `softmax` | float32")
         )
         assert line == "| `softmax` | float32 | 10 | 1.00 | 0.30 | 1e-09 | 20.0 |  |  |"
 
     def test_a_run_of_one_case_can_be_shown(self, results):
-        page = report.render(replace(results, cases=[], first_call={}, accuracy=[]), [])
+        page = report.machine_page(replace(results, cases=[], first_call={}, accuracy=[]))
         assert "## Markov walks" not in page
 
     def test_tables_are_rectangular(self, results):
-        lines = report.render(results, []).splitlines()
+        lines = [*report.render({"a": results}, []).splitlines(), *report.machine_page(results).splitlines()]
         starts = [i for i, line in enumerate(lines) if line.startswith("| ---")]
         assert starts
         for start in starts:
@@ -173,9 +183,11 @@ class TestReport:
 
     def test_write(self, results, tmp_path, monkeypatch):
         monkeypatch.setattr(report, "ROOT", tmp_path)
-        assert report.write(results, []) == [tmp_path / report.PAGE]
+        runs = {"abacus": results}
+        pages = [tmp_path / report.PAGE, tmp_path / report.PAGES / "abacus.md"]
+        assert report.write(runs, []) == pages
         (tmp_path / report.README).write_text(f"a\n{report.BEGIN}\n{report.END}\nb\n")
-        assert report.write(results, []) == [tmp_path / report.PAGE, tmp_path / report.README]
+        assert report.write(runs, []) == [*pages, tmp_path / report.README]
         assert report.headline_table(results) in (tmp_path / report.README).read_text(encoding="utf-8")
 
     @pytest.mark.parametrize(
@@ -194,18 +206,21 @@ class TestReport:
             assert "prefers-color-scheme: dark" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="no results of a full run are committed yet")
 class TestCommitted:
+    """`python -m bench report` makes them true again."""
+
     def test_readme_says_what_the_results_say(self):
         text = (ROOT / report.README).read_text(encoding="utf-8")
-        assert report.with_table(text, report.headline_table(Results.load(FULL))) == text, "run: python -m bench report"
+        assert report.with_table(text, report.headline_table(next(iter(kept().values())))) == text
 
-    def test_page_says_what_the_results_say(self):
+    def test_pages_say_what_the_results_say(self):
         page = (ROOT / report.PAGE).read_text(encoding="utf-8")
         charts = [
             chart.stem for chart in sorted((ROOT / "docs" / "charts").glob("*.svg"), key=lambda c: page.find(c.stem))
         ]
-        assert report.render(Results.load(FULL), charts) == page, "run: python -m bench report"
+        assert report.render(kept(), charts) == page
+        written = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / report.PAGES).glob("*.md")}
+        assert written == {name: report.machine_page(results) for name, results in kept().items()}
 
 
 class TestCompare:

@@ -1,0 +1,35 @@
+"""igraph: Graph.random_walk over a graph with weights, one walk after the other. One thread."""
+
+from collections.abc import Iterator
+
+import igraph
+import numpy as np
+
+from bench.chains import Corpus
+from bench.peers.matrix import STEPS, transition_matrix
+from bench.race import Contestant
+
+NAME = "igraph"
+DISTRIBUTIONS = ("igraph",)
+
+LARGEST = 20_000_000  # edges: a graph takes some 100 bytes for each
+
+
+def walk(corpus: Corpus, n: int, length: int) -> Iterator[Contestant]:
+    """Walk from the boundary, which is a vertex here; igraph returns a list of Python integers."""
+    matrix = transition_matrix(corpus)
+    if matrix.nnz > LARGEST:
+        return
+    sources = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    graph = igraph.Graph(
+        n=matrix.shape[0],
+        edges=np.column_stack((sources, matrix.indices)),
+        directed=True,
+        edge_attrs={"weight": matrix.data},
+    )
+    walks = max(1, min(n, STEPS // length))
+
+    def draw() -> list[list[int]]:
+        return [graph.random_walk(0, length, mode="out", weights="weight") for _ in range(walks)]
+
+    yield Contestant(NAME, "peer", draw, units=walks * length)
