@@ -17,7 +17,7 @@ from fastsoftmax import _checks
 
 SMALL = 2**18  # elements (about 80 us of softmax) below which another thread costs more than it brings
 SHARE = 2**16  # elements of the smallest pieces: what a thread that comes late has not begun, others do
-PIECE = 2**22  # elements between two looks at signals and progress
+PIECE = 2**22  # elements between two looks at signals
 
 _num_threads: int | None = None
 
@@ -48,24 +48,18 @@ def set_num_threads(n: SupportsIndex, /) -> None:
     _num_threads = _checks.integer("n", n, 1)
 
 
-def run(
-    function: Callable[[int, int], None],
-    count: int,
-    cost: int,
-    progress: Callable[[int], object] | None = None,
-) -> None:
+def run(function: Callable[[int, int], None], count: int, cost: int) -> None:
     """Call function(start, stop) on pieces that cover range(count), in any order, on one or more threads.
 
-    `cost` is the size of one of the `count` items in elements; `progress` is told how many items each finished piece
-    held. The first exception stops the rest and is raised.
+    `cost` is the size of one of the `count` items in elements. The first exception stops the rest and is raised.
     """
     cost = max(cost, 1)
-    if count * cost <= SMALL and progress is None:
+    if count * cost <= SMALL:
         function(0, count)
         return
     threads = max(1, min(get_num_threads(), count, count * cost // SMALL))
     size = max(1, min(max(count * cost // (8 * threads), SHARE), PIECE) // cost)
-    pieces = _Pieces(function, progress, count, size)
+    pieces = _Pieces(function, count, size)
     try:
         with suppress(RuntimeError):  # no more threads can be had, or Python is shutting down: fewer do it all
             submit = _pool(get_num_threads()).submit
@@ -87,10 +81,8 @@ class _Pieces:
     The helpers at work are counted here: a future does not tell of one whose submission failed half-way.
     """
 
-    def __init__(
-        self, function: Callable[[int, int], None], progress: Callable[[int], object] | None, count: int, size: int
-    ) -> None:
-        self._function, self._progress, self._count, self._size = function, progress, count, size
+    def __init__(self, function: Callable[[int, int], None], count: int, size: int) -> None:
+        self._function, self._count, self._size = function, count, size
         self._starts = iter(range(0, count, size))
         self._helpers = 0
         self._changed = threading.Condition()
@@ -103,10 +95,7 @@ class _Pieces:
                 start = next(self._starts, None)
             if start is None:
                 return
-            stop = min(start + self._size, self._count)
-            self._function(start, stop)
-            if self._progress is not None:
-                self._progress(stop - start)
+            self._function(start, min(start + self._size, self._count))
 
     def help(self) -> None:
         """Work on a thread of the pool; an error stops all."""
@@ -127,7 +116,7 @@ class _Pieces:
         self._stop()
         with self._changed:
             self._changed.wait_for(lambda: self._helpers == 0)
-        del self._function, self._progress  # the pool may come late to help, and holds this until then, not the arrays
+        del self._function  # the pool may come late to help, and holds this until then, not the arrays
 
     def _stop(self) -> None:
         with self._changed:

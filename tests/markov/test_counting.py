@@ -9,8 +9,8 @@ import reference
 from fastsoftmax import MarkovChain
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes.numbers import first_lane, splat
+from fastsoftmax.kernels.markov.locate import locate, locate_one
 from fastsoftmax.kernels.markov.table import Filters, Rows, build_rows, empty, grown, room, row_is_sound
-from fastsoftmax.kernels.markov.walk import _locate
 from fastsoftmax.markov.counts import counting, vocabulary
 from fastsoftmax.markov.counts.counting import Sum, count, merged, ordered
 from fastsoftmax.markov.counts.transitions import Edges, table
@@ -186,9 +186,16 @@ def test_many_short_walks_complete_the_table():
 
 
 @jit
+def _slots_at(table, u):
+    found, _ = locate(splat(np.int64(0)), splat(u), table)
+    return first_lane(found), locate_one(0, u, table)
+
+
 def _edge_at(table, u):
-    found, _ = _locate(splat(np.int64(0)), splat(u), table.heads, table.lines, table.words, table.guides)
-    return -2 - table.slots[first_lane(found)]
+    """Return the edge that u leads to, the same for sixteen walks and for one alone."""
+    slot, alone = _slots_at(table, u)
+    assert slot == alone
+    return -2 - table.slots[slot]
 
 
 def row_table(counts, cut):

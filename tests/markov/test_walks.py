@@ -14,6 +14,7 @@ from scipy import stats
 import reference
 from fastsoftmax import _threads
 from fastsoftmax.kernels.markov import table as kernels
+from fastsoftmax.kernels.markov.walk import FEW
 from fastsoftmax.markov import MarkovChain, Walks
 from fastsoftmax.markov.walking import walks as walks_module
 from tests.cases import examples
@@ -119,7 +120,7 @@ def test_walks_do_not_depend_on_how_many(end):
     """Across the widths where the kernel changes its ways, in one table and in a new one."""
     chain = long_chain()
     whole = chain.walk(300, 70, seed=9, temperature=0.8, on_dead_end=end)
-    for n in (1, 2, 7, 8, 63, 64, 65, 129, 300):
+    for n in (1, 2, FEW, FEW + 1, 63, 64, 65, 129, 300):
         for used in (chain, copy.deepcopy(chain)):
             part = used.walk(n, 70, seed=9, temperature=0.8, on_dead_end=end)
             np.testing.assert_array_equal(part.ids, whole.ids[:n])

@@ -260,6 +260,13 @@ def _write_records(runs: int, kept: int, shift: int, lines: Floats, words: Posit
 
 
 @inline
+def borrowed_table(table: Table) -> Table:
+    """Return the table, whose arrays are no longer counted each time that a helper is given them."""
+    heads, lines, words = borrowed(table.heads), borrowed(table.lines), borrowed(table.words)
+    return Table(heads, lines, words, borrowed(table.guides), borrowed(table.slots), borrowed(table.filled))
+
+
+@inline
 def is_sound(row: int, rows: Rows) -> bool:
     """Whether a row is one that `build_row` can take: a file may hold anything, and nobody has read it before.
 
@@ -294,8 +301,7 @@ def build_row(row: int, rows: Rows, filters: Filters, table: Table) -> bool:
     """Build one row; return False, and leave it, if it is not sound or the table has no room."""
     offsets, counts = borrowed(rows.offsets), borrowed(rows.counts)
     tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
-    heads, lines, words = borrowed(table.heads), borrowed(table.lines), borrowed(table.words)
-    guides, slots, filled = borrowed(table.guides), borrowed(table.slots), borrowed(table.filled)
+    heads, lines, words, guides, slots, filled = borrowed_table(table)
     if not is_sound(row, rows):  # from a damaged file: the caller asks it what is wrong
         filled[2] = -1 - row
         return False

@@ -1,36 +1,28 @@
 """Walks drawn from a table, many in lockstep.
 
-    advance    one step of a walk is a uniform number, a gather of its state's head, one of its slot (see `table`), and
-               for rows of several runs a search. Lanes of sixteen walks: nothing in a step depends on another walk, and
-               no branch on what was drawn, but in a search. Up to 64 walks take a step before any takes the next, so
-               that their cache misses overlap: heads and slots are asked for one sweep before they are read. A walk
-               that ends leaves its lane to the next one, so lanes are always busy.
+    together     up to 64 walks take a step before any takes the next, so that their cache misses overlap: heads and
+                 slots (see `table`) are asked for one sweep before they are read. Sixteen walks are a vector, and no
+                 branch depends on what was drawn, but in a search. A walk that ends leaves its lane to the next one.
+    one by one   a few walks would leave most lanes idle. Each takes its steps by itself, as `locate_one` finds them.
 
 Limited by arithmetic where the table is in cache (a third of it the uniform numbers), then by two cache misses a step.
+One walk waits for every instruction from a state to the next one: some 40 cycles where the table is in cache.
 
 In a state after which a came three times and b once, four slots are a, a, a, b; u = 0.8 takes slot 3, and b.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax._types import Floats, Ids, Positions
+from fastsoftmax._types import Floats, Positions
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import borrowed, gather, load, prefetch, store, store_part
-from fastsoftmax.kernels.lanes.numbers import (
-    Vector,
-    blend,
-    counting,
-    doubles_of,
-    first_lane,
-    lane_bits,
-    lowest_bit,
-    numbers,
-    splat,
-    truncate,
-)
-from fastsoftmax.kernels.markov.table import OVER, PLAIN, Rows, Table, build_row
+from fastsoftmax.kernels.lanes.numbers import Vector, blend, counting, lane_bits, lowest_bit, splat
+from fastsoftmax.kernels.markov.locate import any_lane, locate, locate_one
+from fastsoftmax.kernels.markov.table import OVER, Rows, Table, borrowed_table, build_row
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.math.philox import uniform, uniforms
 
@@ -40,49 +32,9 @@ NO_ROW = -2
 DEAD_END = -(2**40)
 
 WIDEST = 64  # walks in lockstep
+FEW = 4  # walks or fewer are faster one by one
 STEPS = LANES  # between two flushes of their tokens
 _LOW = np.int64(0xFFFFFFFF)
-
-
-@inline
-def _any(mask: Vector) -> bool:
-    return bool(lane_bits(mask) != 0)
-
-
-@inline
-def _search(u: Vector, y: Vector, link: Vector, lines: Floats, words: Positions, guides: Ids) -> Vector:
-    """Return the edges whose running sums first exceed y, by the records of runs (see `table`)."""
-    scale = doubles_of(((link & splat(np.int64(31))) + splat(np.int64(1023))) << splat(np.int64(52)))
-    one, two = splat(np.int64(1)), splat(np.int64(2))
-    at = (((link >> splat(np.int64(5))) & splat(np.int64(2**27 - 1))) << splat(np.int64(3))) + one
-    part = truncate(u * scale)
-    record = at + two * gather(guides, two * at - part - one)
-    end = gather(lines, record + two)
-    beyond = end <= y
-    while _any(beyond):
-        record = blend(beyond, record + two, record)
-        end = gather(lines, record + two)
-        beyond = end <= y
-    begin, run = gather(lines, record), gather(words, record + one)
-    inside = (y - begin) * numbers(run >> splat(np.int64(32))) / (end - begin)
-    return (run & splat(_LOW)) + truncate(inside)
-
-
-@inline
-def _locate(
-    states: Vector, u: Vector, heads: Positions, lines: Floats, words: Positions, guides: Ids
-) -> tuple[Vector, Vector]:
-    """Return the slots that u leads to, and the sizes of the rows: 0 where one is not built. States are at least 0."""
-    place = gather(heads, states + states)
-    link = gather(heads, states + states + splat(np.int64(1)))
-    size = place >> splat(np.int64(32))
-    y = u * numbers(size)
-    edge = truncate(y)
-    if _any((link & splat(np.int64((2**27 - 1) << 5))) > splat(np.int64(PLAIN << 5))):
-        edge = _search(u, y, link, lines, words, guides)
-        last = size - splat(np.int64(1))
-        edge = blend(edge < last, edge, last)  # rounded up, at the very end of a row
-    return (place & splat(_LOW)) + edge, size
 
 
 @inline
@@ -99,27 +51,99 @@ def _tokens(states: Vector, heads: Positions) -> Vector:
     return blend(states == known, link >> splat(np.int64(32)), splat(np.int64(-2)) - states)
 
 
+class Lanes(NamedTuple):
+    """The walks that run: which they are, at which step, in which state, and what they draw from step to step."""
+
+    walks: Positions
+    steps: Positions
+    states: Positions
+    slots: Positions  # that a step leads to
+    dead: npt.NDArray[np.bool_]  # whether a walk came to a dead end
+    uniforms: Floats  # STEPS a lane
+    trail: Positions  # the states after each step, WIDEST a step
+
+
 @inline
-def _restart(
-    start: int,
-    seed: np.uint64,
-    step: int,
-    walk: int,
-    heads: Positions,
-    lines: Floats,
-    words: Positions,
-    guides: Ids,
-    slots: Ids,
-) -> int:
+def _restart(start: int, seed: np.uint64, step: int, walk: int, table: Table) -> int:
     """Return the state after a beginning that is not the end, by draw 1 of that position or one after it."""
     draw = 0
     while True:
         draw += 1
         u = uniform(seed, np.uint64(step), np.uint64(draw), np.uint64(walk) & np.uint64(_LOW))
-        found, _ = _locate(splat(np.int64(start)), splat(u), heads, lines, words, guides)
-        state = int(slots[first_lane(found)])
+        state = int(table.slots[locate_one(start, u, table)])
         if state != OVER:
             return state
+
+
+@inline
+def _after_stop(lane: int, step: int, start: int, seed: np.uint64, lanes: Lanes, table: Table) -> int:
+    """Return where a walk that cannot go on is next: at a new beginning, or at its end."""
+    if start >= 0:
+        return _restart(start, seed, lanes.steps[lane] + step, lanes.walks[lane], table)
+    lanes.dead[lane] = True
+    return OVER
+
+
+@inline
+def _step_one_by_one(
+    running: int, start: int, seed: np.uint64, lanes: Lanes, rows: Rows, filters: Filters, table: Table
+) -> bool:
+    """Take STEPS steps of a few walks; return False where the table has no room for a row."""
+    heads, slots = table.heads, table.slots
+    for lane in range(running):
+        state = lanes.states[lane]
+        for step in range(STEPS):
+            stopped = state < OVER
+            if state >= 0:
+                if heads[np.uint64(2 * state)] == 0 and not build_row(state, rows, filters, table):
+                    return False
+                state = np.int64(slots[np.uint64(locate_one(state, lanes.uniforms[lane * STEPS + step], table))])
+            if stopped or (start >= 0 and state == OVER):
+                state = np.int64(_after_stop(lane, step, start, seed, lanes, table))
+            lanes.trail[step * WIDEST + lane] = state
+        lanes.states[lane] = state
+    return True
+
+
+@inline
+def _step_together(
+    running: int, start: int, seed: np.uint64, lanes: Lanes, rows: Rows, filters: Filters, table: Table
+) -> bool:
+    """Do the same for many walks, sixteen at a time."""
+    heads, states = table.heads, lanes.states
+    width = (running + LANES - 1) // LANES * LANES
+    states[running:width] = 0  # lanes without a walk wander, so that no step asks whether a lane has one
+    for step in range(STEPS):
+        for first in range(0, width, LANES):
+            known = _not_below_0(load(states, first))
+            u = gather(lanes.uniforms, counting(np.int64(first * STEPS + step), np.int64(STEPS)))
+            found, size = locate(known, u, table)
+            if any_lane(size == splat(np.int64(0))):  # a walk is the first to come to a row
+                for lane in range(first, first + LANES):
+                    state = max(states[lane], 0)
+                    if heads[2 * state] == 0 and not build_row(state, rows, filters, table):
+                        return False
+                found, size = locate(known, u, table)
+            store(lanes.slots, first, found)
+            for lane in range(first, first + LANES):
+                prefetch(table.slots, lanes.slots[lane])
+        for first in range(0, width, LANES):
+            here = load(states, first)
+            following = blend(here >= splat(np.int64(0)), gather(table.slots, load(lanes.slots, first)), here)
+            store(states, first, following)
+            stuck = here < splat(np.int64(OVER))
+            if start >= 0:
+                stuck = stuck | (following == splat(np.int64(OVER)))
+            marks = lane_bits(stuck)
+            while marks != 0:
+                lane = first + lowest_bit(marks)
+                marks &= marks - 1
+                # A lane without a walk goes back to where there is a row.
+                states[lane] = 0 if lane >= running else _after_stop(lane, step, start, seed, lanes, table)
+            store(lanes.trail, step * WIDEST + first, load(states, first))
+            for lane in range(first, first + LANES):
+                prefetch(heads, 2 * states[lane])
+    return True
 
 
 @jit
@@ -143,15 +167,14 @@ def advance(
     Rows are built when a walk comes to them. Returns False where the table has no room for one: the selection is to be
     drawn anew, from the places where it was, with a larger table.
     """
-    heads, lines, words = borrowed(table.heads), borrowed(table.lines), borrowed(table.words)
-    guides, slots = borrowed(table.guides), borrowed(table.slots)
+    table = borrowed_table(table)
+    heads = table.heads
     flat = borrowed(ids).reshape(-1)
     from_walk, to_walk, from_step, to_step = selection
     length = ids.shape[1]
     walks, steps = np.empty(WIDEST, np.int64), np.empty(WIDEST, np.int64)
-    states, drawn, dead = np.zeros(WIDEST, np.int64), np.empty(WIDEST, np.int64), np.zeros(WIDEST, np.bool_)
-    trail = np.zeros(STEPS * WIDEST, np.int64)
-    numbers_drawn = np.zeros(WIDEST * STEPS)
+    states, dead, trail = np.zeros(WIDEST, np.int64), np.zeros(WIDEST, np.bool_), np.zeros(STEPS * WIDEST, np.int64)
+    lanes = Lanes(walks, steps, states, np.empty(WIDEST, np.int64), dead, np.zeros(WIDEST * STEPS), trail)
     running, next_walk = 0, from_walk
     while True:
         # Fill the lanes that walks have left with the next ones that still go.
@@ -163,47 +186,14 @@ def advance(
             next_walk += 1
         if running == 0:
             return True
-        width = (running + LANES - 1) // LANES * LANES
-        states[running:width] = 0  # lanes without a walk wander, so that no step asks whether a lane has one
         for lane in range(running):
             stream = np.uint64(walks[lane]) & np.uint64(_LOW)
-            store(numbers_drawn, lane * STEPS, uniforms(seed, np.uint64(steps[lane]), np.uint64(0), stream))
-        for step in range(STEPS):
-            for first in range(0, width, LANES):
-                known = _not_below_0(load(states, first))
-                u = gather(numbers_drawn, counting(np.int64(first * STEPS + step), np.int64(STEPS)))
-                found, size = _locate(known, u, heads, lines, words, guides)
-                if _any(size == splat(np.int64(0))):  # a walk is the first to come to a row
-                    for lane in range(first, first + LANES):
-                        state = max(states[lane], 0)
-                        if heads[2 * state] == 0 and not build_row(state, rows, filters, table):
-                            return False
-                    found, size = _locate(known, u, heads, lines, words, guides)
-                store(drawn, first, found)
-                for lane in range(first, first + LANES):
-                    prefetch(slots, drawn[lane])
-            for first in range(0, width, LANES):
-                here = load(states, first)
-                following = blend(here >= splat(np.int64(0)), gather(slots, load(drawn, first)), here)
-                store(states, first, following)
-                stuck = here < splat(np.int64(OVER))
-                if start >= 0:
-                    stuck = stuck | (following == splat(np.int64(OVER)))
-                marks = lane_bits(stuck)
-                while marks != 0:
-                    lane = first + lowest_bit(marks)
-                    marks &= marks - 1
-                    if lane >= running:  # without a walk: back to where there is a row
-                        states[lane] = 0
-                    elif start >= 0:  # on from the beginning of a sequence
-                        states[lane] = _restart(
-                            start, seed, steps[lane] + step, walks[lane], heads, lines, words, guides, slots
-                        )
-                    else:  # a dead end, which is not the end of a sequence
-                        states[lane], dead[lane] = OVER, True
-                store(trail, step * WIDEST + first, load(states, first))
-                for lane in range(first, first + LANES):
-                    prefetch(heads, 2 * states[lane])
+            store(lanes.uniforms, lane * STEPS, uniforms(seed, np.uint64(steps[lane]), np.uint64(0), stream))
+        if running <= FEW:
+            if not _step_one_by_one(running, start, seed, lanes, rows, filters, table):
+                return False
+        elif not _step_together(running, start, seed, lanes, rows, filters, table):
+            return False
         for lane in range(running):
             if states[lane] >= 0 and heads[2 * states[lane]] == 0 and not build_row(states[lane], rows, filters, table):
                 return False

@@ -135,20 +135,24 @@ class WalkTable:
             ):
                 self._grow()
                 places[from_walk:to_walk] = before
+            if progress is not None:
+                progress((to_walk - from_walk) * (to_step - from_step))
+
+        group = max(1, min(kernels.WIDEST, -(-walks // _threads.get_num_threads())))  # of fewer, lanes would be idle
+
+        def advance_groups(first: int, last: int) -> None:
+            advance(first * group, min(last * group, walks))
 
         span = max(_LONGEST, _SPAN // max(walks, 1))
         for from_step in range(first_step, length, span):
             to_step = min(from_step + span, length)
             steps = to_step - from_step
-            report = None if progress is None else lambda done, steps=steps: progress(done * steps)
             if self.complete:
-                _threads.run(advance, walks, _STEP_COST * steps, report)
+                _threads.run(advance_groups, -(-walks // group), group * _STEP_COST * steps)
             else:  # one thread at a time may build rows
                 piece = max(1, _SPAN // steps)
                 for from_walk in range(0, walks, piece):
                     advance(from_walk, min(from_walk + piece, walks))
-                    if report is not None:
-                        report(min(piece, walks - from_walk))
         return lengths, places
 
     def _grow(self) -> None:
