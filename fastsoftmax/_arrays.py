@@ -23,7 +23,7 @@ _MINUS_INFINITY = {"u": 0xFC00, "i": -0x80, "f": -math.inf}  # by kind of carrie
 # bits of 16-bit numbers: uint16 for float16, int16 for bfloat16.
 Numbers = tuple[Array, np.dtype[Any]]
 
-_SINGLE, _DOUBLE = np.float32(0), np.float64(0)
+SINGLE, DOUBLE = np.float32(0), np.float64(0)  # numbers of the types to compute in
 
 
 def as_logits(value: Any) -> Numbers:
@@ -112,8 +112,8 @@ def number_for(*arrays: Array) -> Any:
     """Return a number of the type to compute in: float64 if any array holds float64, else float32."""
     for array in arrays:
         if array.itemsize == 8:
-            return _DOUBLE
-    return _SINGLE
+            return DOUBLE
+    return SINGLE
 
 
 def masked(carrier: Array, where: Any) -> Array:

@@ -91,6 +91,10 @@ def softmax(
         result = np.empty(logits.size, logits.dtype)
         one_row.softmax_one(logits, temperature, result)
         return result
+    if where is dtype is None:
+        result = _of_one_row(one_row.softmax_one, logits, axis, temperature, out)
+        if result is not None:
+            return result
     return _elementwise(_softmax_rows, logits, axis, temperature, where, out, dtype)
 
 
@@ -136,6 +140,10 @@ def log_softmax(
         result = np.empty(logits.size, logits.dtype)
         one_row.log_softmax_one(logits, temperature, result)
         return result
+    if where is dtype is None:
+        result = _of_one_row(one_row.log_softmax_one, logits, axis, temperature, out)
+        if result is not None:
+            return result
     return _elementwise(_log_softmax_rows, logits, axis, temperature, where, out, dtype)
 
 
@@ -209,6 +217,31 @@ def _is_plain_row(logits: Any, axis: Axis, temperature: Any) -> bool:
         and logits.flags.carray
         and 0 < logits.size < _ALONE
     )
+
+
+def _of_one_row(
+    kernel: Callable[[Array, float, Array], None], logits: Any, axis: Axis, temperature: Any, out: Any
+) -> Any:
+    """Return what a kernel for one row makes of what is nearly plain: a batch of one, an int, an `out`; or None."""
+    row = logits
+    if type(logits) is np.ndarray and logits.ndim == 2 and len(logits) == 1:
+        row = logits.reshape(-1)
+    if type(temperature) is int and temperature < 2**53:
+        temperature = float(temperature)
+    if not _is_plain_row(row, axis, temperature):
+        return None
+    if out is None:
+        out = np.empty(logits.shape, logits.dtype)
+    elif not _is_twin(out, logits):
+        return None
+    kernel(row, temperature, out.reshape(-1))
+    return out
+
+
+def _is_twin(out: Any, logits: Array) -> bool:
+    """Return whether results can be written to `out` as to a new array."""
+    like = type(out) is np.ndarray and out.dtype is logits.dtype and out.shape == logits.shape and out.flags.carray
+    return like and not np.may_share_memory(out, logits)
 
 
 def _elementwise(

@@ -15,6 +15,6 @@ No fastmath flag is set anywhere: sums have a fixed order of lanes, so that ever
 
 from fastsoftmax._jit.cache import cache_directories
 from fastsoftmax._jit.compiling import OLDEST_NUMBA
-from fastsoftmax._jit.decorators import function, helper_options, inline, intrinsic, jit
+from fastsoftmax._jit.decorators import Direct, function, helper_options, inline, intrinsic, jit
 
-__all__ = ["OLDEST_NUMBA", "cache_directories", "function", "helper_options", "inline", "intrinsic", "jit"]
+__all__ = ["OLDEST_NUMBA", "Direct", "cache_directories", "function", "helper_options", "inline", "intrinsic", "jit"]

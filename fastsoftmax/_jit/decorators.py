@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import numba
 import numba.extending
+import numpy as np
 
 from fastsoftmax._jit.cache import DiskCache
 from fastsoftmax._jit.compiling import watched
@@ -23,6 +24,28 @@ def jit(function: Function) -> Function:
         kernel._cache = DiskCache(function)
         kernel.compile = watched(kernel, kernel._cache)
     return kernel  # type: ignore[no-any-return]
+
+
+class Direct(dict[str, Any]):
+    """What numba calls of a kernel, by the character of a dtype: without its look at them a call takes 0.4 us less.
+
+    `example` gives arguments for a dtype. What is called must be given such: nothing checks their types. Whether an
+    array may be written to does not matter.
+    """
+
+    def __init__(self, kernel: Callable[..., Any], example: Callable[[np.dtype[Any]], tuple[Any, ...]]) -> None:
+        super().__init__()
+        self._kernel: Any = kernel
+        self._example = example
+
+    def __missing__(self, char: str) -> Any:
+        kernel = self._kernel
+        if _is_compiled(kernel):
+            signature = tuple(map(kernel.typeof_pyval, self._example(np.dtype(char))))
+            kernel.compile(signature)
+            kernel = kernel.overloads[signature].entry_point
+        self[char] = kernel
+        return kernel
 
 
 def inline(function: Function) -> Function:

@@ -67,7 +67,7 @@ def _at_every_length(function: Callable[..., Any], logits: Any, **options: Any) 
     """Call a function on one row, on rows of all lengths that differ in their kernel, and on columns."""
     function(logits, **options)
     for length in LENGTHS:
-        function(logits[[0] * length].reshape(1, length), **options)
+        function(logits[[0] * 2 * length].reshape(2, length), **options)
     columns = logits[[0] * 32].reshape(2, 16)
     function(columns, axis=0, **options)
 

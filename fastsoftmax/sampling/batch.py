@@ -90,7 +90,7 @@ class Batch:
         refused = list[int]()
 
         def piece(start: int, stop: int, span: int = 0) -> None:
-            scratch = pool.take(self.size, self.number)
+            scratch = pool.take(self.size, self.number.itemsize)
             row = work(slice(start, stop), span, *self.part(start, stop), scratch)
             pool.give_back(scratch)
             if row >= 0:

@@ -10,7 +10,8 @@ from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling import sample as kernels
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
-from fastsoftmax.sampling.params import of, parameters_of, words_of
+from fastsoftmax.sampling.one_row import draw_one, is_one_token
+from fastsoftmax.sampling.params import number_matrix, of, parameters_of, words_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
@@ -107,8 +108,18 @@ def sample(
     2
     """
     params = (temperature, top_k, top_p, min_p)
+    if (
+        type(seed) is int is type(step)
+        and rng is None
+        and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out)
+    ):
+        matrix = number_matrix(*params)
+        if matrix is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
+            token = draw_one(logits, matrix, seed, step, _scratch)
+            if token is not None:
+                return token
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
-    if rng is None and seed is not None:  # the usual case, without the two microseconds of a context
+    if rng is None and seed is not None:  # without the two microseconds of a context
         return draw(logits, allowed, bias, params, None, seed, step, wanted, _scratch)
     with _checks.key_of(rng, seed) as key:
         return draw(logits, allowed, bias, params, key, seed, step, wanted, _scratch)

@@ -66,11 +66,17 @@ def _vectors(
 
 def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
     """Return the parameters as a matrix that kernels read: one row for all rows of the batch, or one a row."""
+    matrix = number_matrix(temperature, top_k, top_p, min_p)
+    return _matrix(temperature, top_k, top_p, min_p, batch) if matrix is None else matrix
+
+
+def number_matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Array | None:
+    """Return the matrix of parameters that are numbers or None each; None where one is an array."""
     words = temperature, top_k, top_p, min_p
     if not {*map(type, words)} <= _checks.PLAIN:
         words = tuple(map(_checks.plain, words))
         if not {*map(type, words)} <= _checks.PLAIN:
-            return _matrix(*words, batch)
+            return None
     return _scalar_parameters(*words)
 
 

@@ -1,6 +1,5 @@
 """A sampler: parameters, a key, a workspace and a count of steps."""
 
-import sys
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -8,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax import _arrays, _checks, _threads
+from fastsoftmax import _checks, _threads
 from fastsoftmax._arrays import Array
-from fastsoftmax.kernels.sampling.sample import sample
 from fastsoftmax.sampling.functions import Wanted, draw
-from fastsoftmax.sampling.params import SamplingParams, parameters_of, words_of
-from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
+from fastsoftmax.sampling.one_row import draw_one, is_one_token
+from fastsoftmax.sampling.params import SamplingParams, number_matrix
+from fastsoftmax.sampling.scratch import Scratch
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
 
@@ -69,7 +68,7 @@ class Sampler:
             self._key = key
         self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
         self._scratch = Scratch()
-        self._ready: list[_Ready] = []
+        self._numbers: tuple[SamplingParams | None, Array | None] = (None, None)  # params, and their matrix
 
     @property
     def step(self) -> int:
@@ -89,7 +88,7 @@ class Sampler:
         return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _scratch=Scratch(), _ready=[])
+        self.__dict__.update(state, _scratch=Scratch(), _numbers=(None, None))
 
     def __call__(
         self,
@@ -125,8 +124,7 @@ class Sampler:
             step = self._step
             self._step = step + 1
         try:
-            usual = n is None is out is allowed is bias and details is False is kept_set
-            if usual and type(top_logprobs) is int and top_logprobs == 0:
+            if is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
                 token = self._draw_one(logits, step)
                 if token is not None:
                     return token
@@ -140,27 +138,16 @@ class Sampler:
             raise
 
     def _draw_one(self, logits: Any, step: int) -> Any:
-        """Draw a token from one plain row with what is ready from an earlier call; None for any other logits."""
-        torch = sys.modules.get("torch")
-        if type(logits) is not np.ndarray and (torch is None or not isinstance(logits, torch.Tensor)):
+        """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""
+        params, matrix = self._numbers
+        if params is not self.params:  # somebody has set them
+            params = self.params
+            matrix = number_matrix(*params.values())
+            self._numbers = params, matrix
+        key = self._seed if self._key is None else self._key
+        if matrix is None or type(key) is not int or step >= 2**64:
             return None
-        row, _ = _arrays.as_logits(logits)
-        if not row.flags.c_contiguous or (row.ndim != 1 and (row.ndim != 2 or len(row) != 1)) or step >= 2**64:
-            return None
-        try:
-            ready = self._ready.pop()
-        except IndexError:  # the first call, or other threads have them all
-            ready = None
-        if ready is None or ready.params is not self.params or ready.shape != (*row.shape, row.itemsize):
-            words = {field.name: getattr(self.params, field.name) for field in fields(SamplingParams)}
-            batch = row.shape[:-1]
-            if not 0 < row.size < 2**31 or _checks.batch_of(batch, **words, seed=self._seed) != batch:
-                return None
-            ready = _Ready(row, self.params, self._seed if self._key is None else self._key, self._scratch)
-        token = ready.draw(row, step)
-        if len(self._ready) < AT_ONCE:
-            self._ready.append(ready)
-        return token
+        return draw_one(logits, matrix, key, step, self._scratch)
 
 
 def _refuse_unknown(words: dict[str, Any]) -> None:
@@ -171,27 +158,3 @@ def _refuse_unknown(words: dict[str, Any]) -> None:
             near = get_close_matches(word, [*known, "rng", "seed"], 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise TypeError(f"Sampler takes no {word}, expected params, rng, seed or one of {', '.join(known)}{hint}")
-
-
-class _Ready:
-    """All that a kernel takes to draw from one row, but the row: nothing is allocated between calls."""
-
-    def __init__(self, row: Array, params: SamplingParams, seed: Any, scratch: Scratch) -> None:
-        self.params, self.shape = params, (*row.shape, row.itemsize)
-        self._number = _arrays.number_for(row)
-        self._parameters = parameters_of(*params.values(), row.shape[:-1])
-        self._words = words_of(seed, 0, row.shape[:-1])
-        self._scratch = scratch.take(row.size, self._number)
-        self._token = np.empty((1, 1), np.int64)
-
-    def draw(self, row: Array, step: int) -> Any:
-        """Return a token, or None for a row without a distribution."""
-        rows = row.reshape(1, -1)
-        rows.setflags(write=False)
-        self._words[0, 1] = step
-        refused = sample(
-            rows, None, self._parameters, self._words, 0, 0, 0, self._number, self._scratch, self._token, None
-        )
-        if refused >= 0:
-            return None
-        return self._token[0, 0] if row.ndim == 1 else self._token[0].copy()

@@ -1,7 +1,6 @@
 """Scratch memory for kernels, kept between calls."""
 
 import os
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +18,9 @@ class Scratch:
     def __init__(self) -> None:
         self._free: list[Array] = []
 
-    def take(self, size: int, number: Any) -> Array:
-        """Return memory for rows of `size` logits: free, or new."""
-        needed = workspace_bytes(size, number.itemsize)
+    def take(self, size: int, itemsize: int) -> Array:
+        """Return memory for rows of `size` logits, computed in numbers of `itemsize` bytes: free, or new."""
+        needed = workspace_bytes(size, itemsize)
         try:
             scratch = self._free.pop()
         except IndexError:  # none, or another thread took it

@@ -55,6 +55,24 @@ def test_limits(dtype, row, temperature, expected):
     )
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("size", [3, 128, 129, 512, 513, 2048, 2049, 5000, 20_000])
+@pytest.mark.parametrize("temperature", [0.0, INF])
+def test_limits_of_every_length(dtype, size, temperature):
+    """Also where the blocks of a row have maxima of their own."""
+    logits = np.linspace(-9, 9, size).astype(dtype)
+    logits[1] = -INF
+    share = logits > -INF if temperature == INF else logits == logits.max()
+    expected = share / np.count_nonzero(share)
+    for rows in (logits, np.stack([logits] * 17)):
+        result = fastsoftmax.softmax(rows, temperature=temperature).astype(float)
+        np.testing.assert_allclose(result, np.broadcast_to(expected, rows.shape), rtol=0.01, atol=0)
+        with np.errstate(divide="ignore"):
+            logs = np.broadcast_to(np.log(expected), rows.shape)
+        found = fastsoftmax.log_softmax(rows, temperature=temperature).astype(float)
+        np.testing.assert_allclose(found, logs, rtol=0.01, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("row", "temperature", "expected"),
     [
