@@ -16,7 +16,7 @@ def main() -> int:
     one.add_argument("--quick", action="store_true", help="fewer cases, and less time for each")
     one.add_argument("--only", default="", metavar="NAME", help="cases with this in their name; accuracy; first_call")
 
-    again = commands.add_parser("update", help="measure some groups anew, within this machine's full run")
+    again = commands.add_parser("update", help="measure some groups anew, within this machine's last run")
     again.add_argument("groups", nargs="+", choices=list(report.GROUPS), metavar="GROUP", help=", ".join(report.GROUPS))
 
     commands.add_parser("report", help="write docs/benchmarks.md, a page a machine, charts and the table of the README")

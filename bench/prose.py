@@ -32,7 +32,8 @@ One token a row, unless n says more. The peers do the same in the same order, on
 form: for llama.cpp an array of candidates, which its samplers use up, so that one memmove a row refills it inside the
 timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. Locally
 typical sampling is another law, which the library does not have: shown aside, for its time. `chat` is temperature 0.7,
-top-k 50, top-p 0.9 and min-p 0.05; `hot` is temperature 5 and top-p 0.9, a nucleus of most of the vocabulary.""",
+top-k 50, top-p 0.9 and min-p 0.05; `(tensor)` gives ours a torch tensor, as torch gets; `hot` is temperature 5
+and top-p 0.9, a nucleus of most of the vocabulary.""",
     "walk": """\
 1,000 walks of 1,000 tokens, which begin again where a sequence ends; or one walk of 100,000; or 10,000 "sentences" of
 up to 100 tokens, which stop there. The time is that of a step. The peers have neither temperature nor cut-offs;
@@ -74,7 +75,7 @@ AGAIN = """\
 pip install -e '.[bench]'        # a CPU build of torch first is enough, and far smaller
 python -m bench run --quick      # about 5 minutes on 2 cores; without --quick about 30
 python -m bench report           # puts your machine beside those that are here
-python -m bench update walk fit  # those groups anew, within the full run of this machine
+python -m bench update walk fit  # those groups anew, within the last run of this machine
 ```
 
 For a lesser CPU than yours: `NUMBA_CPU_NAME=znver3 NUMBA_CPU_FEATURES=+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt` in

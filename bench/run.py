@@ -30,7 +30,7 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
     -------
     Results
     Path
-        Where they were saved: a file named by the machine, with "-quick" where it was; partial.json with `only`.
+        Where they were saved, in the place of what this machine had: a file with its name; partial.json with `only`.
     """
     where = machine.describe() | {"run": "quick" if quick else "full"}
     cases = [] if only in ("accuracy", "first_call") else cases_of(_arguments(quick, only))
@@ -41,13 +41,13 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
         first_call=_step("first calls", first_call.measure, quick) if only in ("", "first_call") else {},
         accuracy=_step("accuracy", accuracy.measure) if only in ("", "accuracy") else [],
     )
-    path = DIRECTORY / f"{PARTIAL if only else machine.name(where) + '-quick' * quick}.json"
+    path = DIRECTORY / f"{PARTIAL if only else machine.name(where)}.json"
     results.save(path)
     return results, path
 
 
 def update(groups: Sequence[str]) -> tuple[Results, Path]:
-    """Measure all cases of some groups, and put them in the place of theirs in this machine's full run."""
+    """Measure all cases of some groups, and put them in the place of theirs in this machine's last run."""
     where = machine.describe()
     path = DIRECTORY / f"{machine.name(where)}.json"
     results = Results.load(path)

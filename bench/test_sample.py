@@ -24,6 +24,7 @@ PARAMS = {
     "hot": SamplingParams(temperature=5, top_p=0.9),
 }
 ROW, REAL = Rows(), Rows("real", REAL_VOCABULARY)
+TENSOR = " (tensor)"  # ours is given a torch tensor too
 
 CASES = listed(
     quick=(
@@ -36,6 +37,7 @@ CASES = listed(
         *cross(["top_p", "chat"], [Rows(vocabulary=1_000)]),
         *cross(["temperature"], [ROW], [1_000]),
         *cross(["chat"], vary(ROW, batch=(64,)), name=ONE),
+        *cross(["chat (tensor)"], [ROW, Rows(vocabulary=1_000)]),
     ),
     full=(
         *cross(PARAMS, vary(ROW, vocabulary=VOCABULARIES)),
@@ -57,10 +59,13 @@ def test_sample(race: Race, name: str, rows: Rows, n: int, threads: str) -> None
         logits = rows.array()
     except Missing as reason:
         pytest.skip(str(reason))
-    params = PARAMS[name]
+    params, ours = PARAMS[name.removesuffix(TENSOR)], logits
+    if name.endswith(TENSOR):
+        torch = pytest.importorskip("torch", reason="needs torch: the extra bench")
+        ours = torch.from_numpy(logits)
     facts = {**asdict(params), "n": n, "threads": number(threads), "limit": limits.READ, **vars(rows)}
     case = Case("sample", name if n == 1 else f"{name} n={n}", f"{rows}-{threads}", facts, "tokens")
     others = chain(limits.streams(logits), peers.contestants("sample", logits, params, n))
     sampler = fastsoftmax.Sampler(params, rng=0)
     draws = None if n == 1 else n
-    race(case, rows.batch * n, lambda: sampler(logits, n=draws), others)
+    race(case, rows.batch * n, lambda: sampler(ours, n=draws), others)
