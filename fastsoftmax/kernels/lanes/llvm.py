@@ -1,6 +1,6 @@
 """LLVM instructions on vectors of 16, for the code that the intrinsics emit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -8,7 +8,7 @@ from numba.core import cgutils
 
 LANES = 16
 HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
-BIT, I16, I32, I64 = (ir.IntType(width) for width in (1, 16, 32, 64))
+BIT, I8, I16, I32, I64 = (ir.IntType(width) for width in (1, 8, 16, 32, 64))
 
 
 def vector(element: ir.Type) -> ir.VectorType:
@@ -26,6 +26,12 @@ def features(context: Any) -> list[str]:
     _, _, names = context.codegen().magic_tuple()
     found: list[str] = names.split(",")
     return found
+
+
+def is_arm(context: Any) -> bool:
+    """Return whether the code is for a 64-bit ARM CPU, all of which have NEON."""
+    triple, _, _ = context.codegen().magic_tuple()
+    return str(triple).startswith(("aarch64", "arm64"))
 
 
 def call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
@@ -49,6 +55,14 @@ def parts(builder: ir.IRBuilder, vector: ir.Value, width: int) -> list[ir.Value]
     """Return the lanes of a vector, `width` of them at a time."""
     count = vector.type.count
     return [shuffle(builder, vector, vector, range(first, first + width)) for first in range(0, count, width)]
+
+
+def join(builder: ir.IRBuilder, vectors: Sequence[ir.Value]) -> ir.Value:
+    """Return the lanes of vectors of one size, one after the other; a power of two of vectors."""
+    while len(vectors) > 1:
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [shuffle(builder, a, b, range(2 * a.type.count)) for a, b in pairs]
+    return vectors[0]
 
 
 def halves(builder: ir.IRBuilder, vector: ir.Value) -> list[ir.Value]:

@@ -187,6 +187,8 @@ def append(typing_context: Any, array: Any, index: Any, lanes: Any, mask: Any) -
             _append_parts(builder, data, start, vector, inside, 512 // size, _compress)
         elif "+avx2" in features:
             _append_parts(builder, data, start, vector, inside, 256 // size, _compress_by_table)
+        elif llvm.is_arm(context):
+            _append_parts(builder, data, start, vector, inside, 128 // size, _compress_by_bytes)
         else:
             _append_one_by_one(builder, data, start, vector, inside)
         return context.get_dummy_value()
@@ -221,20 +223,34 @@ def _compress(builder: ir.IRBuilder, part: ir.Value, inside: ir.Value) -> ir.Val
 
 def _compress_by_table(builder: ir.IRBuilder, part: ir.Value, inside: ir.Value) -> ir.Value:
     """Return the lanes of 256 bits in which the mask holds: a permutation by one of 256 (16 for float64) orders."""
-    width, eight = part.type.count, 8
-    words = [_order(mask, width, eight // width) for mask in range(2**width)]
-    kind = ir.ArrayType(ir.ArrayType(ir.IntType(8), eight), len(words))
-    table = cgutils.global_constant(builder, f"fastsoftmax.orders.{width}", ir.Constant(kind, words))
-    index = builder.zext(builder.bitcast(inside, ir.IntType(width)), llvm.I64)
-    place = builder.bitcast(builder.gep(table, [llvm.I64(0), index]), ir.VectorType(ir.IntType(8), eight).as_pointer())
-    order = builder.zext(builder.load(place, align=1), ir.VectorType(llvm.I32, eight))
+    eight = 8
+    order = builder.zext(_order_of(builder, inside, eight), ir.VectorType(llvm.I32, eight))
     floats = ir.VectorType(llvm.FLOAT, eight)
     packed = llvm.call(builder, "llvm.x86.avx2.permps", floats, builder.bitcast(part, floats), order)
     return builder.bitcast(packed, part.type)
 
 
+def _compress_by_bytes(builder: ir.IRBuilder, part: ir.Value, inside: ir.Value) -> ir.Value:
+    """Return the lanes of 128 bits in which the mask holds: an order of bytes, one of 16 (4 for float64)."""
+    sixteen = ir.VectorType(llvm.I8, 16)
+    order = _order_of(builder, inside, 16)
+    packed = llvm.call(builder, "llvm.aarch64.neon.tbl1.v16i8", sixteen, builder.bitcast(part, sixteen), order)
+    return builder.bitcast(packed, part.type)
+
+
+def _order_of(builder: ir.IRBuilder, inside: ir.Value, words: int) -> ir.Value:
+    """Return from a table the order of words (bytes) in which the lanes of a mask come first."""
+    width = inside.type.count
+    orders = [_order(mask, width, words // width) for mask in range(2**width)]
+    kind = ir.ArrayType(ir.ArrayType(llvm.I8, words), len(orders))
+    table = cgutils.global_constant(builder, f"fastsoftmax.orders.{width}", ir.Constant(kind, orders))
+    index = builder.zext(builder.bitcast(inside, ir.IntType(width)), llvm.I64)
+    place = builder.gep(table, [llvm.I64(0), index])
+    return builder.load(builder.bitcast(place, ir.VectorType(llvm.I8, words).as_pointer()), align=1)
+
+
 def _order(mask: int, width: int, words: int) -> list[int]:
-    """Return the order of 32-bit words in which the lanes of a mask come first.
+    """Return the order of words in which the lanes of a mask come first.
 
     Of four lanes of two words each, the last lane alone gives 6, 7, then anything.
     """

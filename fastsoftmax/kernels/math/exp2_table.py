@@ -1,7 +1,7 @@
 """Powers of two by whole octaves, and by 16ths: a number by the low bits of each lane, and an exponent.
 
 The numbers stay in registers where the CPU can permute them: one instruction with AVX-512, five for 16 with AVX2
-(float32 only). Elsewhere each lane is a load. The result is the same.
+(float32 only), three for four with NEON, which looks up bytes. Elsewhere each lane is a load. The result is the same.
 
 Of 23 the low four bits are 7, and one octave is left: 2**(7 / 16) = 1.3543 with an exponent of 1 is 2.7085.
 """
@@ -74,6 +74,8 @@ def _look_up(context: Any, builder: ir.IRBuilder, entries: list[int], bits: ir.V
         return _permute_512(builder, entries, bits)
     if "+avx2" in features and bits.type.element == llvm.I32:
         return _by_halves(builder, bits, lambda index: _permute_256(builder, entries, index))
+    if llvm.is_arm(context):
+        return _by_bytes(builder, entries, bits)
     result = ir.Constant(bits.type, ir.Undefined)
     for lane in range(LANES):
         entry = _load(builder, entries, builder.extract_element(bits, llvm.I32(lane)))
@@ -107,6 +109,26 @@ def _permute_256(builder: ir.IRBuilder, entries: list[int], index: ir.Value) -> 
     return builder.select(chosen, high, low)
 
 
+def _by_bytes(builder: ir.IRBuilder, entries: list[int], bits: ir.Value) -> ir.Value:
+    """Look up each byte of an entry in four registers of 16 bytes: entry 2 of 4 bytes is the bytes 8, 9, 10 and 11."""
+    integer, size = bits.type.element, bits.type.element.width // 8
+    memory = b"".join(entry.to_bytes(size, "little") for entry in entries)
+    sixteen = ir.VectorType(llvm.I8, 16)
+    tables = [ir.Constant(sixteen, list(memory[i : i + 16])) for i in range(0, len(memory), 16)]
+    in_each_byte, places = (int.from_bytes(one, "little") for one in (bytes([size] * size), bytes(range(size))))
+    index = builder.and_(bits, llvm.constant(integer, len(entries) - 1))
+    index = builder.add(builder.mul(index, llvm.constant(integer, in_each_byte)), llvm.constant(integer, places))
+    found = []
+    for part in llvm.parts(builder, index, 16 // size):
+        wanted = builder.bitcast(part, sixteen)
+        entry = llvm.call(builder, "llvm.aarch64.neon.tbl4.v16i8", sixteen, *tables[:4], wanted)
+        if size == 8:  # what is beyond the first 64 bytes is 0 so far, and what is not beyond stays
+            wanted = builder.sub(wanted, ir.Constant(sixteen, [64] * 16))
+            entry = llvm.call(builder, "llvm.aarch64.neon.tbx4.v16i8", sixteen, entry, *tables[4:], wanted)
+        found.append(builder.bitcast(entry, part.type))
+    return llvm.join(builder, found)
+
+
 def _registers(integer: ir.Type, entries: list[int], size: int) -> list[ir.Constant]:
     kind = ir.VectorType(integer, size)
     return [ir.Constant(kind, entries[i : i + size]) for i in range(0, len(entries), size)]
@@ -114,5 +136,4 @@ def _registers(integer: ir.Type, entries: list[int], size: int) -> list[ir.Const
 
 def _by_halves(builder: ir.IRBuilder, bits: ir.Value, operation: Callable[[ir.Value], ir.Value]) -> ir.Value:
     """Do an operation on the lower eight lanes and on the upper ones."""
-    low, high = map(operation, llvm.halves(builder, bits))
-    return builder.shuffle_vector(low, high, ir.Constant(llvm.vector(llvm.I32), list(range(LANES))))
+    return llvm.join(builder, [operation(half) for half in llvm.halves(builder, bits)])
