@@ -67,8 +67,9 @@ NOT_MEASURED = """\
 - Peers' first calls, memory in use, and energy.
 - Logits that must be brought into a peer's own form first, which a mixed program pays at every token.
 - Cold data: rounds repeat on the same arrays, so what fits into a cache is in it.
-- llama.cpp with more than 16 M candidates, markovify with more than a million tokens, and QuantEcon's dense matrices
-  with more than 2,000 states: they are left out there."""
+- llama.cpp with more than 16 M candidates, markovify with more than a million tokens, DuckDB, Polars and igraph with
+  more than 20 million tokens or edges, and QuantEcon's dense matrices with more than 2,000 states: they are left out
+  there."""
 
 AGAIN = """\
 ```

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import duckdb
-import numpy as np
 
 from bench.chains import Corpus
-from bench.peers.columns import windows
+from bench.peers.columns import takes, windows
 from bench.race import Contestant
 
 NAME = "DuckDB"
@@ -22,7 +21,7 @@ def set_num_threads(threads: int) -> None:
 
 def fit(corpus: Corpus) -> Iterator[Contestant]:
     """Count the windows of order + 1 integers; the table lies over the same memory."""
-    if not isinstance(corpus.sequences, np.ndarray):
+    if not takes(corpus):
         return
     columns = windows(corpus)
     _connection.register("windows", columns)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import polars
 
 from bench.chains import Corpus
-from bench.peers.columns import windows
+from bench.peers.columns import takes, windows
 from bench.race import Contestant
 
 NAME = "Polars"
@@ -17,7 +16,7 @@ _threads = polars.thread_pool_size()
 
 def fit(corpus: Corpus) -> Iterator[Contestant]:
     """Count the windows of order + 1 integers. Polars takes its number of threads from the environment, once."""
-    if not isinstance(corpus.sequences, np.ndarray) or polars.thread_pool_size() != _threads:
+    if not takes(corpus) or polars.thread_pool_size() != _threads:
         return
     frame = polars.DataFrame(windows(corpus))
     yield Contestant(NAME, "peer", lambda: frame.group_by(frame.columns).len())
