@@ -10,6 +10,7 @@ from fastsoftmax import MarkovChain
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes.numbers import first_lane, splat
 from fastsoftmax.kernels.markov.locate import locate, locate_one
+from fastsoftmax.kernels.markov.sort import sort_rows
 from fastsoftmax.kernels.markov.table import Filters, Rows, build_rows, empty, grown, room, row_is_sound
 from fastsoftmax.markov.counts import counting, vocabulary
 from fastsoftmax.markov.counts.counting import Sum, count, merged, ordered
@@ -124,6 +125,40 @@ def test_counts_beyond_32_bits():
     assert probabilities[1] == 1 / (3 * 2**40 + 2)
     plain = reference.MarkovChain().fit([["a", "b"], ["a", "c"]]).partial_fit([["a", "b"]], 3 * 2**40)
     assert list(chain.walk(200, 3, seed=1)) == plain.walk(200, 3, seed=1)
+
+
+@pytest.mark.parametrize("slow", [True, False])
+@pytest.mark.parametrize("bits", [1, 9, 10, 11, 30, 31, 41, 64])
+def test_keys_are_sorted_and_ranked(monkeypatch, bits, slow):
+    monkeypatch.setattr(counting, "_sorts_slowly", lambda: slow)
+    keys = np.random.default_rng(bits).integers(0, (1 << bits) - 1, 3000, np.uint64, endpoint=True)
+    keys[::3] = keys[1]
+    np.testing.assert_array_equal(counting._sorted(keys.copy()), np.sort(keys))
+    different, ranks = counting.ranked(keys.copy())
+    np.testing.assert_array_equal(different, np.unique(keys))
+    np.testing.assert_array_equal(different[ranks], keys)
+
+
+def test_digits_that_all_keys_share_are_passed_over():
+    keys = np.uint64(7 << 40) + np.random.default_rng(0).integers(0, 900, 1000, np.uint64)
+    np.testing.assert_array_equal(counting._sorted(keys.copy()), np.sort(keys))
+    np.testing.assert_array_equal(counting._sorted(np.full(5, 7 << 40, np.uint64)), np.full(5, 7 << 40))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64])
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40, 300])
+@pytest.mark.parametrize("largest", [1, 3, 63, 64, 65, 1000, 2**52])
+def test_rows_are_sorted_by_count_and_ties_keep_their_order(kind, length, largest):
+    random = np.random.default_rng(length)
+    counts = random.integers(1, largest, 3 * length, endpoint=True).astype(kind)
+    if kind == np.float64:
+        counts *= random.choice([0.25, 1.0, 1.5], counts.size)
+    offsets, tokens = np.arange(0, 4 * length, length), np.arange(3 * length, dtype=np.int32)
+    wanted = np.concatenate([row + np.argsort(-counts[row : row + length], kind="stable") for row in offsets[:-1]])
+    by_count = counts.copy()
+    sort_rows(offsets, by_count, tokens)
+    np.testing.assert_array_equal(tokens, wanted)
+    np.testing.assert_array_equal(by_count, counts[wanted])
 
 
 def test_count_is_sorted():

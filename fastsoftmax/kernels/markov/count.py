@@ -1,23 +1,21 @@
 """Counting n-grams: windows of ids packed into 64-bit keys, sorted, run-length counted, turned into rows.
 
     push_windows          one sweep: a shift and an or a token
-    np.sort               between the two (vectorised, in NumPy): 7 ns a key, a third of a count
     count_runs, compress  two sweeps over the sorted keys without a branch; the first only to size the result
     split_rows            the same over the different keys
-    look_up, link         hash tables, asked in batches, so that cache misses overlap
-    sort_rows             one sweep: most rows are short, or nearly in order because most counts are 1
+    link                  a hash table, asked in batches, so that cache misses overlap
     merge_rows            one sweep over two sorted tables
 
 An id is packed as id + 1, so that the boundary, -1, is 0, and keys compare as the windows do, column by column. What
-does not fit into 64 bits is replaced by its rank among all (`look_up`), which keeps the order (prefix doubling: Manber
-and Myers, "Suffix arrays", SIAM Journal on Computing 22, 1993).
+does not fit into 64 bits is replaced by its rank among all (`sort.rank`), which keeps the order (prefix doubling:
+Manber and Myers, "Suffix arrays", SIAM Journal on Computing 22, 1993).
 
 With four bits a token the window (boundary, 0, 2) is the key 0x013. The keys 0x013, 0x031, 0x013 sorted are two edges,
 with the counts 2 and 1.
 """
 
 import secrets
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +26,6 @@ from fastsoftmax.kernels.lanes.loads import borrowed, prefetch
 
 Keys = npt.NDArray[np.uint64]
 
-_SHORT = 16
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _32 = np.uint64(32)
 _BATCH = 32  # questions to a hash table, whose cache misses overlap
@@ -138,57 +135,6 @@ def pop_columns(keys: Keys, bits: np.uint64, windows: Ids) -> None:
             key = key >> bits
 
 
-@jit
-def sort_rows(offsets: Positions, counts: Counts, tokens: npt.NDArray[Any]) -> None:
-    """Sort the edges of every row by count, larger first; ties keep their order. A merge sort, in place."""
-    longest = 0
-    for row in range(offsets.size - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
-    spare_counts = np.empty(longest, counts.dtype)
-    spare_tokens = np.empty(longest, tokens.dtype)
-    for row in range(offsets.size - 1):
-        start, stop = offsets[row], offsets[row + 1]
-        for low in range(start, stop, _SHORT):
-            _insertion_sort(low, min(low + _SHORT, stop), counts, tokens)
-        width = _SHORT
-        while width < stop - start:
-            for low in range(start, stop - width, 2 * width):
-                _merge(low, low + width, min(low + 2 * width, stop), counts, tokens, spare_counts, spare_tokens)
-            width *= 2
-
-
-@inline
-def _insertion_sort(start: int, stop: int, counts: Counts, tokens: Ids) -> None:
-    for i in range(start + 1, stop):
-        count, token = counts[i], tokens[i]
-        j = i
-        while j > start and counts[j - 1] < count:
-            counts[j], tokens[j] = counts[j - 1], tokens[j - 1]
-            j -= 1
-        counts[j], tokens[j] = count, token
-
-
-@inline
-def _merge(
-    start: int, middle: int, stop: int, counts: Counts, tokens: Ids, spare_counts: Counts, spare_tokens: Ids
-) -> None:
-    """Merge two neighbouring sorted runs; the first waits in the spare arrays."""
-    if counts[middle - 1] >= counts[middle]:
-        return
-    waiting = middle - start
-    spare_counts[:waiting] = counts[start:middle]
-    spare_tokens[:waiting] = tokens[start:middle]
-    left, right, out = 0, middle, start
-    while left < waiting:
-        if right < stop and counts[right] > spare_counts[left]:
-            counts[out], tokens[out] = counts[right], tokens[right]
-            right += 1
-        else:
-            counts[out], tokens[out] = spare_counts[left], spare_tokens[left]
-            left += 1
-        out += 1
-
-
 @inline
 def _insert(entry: int, place: np.uint64, table: Ids) -> None:
     """Write an entry to the first free slot from its place on."""
@@ -196,38 +142,6 @@ def _insert(entry: int, place: np.uint64, table: Ids) -> None:
     while table[place] >= 0:
         place = (place + np.uint64(1)) & last_slot
     table[place] = entry
-
-
-@inline
-def _hashed(key: np.uint64) -> np.uint64:
-    return (key * _GOLDEN) ^ ((key * _GOLDEN) >> _32)
-
-
-@jit
-def look_up(keys: Keys, distinct: Keys, slots: Slots, ranks: Ids) -> None:
-    """Write the place of every key among the different ones; all are there."""
-    table, known = borrowed(slots.places), borrowed(distinct)
-    last_slot = np.uint64(table.size - 1)
-    places = np.empty(_BATCH, np.uint64)
-    for first in range(0, known.size, _BATCH):
-        count = min(_BATCH, known.size - first)
-        for i in range(count):
-            places[i] = _hashed(known[first + i] ^ slots.salt) & last_slot
-            prefetch(table, np.int64(places[i]))
-        for i in range(count):
-            _insert(first + i, places[i], table)
-    for first in range(0, keys.size, _BATCH):
-        count = min(_BATCH, keys.size - first)
-        for i in range(count):
-            places[i] = _hashed(keys[first + i] ^ slots.salt) & last_slot
-            prefetch(table, np.int64(places[i]))
-        for i in range(count):
-            prefetch(known, np.int64(table[places[i]]))
-        for i in range(count):
-            place = places[i]
-            while known[table[place]] != keys[first + i]:
-                place = (place + np.uint64(1)) & last_slot
-            ranks[first + i] = table[place]
 
 
 @inline

@@ -9,12 +9,15 @@ to what these four are in the end.
 """
 
 from collections.abc import Iterable
+from functools import cache
 
+import llvmlite.binding
 import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._types import Ids
 from fastsoftmax.kernels.markov import count as kernels
+from fastsoftmax.kernels.markov import sort
 from fastsoftmax.markov.counts.transitions import Edges
 
 Keys = npt.NDArray[np.uint64]
@@ -22,6 +25,7 @@ Keys = npt.NDArray[np.uint64]
 PART = 2**28  # tokens counted at once: 8 bytes each for keys, and 8 to 12 for what is different
 _KEY = 64  # bits
 _RANK = 32
+_NARROW = 30  # bits of keys that three sweeps sort, faster than NumPy does anywhere
 
 
 class Sum:
@@ -94,8 +98,7 @@ def _counted(stream: Ids, skipped: int, order: int, weight: int) -> Edges:
         keys, bits = np.empty(stream.size, np.uint64), _RANK
         kernels.push_tokens(stream, ranks, keys)
         del ranks
-    keys = keys[skipped:]
-    keys.sort()
+    keys = _sorted(keys[skipped:])
     counts = np.empty(kernels.count_runs(keys, np.uint64(0)), np.int64)
     kernels.compress(keys, counts)
     ids, tokens, offsets = _rows(keys[: counts.size], bits)
@@ -104,6 +107,22 @@ def _counted(stream: Ids, skipped: int, order: int, weight: int) -> Edges:
     if weight != 1:
         counts *= weight
     return Edges(contexts, offsets, tokens, counts)
+
+
+def _sorted(keys: Keys) -> Keys:
+    """Return keys sorted; their own array is used up."""
+    bits = int(keys.max()).bit_length()
+    if bits > _NARROW and not _sorts_slowly():
+        keys.sort()
+        return keys
+    spare = np.empty_like(keys)
+    return spare if sort.sort_keys(keys, spare, None, None, bits) else keys
+
+
+@cache
+def _sorts_slowly() -> bool:
+    """Return whether NumPy's sort is slow on this CPU: Zen 4 writes parts of registers one lane at a time."""
+    return str(llvmlite.binding.get_host_cpu_name()) == "znver4"
 
 
 def _rows(keys: Keys, bits: int) -> tuple[Keys, Ids, npt.NDArray[np.int64]]:
@@ -128,14 +147,13 @@ def _unpacked(keys: Keys, width: int, bits: int) -> Ids:
 
 
 def ranked(keys: Keys) -> tuple[Keys, Ids]:
-    """Return the different keys, sorted, and the rank of every key among them."""
-    different = np.sort(keys)
-    counts = np.empty(kernels.count_runs(different, np.uint64(0)), np.int64)
-    kernels.compress(different, counts)
-    different = different[: counts.size]
-    ranks = np.empty(keys.size, np.int32)
-    kernels.look_up(keys, different, kernels.hash_slots(different.size), ranks)
-    return different, ranks
+    """Return the different keys, sorted, and the rank of every key among them; the keys are used up."""
+    places = np.arange(keys.size, dtype=np.int32)
+    spare, spare_places = np.empty_like(keys), np.empty_like(places)
+    if sort.sort_keys(keys, spare, places, spare_places, int(keys.max()).bit_length()):
+        keys, places, spare_places = spare, spare_places, places
+    del spare
+    return keys[: sort.rank(keys, places, spare_places)], spare_places
 
 
 def _ranked_windows(stream: Ids, width: int, bits: int) -> tuple[Ids, Ids]:

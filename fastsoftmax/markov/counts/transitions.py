@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fastsoftmax import _threads
 from fastsoftmax._types import Counts, Ids
 from fastsoftmax.kernels.markov import count as kernels
+from fastsoftmax.kernels.markov import sort
 from fastsoftmax.kernels.markov.table import Rows, row_is_sound
 
 BOUNDARY = -1
@@ -175,7 +176,7 @@ class Transitions:
         with np.errstate(over="ignore"):  # weights that become inf are refused with the table
             counts = self.counts * weight
         falling = -self.tokens
-        kernels.sort_rows(self.offsets, falling, counts)
+        sort.sort_rows(self.offsets, falling, counts)
         return Edges(self.contexts, self.offsets, -falling, counts)
 
     def find(self, context: Ids) -> int:
@@ -202,7 +203,7 @@ class Transitions:
 def table(edges: Edges) -> Transitions:
     """Return the table of sorted edges, which lose their order."""
     check_total(edges.counts)
-    kernels.sort_rows(edges.offsets, edges.counts, edges.tokens)
+    sort.sort_rows(edges.offsets, edges.counts, edges.tokens)
     return Transitions(*edges)
 
 
