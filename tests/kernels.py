@@ -5,6 +5,8 @@ import numpy as np
 from fastsoftmax._jit import jit
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.math.filters import Filters
+from fastsoftmax.kernels.sampling.draw import draw_group
+from fastsoftmax.kernels.sampling.groups import groups_of
 from fastsoftmax.kernels.sampling.keep import keep
 from fastsoftmax.kernels.sampling.sample import place_at
 from fastsoftmax.kernels.sampling.workspace import workspace_of
@@ -18,6 +20,9 @@ def token_at(logits: np.ndarray, top_p: float, us: np.ndarray, scratch: np.ndarr
     workspace = workspace_of(scratch, logits.size, logits[0])
     row = MaskedRow(logits, None)
     row_largest, kept = keep(row, scale, Filters(1.0, 0, top_p, 0.0), logits[0], workspace)
+    groups = groups_of(kept.size)
     for i in range(us.size):
-        place, _ = place_at(us[i], kept, -1, row, row_largest, scale, workspace)
+        target = us[i] * workspace.sums[groups - 1]
+        group = draw_group(workspace.sums, groups, target)
+        place = place_at(target, group, -1, kept, row, row_largest, scale, workspace)
         out[i] = workspace.tokens[place] if kept.listed else place

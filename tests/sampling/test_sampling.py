@@ -15,7 +15,7 @@ import fastsoftmax
 import reference
 from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
-from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
+from fastsoftmax.kernels.sampling.draw import add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of, list_masses
 from tests.cases import DTYPES
 from tests.filters import FILTERS
@@ -139,7 +139,11 @@ def _draw(masses, u):
     before = sums[group - 1] if group > 0 else 0.0
     start = group * GROUP
     share = (u * total - before) / (sums[group] - before)
-    return draw_within(masses, start, min(start + GROUP, masses.size), share, masses[0])
+    stop, pieces = min(start + GROUP, masses.size), np.empty(8)
+    masses = np.append(masses, np.zeros(8, masses.dtype))
+    add_pieces(masses, start, stop, masses[0], pieces)
+    place = draw_within(masses, start, stop, share, pieces, masses[0])
+    return place if place >= start else -1
 
 
 @pytest.mark.parametrize(
@@ -158,6 +162,9 @@ def _draw(masses, u):
         ([*[1.0] * GROUP, *[0.0] * GROUP], 1.0, GROUP - 1),
         ([1.0] * 128, 0.5, 64),  # where a piece begins
         ([1.0] * 128, 0.75, 96),
+        ([1.0] * 32, 0.5, 16),  # where eight tokens begin
+        ([1.0] * 32, 0.5 - 2.0**-40, 15),
+        ([1.0] * 19, 17.5 / 19, 17),
         ([1.0] * 3 * GROUP, 1 / 3, GROUP),  # where a group begins
         ([1.0] * 3 * GROUP, 1 / 3 - 2.0**-40, GROUP - 1),
     ],

@@ -135,25 +135,6 @@ def load_part(typing_context: Any, array: Any, index: Any, stop: Any, fill: Any)
 
 
 @intrinsic
-def borrowed(typing_context: Any, array: Any) -> Any:
-    """Return an argument of a kernel without its owner, whom the caller holds meanwhile; None for None.
-
-    numba counts references at every call of a helper, even an inlined one: an atomic operation, which holds up what
-    the CPU does beside it. An array made inside a kernel must not be borrowed: it is freed after its last use.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-        if array == types.none:
-            return arguments[0]
-        view = context.make_array(array)(context, builder, arguments[0])
-        view.meminfo = ir.Constant(view.meminfo.type, None)
-        view.parent = ir.Constant(view.parent.type, None)
-        return view._getvalue()
-
-    return array(array), codegen
-
-
-@intrinsic
 def allow(typing_context: Any, lanes: Any, allowed: Any, index: Any) -> Any:
     """Return the lanes, logits from `index` on (a multiple of 16), with -inf where their bits in `allowed` are 0.
 

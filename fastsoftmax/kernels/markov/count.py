@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Ids, Positions
-from fastsoftmax.kernels.lanes.loads import borrowed, prefetch
+from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.loads import prefetch
 
 Keys = npt.NDArray[np.uint64]
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Ids, Positions
-from fastsoftmax.kernels.lanes.loads import borrowed
+from fastsoftmax.kernels.lanes.arrays import borrowed
 
 Keys = npt.NDArray[np.uint64]
 

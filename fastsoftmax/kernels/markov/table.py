@@ -38,7 +38,7 @@ import numpy as np
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Floats, Ids, Positions
-from fastsoftmax.kernels.lanes.loads import borrowed
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.math.exp import exp, log
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass, ties_within
 

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Floats, Positions
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, gather, load, prefetch, store, store_part
+from fastsoftmax.kernels.lanes.loads import gather, load, prefetch, store, store_part
 from fastsoftmax.kernels.lanes.numbers import Vector, blend, counting, lane_bits, lowest_bit, splat
 from fastsoftmax.kernels.markov.locate import any_lane, locate, locate_one
 from fastsoftmax.kernels.markov.table import OVER, Rows, Table, borrowed_table, build_row

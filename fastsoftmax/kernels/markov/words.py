@@ -19,7 +19,7 @@ from numba.core import types
 
 from fastsoftmax._jit import inline, intrinsic, jit
 from fastsoftmax._types import Ids, Positions
-from fastsoftmax.kernels.lanes.loads import borrowed
+from fastsoftmax.kernels.lanes.arrays import borrowed
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, element, load_part
+from fastsoftmax.kernels.lanes.loads import element, load_part
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     IntRow,

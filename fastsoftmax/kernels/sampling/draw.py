@@ -6,53 +6,69 @@ groups, for its piece, then for its token: no running sum of all masses is ever 
 Of the masses 1, 2 and 1 the uniform number 0.6 asks for 2.4 of 4: the running sums are 1, 3, 4, so token 1 is drawn.
 """
 
+import numpy as np
+
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, like
-from fastsoftmax.kernels.sampling.groups import PIECE, group_sum, piece_sum
+from fastsoftmax.kernels.sampling.groups import PIECE, piece_sum
 
 
 @inline
 def draw_group(sums: FloatRow, groups: int, target: float) -> int:
-    """Return the first group whose running mass exceeds `target`.
+    """Return the first group, or piece, whose running mass exceeds `target`.
 
     If rounding leaves none, it is the last one with a mass. A group of mass 0 has the running mass of the one before
     it, so it is never the first.
     """
-    low, high = 0, groups - 1
+    high = groups - 1
     if not sums[high] > target:
         while high > 0 and sums[high - 1] == sums[high]:
             high -= 1
         return high
-    while low < high:
-        middle = (low + high) >> 1
-        if sums[middle] > target:
-            high = middle
-        else:
-            low = middle + 1
+    low, left = 0, groups
+    while left > 1:  # a binary search without a branch: nobody could foretell it
+        half = left >> 1
+        low += 0 if sums[low + half - 1] > target else half
+        left -= half
     return low
 
 
 @inline
-def draw_within(masses: Row, start: int, stop: int, share: float, number: Number) -> int:
-    """Return the first index in [start, stop) whose running mass exceeds `share` of theirs, at most a group.
+def add_pieces(masses: Row, start: int, stop: int, number: Number, pieces: FloatRow) -> None:
+    """Fill in the running masses of the pieces of masses[start:stop], at most a group, and 0 up to a multiple of 8."""
+    running = 0.0
+    for piece in range((stop - start + PIECE - 1) // PIECE):
+        first = start + piece * PIECE
+        running += piece_sum(masses, first, min(first + PIECE, stop), number)
+        pieces[piece] = running
+    for i in range(stop, (stop + 7) // 8 * 8):
+        masses[i] = like(number, 0.0)
 
-    If rounding leaves none, it is the last one with a mass; the group has one.
+
+@inline
+def draw_within(masses: Row, start: int, stop: int, share: float, pieces: FloatRow, number: Number) -> int:
+    """Return the first index in [start, stop) whose running mass exceeds `share` of theirs.
+
+    `pieces` are their running masses. If rounding leaves no such index, it is the last one with a mass; there is one.
     """
-    target = share * group_sum(masses, start, stop, number)
-    running = before = 0.0
-    last = start
-    for piece in range(start, stop, PIECE):
-        mass = piece_sum(masses, piece, min(piece + PIECE, stop), number)
-        if mass > 0.0:
-            last, before = piece, running
-        running += mass
-        if running > target:
-            break
-    chosen, running = last, before
-    for i in range(last, min(last + PIECE, stop)):
-        if masses[i] > like(number, 0.0):
-            chosen = i
-            running += masses[i]
-            if running > target:
-                break
+    count = (stop - start + PIECE - 1) // PIECE
+    target = share * pieces[count - 1]
+    piece = draw_group(pieces, count, target)
+    running = pieces[piece - 1] if piece > 0 else 0.0
+    at = first = start + piece * PIECE
+    stop = min(first + PIECE, stop)
+    before = running
+    for i in range(first, stop, 8):  # to the end without a branch: nobody could foretell where to stop
+        eight = (masses[i] + np.float64(masses[i + 1])) + (masses[i + 2] + np.float64(masses[i + 3]))
+        eight += (masses[i + 4] + np.float64(masses[i + 5])) + (masses[i + 6] + np.float64(masses[i + 7]))
+        running += eight
+        at, before = (at, before) if running > target else (i + 8, running)
+    chosen = at
+    if at < stop:
+        for i in range(8):
+            before += masses[at + i]
+            chosen += 0 if before > target else 1
+    chosen = min(chosen, stop - 1)
+    while not masses[chosen] > like(number, 0.0):
+        chosen -= 1
     return chosen

@@ -37,7 +37,7 @@ from fastsoftmax.kernels.lanes.numbers import (
 )
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass, ties_within
-from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_weights, scale_of
+from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_memory, block_weights, scale_of
 
 NEAR = 2.25e-6  # of p: more than the error of a mass of light weights and that of a list, together
 CLOSE = 2.0**-23  # more than that of two sums of the weights of softmax, as `weigh` adds them
@@ -89,7 +89,7 @@ the mass of `part`.
 def settle(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, logit: Number) -> Cut:
     """Return the cut that masses in the type of `row_largest` find, beginning at a logit near to it."""
     scale = scale_of(filters.temperature, row_largest)
-    values, weights = np.empty(BLOCK, type(row_largest)), np.empty(BLOCK, type(row_largest))
+    values, weights = block_memory(row_largest), block_memory(row_largest)
     whole = 0.0 if row is None else mass_of(row, scale, row_largest, values, weights)
     raised = False
     while True:

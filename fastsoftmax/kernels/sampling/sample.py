@@ -11,17 +11,30 @@ Of the logits 1, 3, 2 at T = 1 top-k = 2 lists tokens 1 and 2 with the weights 1
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, load, store_part
-from fastsoftmax.kernels.lanes.numbers import IntRows, Number, Row, Rows, lane_bits, like, lowest_bit, splat, unordered
+from fastsoftmax.kernels.lanes.loads import load, store_part
+from fastsoftmax.kernels.lanes.numbers import (
+    IntRow,
+    IntRows,
+    Number,
+    Row,
+    Rows,
+    lane_bits,
+    like,
+    lowest_bit,
+    splat,
+    unordered,
+)
 from fastsoftmax.kernels.lanes.rows import MaskedRow, fill_row, read_part, write
 from fastsoftmax.kernels.math.philox import uniform
 from fastsoftmax.kernels.sampling.describe import Facts, describe, facts_at
-from fastsoftmax.kernels.sampling.draw import draw_group, draw_within
+from fastsoftmax.kernels.sampling.draw import add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
@@ -29,28 +42,79 @@ from fastsoftmax.kernels.sampling.workspace import Workspace, filters_at, row_at
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of
 
 
+class Draws(NamedTuple):
+    """Which uniform numbers the draws of a row take: those of draw `first` and the following ones."""
+
+    seed: np.uint64
+    step: np.uint64
+    first: np.uint64
+    stream: np.uint64
+
+
 @inline
 def place_at(
-    u: float, kept: Kept, seen: int, row: MaskedRow, row_largest: Number, scale: Scale, workspace: Workspace
-) -> tuple[int, int]:
-    """Return the place in the kept set, in the list or the row, whose cumulative mass is the first to exceed u.
+    target: float,
+    group: int,
+    seen: int,
+    kept: Kept,
+    row: MaskedRow,
+    row_largest: Number,
+    scale: Scale,
+    workspace: Workspace,
+) -> int:
+    """Return the place in the kept set, in the list or the row, whose running mass is the first to exceed the target.
 
-    `seen` is the group whose weights are in the buffer, -1 for none. Returned with the place is the group whose weights
-    are there afterwards. A list needs neither.
+    It lies in `group`. `seen` is the group whose pieces, and whose weights where there is no list, are in the workspace
+    already, -1 for none; those of `group` are afterwards.
     """
-    sums, weights = workspace.sums, workspace.weights
-    groups = groups_of(kept.size)
-    target = u * sums[groups - 1]
-    group = draw_group(sums, groups, target)
-    before = sums[group - 1] if group > 0 else 0.0
-    share = (target - before) / (sums[group] - before)
+    sums, weights, pieces = workspace.sums, workspace.weights, workspace.pieces
     start = group * GROUP
     stop = min(start + GROUP, kept.size)
-    if kept.listed:
-        return draw_within(weights, start, stop, share, row_largest), seen
+    first = start if kept.listed else 0
     if group != seen:
-        cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
-    return start + draw_within(weights, 0, stop - start, share, row_largest), group
+        if not kept.listed:
+            cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
+        add_pieces(weights, first, first + stop - start, row_largest, pieces)
+    before = sums[group - 1] if group > 0 else 0.0
+    share = (target - before) / (sums[group] - before)
+    return start - first + draw_within(weights, first, first + stop - start, share, pieces, row_largest)
+
+
+@inline
+def draw_places(
+    draws: Draws, kept: Kept, row: MaskedRow, row_largest: Number, scale: Scale, workspace: Workspace, out: IntRow
+) -> None:
+    """Write the place of each draw, group after group: each group's weights are computed once.
+
+    As many draws at a time as there is memory for are sorted by counting.
+    """
+    targets, order, ends, sums = workspace.targets, workspace.order, workspace.ends, workspace.sums
+    groups = groups_of(kept.size)
+    part = targets.size
+    for begin in range(0, out.size, part):
+        stop = min(begin + part, out.size)
+        for group in range(groups):
+            ends[group] = 0
+        for j in range(begin, stop):
+            u = uniform(draws.seed, draws.step, draws.first + np.uint64(j), draws.stream)
+            targets[j - begin] = u * sums[groups - 1]
+        for j in range(begin, stop):
+            out[j] = draw_group(sums, groups, targets[j - begin])
+            ends[out[j]] += 1
+        before = 0
+        for group in range(groups):
+            count = ends[group]
+            ends[group] = before
+            before += count
+        for j in range(begin, stop):
+            order[ends[out[j]]] = j - begin
+            ends[out[j]] += 1
+        seen = -1
+        for i in range(stop - begin):
+            j = begin + order[i]
+            group = out[j]
+            out[j] = place_at(targets[order[i]], group, seen, kept, row, row_largest, scale, workspace)
+            seen = group
 
 
 @jit
@@ -85,11 +149,8 @@ def sample(
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
         word = min(index, words.shape[0] - 1)
-        seen = -1
-        for j in range(out.shape[1]):
-            u = uniform(words[word, 0], words[word, 1], np.uint64(first_draw + j), np.uint64(stream + stride * index))
-            place, seen = place_at(u, kept, seen, row, row_largest, scale, workspace)
-            out[index, j] = place
+        draws = Draws(words[word, 0], words[word, 1], np.uint64(first_draw), np.uint64(stream + stride * index))
+        draw_places(draws, kept, row, row_largest, scale, workspace, out[index])
         describe(facts_at(details, index), kept, out[index], row, filters, scale, row_largest, workspace)
         if kept.listed:
             for j in range(out.shape[1]):

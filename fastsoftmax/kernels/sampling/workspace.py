@@ -26,6 +26,10 @@ class Workspace(NamedTuple):
     weights: Row  # of the list, or of one group
     spare_values: Row
     spare_weights: Row
+    targets: FloatRow  # of draws; in the memory of the spare values
+    order: IntRow  # of draws by group; in that of the spare weights, as is the next
+    ends: IntRow  # of each group in that order
+    pieces: FloatRow  # running masses of the pieces of one group
 
 
 view_as = by_type(lambda number, scratch: scratch.view(np.float32), lambda number, scratch: scratch.view(np.float64))
@@ -35,7 +39,7 @@ view_as = by_type(lambda number, scratch: scratch.view(np.float32), lambda numbe
 def workspace_bytes(size: int, itemsize: int) -> int:
     """Return how many bytes `workspace_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
     groups, padded = -(-size // GROUP), _padded(size)
-    return (groups * LANES + 2 * LANES + 4 * padded) * itemsize + 8 * groups + 4 * padded + 8 * LANES
+    return (groups * LANES + 2 * LANES + 4 * padded) * itemsize + 8 * groups + 64 + 4 * padded + 8 * LANES
 
 
 def _padded(size: int) -> int:
@@ -57,12 +61,17 @@ def workspace_of(scratch: Row, size: int, number: Number) -> Workspace:
     values, weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
     at += 2 * length
     spare_values, spare_weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
-    at = (at + 2 * length) * numbers.itemsize
+    at, spare = at * numbers.itemsize, length * numbers.itemsize
+    targets, ints = scratch[at : at + spare].view(np.float64), scratch[at + spare : at + 2 * spare].view(np.int32)
+    order, ends = ints[: targets.size], ints[targets.size :]
+    at += 2 * spare
     at = (at + 7) // 8 * 8
     sums = scratch[at : at + 8 * groups].view(np.float64)
     at += 8 * groups
+    pieces = scratch[at : at + 64].view(np.float64)
+    at += 64
     tokens = scratch[at : at + 4 * length].view(np.int32)
-    return Workspace(maxima, sums, tokens, values, weights, spare_values, spare_weights)
+    return Workspace(maxima, sums, tokens, values, weights, spare_values, spare_weights, targets, order, ends, pieces)
 
 
 @inline

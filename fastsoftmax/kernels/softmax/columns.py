@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import (
-    borrowed,
     element,
     load,
     load_part,

@@ -11,8 +11,9 @@ Of 20 rows of 300 numbers sixteen go together, and then four.
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, load, store
+from fastsoftmax.kernels.lanes.loads import load, store
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, Vector, lane_bits, splat, unordered, widen
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.lanes.transpose import turn

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, load_as, load_part, store, store_part
+from fastsoftmax.kernels.lanes.loads import load_as, load_part, store, store_part
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, Vector, blend, fma, larger, like, splat
 from fastsoftmax.kernels.lanes.rows import fill_row
 from fastsoftmax.kernels.math.exp import log1p, power_of_two
@@ -26,6 +27,7 @@ from fastsoftmax.kernels.softmax.weights import (
     BLOCK,
     Scale,
     block_maximum,
+    block_memory,
     block_weights,
     format_of,
     scale_of,
@@ -71,7 +73,7 @@ def row_tail(logits: Row, row_largest: Number, scale: Scale, maxima: Row, sums: 
 def logsumexp(logits: Rows, temperature: FloatRow, number: Number, out: FloatRow) -> None:
     """Write log(sum(exp(logits / temperature))) of each row to the float64 vector `out`: -inf for an all -inf row."""
     logits, out = borrowed(logits), borrowed(out)
-    buffers, others = block_buffers(logits.shape[1], number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(logits.shape[1], number), block_memory(number)
     for row in range(logits.shape[0]):
         t = temperature[min(row, temperature.size - 1)]
         out[row] = logsumexp_row(logits[row], t, number, buffers, others)
@@ -95,7 +97,7 @@ def log_sums(logits: Rows, number: Number, largest: FloatRow, out: FloatRow) -> 
     rows, size = logits.shape
     logits, largest, out = borrowed(logits), borrowed(largest), borrowed(out)
     maxima, sums = block_buffers(size, number)
-    others = np.empty(BLOCK, type(number))
+    others = block_memory(number)
     scale = scale_of(1.0, number)
     for row in range(rows):
         row_largest = row_weights(logits[row], scale, number, None, maxima, sums)
@@ -108,7 +110,7 @@ def log_sums(logits: Rows, number: Number, largest: FloatRow, out: FloatRow) -> 
 def log_softmax(logits: Rows, temperature: FloatRow, number: Number, out: Rows) -> None:
     """Write log(softmax(logits / temperature)) of each row to `out`."""
     logits, out = borrowed(logits), borrowed(out)
-    buffers, others = block_buffers(logits.shape[1], number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(logits.shape[1], number), block_memory(number)
     for row in range(logits.shape[0]):
         t = temperature[min(row, temperature.size - 1)]
         log_softmax_row(logits[row], t, number, buffers, others, out[row])

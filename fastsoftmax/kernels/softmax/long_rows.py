@@ -14,11 +14,8 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.lanes.loads import (
-    borrowed,
-    finish_streams,
-    prefetch_to_write,
-)
+from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.loads import finish_streams, prefetch_to_write
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,

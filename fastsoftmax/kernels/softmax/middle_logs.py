@@ -12,8 +12,9 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, load, load_as, load_part, store
+from fastsoftmax.kernels.lanes.loads import load, load_as, load_part, store
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, largest_lane, like, splat, sum_lanes
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.math.exp import log1p
@@ -21,7 +22,7 @@ from fastsoftmax.kernels.softmax.columns import plain_references, scales_to
 from fastsoftmax.kernels.softmax.logs import log_softmax_row, log_weights, logsumexp_row
 from fastsoftmax.kernels.softmax.long_rows import block_buffers
 from fastsoftmax.kernels.softmax.short_logs import add_to_tail, no_tail, weight_of_largest
-from fastsoftmax.kernels.softmax.weights import BLOCK, lane_maxima
+from fastsoftmax.kernels.softmax.weights import block_memory, lane_maxima
 
 N, LARGEST = 2, 3  # what is kept of each row, after hi and lo
 
@@ -32,7 +33,7 @@ def log_softmax_middle(logits: Rows, temperature: FloatRow, number: Number, out:
     rows, size = logits.shape
     logits, out = borrowed(logits), borrowed(out)
     kept, log_sums = np.zeros((4, LANES), type(number)), np.empty(LANES)
-    buffers, others = block_buffers(size, number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(size, number), block_memory(number)
     for first in range(0, rows, LANES):
         count = min(LANES, rows - first)
         tails_along(logits, first, count, temperature, number, kept, log_sums)
@@ -52,7 +53,7 @@ def logsumexp_middle(logits: Rows, temperature: FloatRow, number: Number, out: F
     rows, size = logits.shape
     logits, out = borrowed(logits), borrowed(out)
     kept, tails = np.zeros((4, LANES), type(number)), np.empty(LANES)
-    buffers, others = block_buffers(size, number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(size, number), block_memory(number)
     for first in range(0, rows, LANES):
         count = min(LANES, rows - first)
         tails_along(logits, first, count, temperature, number, kept, tails)

@@ -12,7 +12,8 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.lanes.loads import borrowed, element
+from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.loads import element
 from fastsoftmax.kernels.lanes.numbers import Number, Row, largest_lane, like, splat, sum_in_order
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.math.exp import log1p, power_of_two
@@ -24,9 +25,9 @@ from fastsoftmax.kernels.softmax.middle_logs import tail_along
 from fastsoftmax.kernels.softmax.scaling import factors_of, scale_row, top_of
 from fastsoftmax.kernels.softmax.short_logs import add_to_tail, in_units_of_the_largest, no_tail
 from fastsoftmax.kernels.softmax.weights import (
-    BLOCK,
     Scale,
     add,
+    block_memory,
     bound_of,
     format_of,
     lane_maxima,
@@ -70,7 +71,7 @@ def log_softmax_one(logits: Row, temperature: float, out: Row) -> None:
     if not math.isnan(tail):
         log_weights(logits, temperature, largest, log1p(tail), out)
         return
-    buffers, others = block_buffers(logits.size, number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(logits.size, number), block_memory(number)
     log_softmax_row(logits, temperature, number, buffers, others, out)
 
 
@@ -82,7 +83,7 @@ def logsumexp_one(logits: Row, temperature: float) -> float:
     largest, tail = short_tail(logits, temperature, number)
     if not math.isnan(tail):
         return np.float64(largest) / temperature + log1p(tail)
-    buffers, others = block_buffers(logits.size, number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(logits.size, number), block_memory(number)
     return logsumexp_row(logits, temperature, number, buffers, others)
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import borrowed, load, prefetch_far, prefetch_to_write, store
+from fastsoftmax.kernels.lanes.loads import load, prefetch_far, prefetch_to_write, store
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,
@@ -36,7 +37,7 @@ from fastsoftmax.kernels.math.exp import log1p
 from fastsoftmax.kernels.softmax.columns import Strip, column_maxima, plain_references, scales_to
 from fastsoftmax.kernels.softmax.logs import Inverse, inverse_of, log_softmax_row, log_weight, logsumexp_row
 from fastsoftmax.kernels.softmax.long_rows import block_buffers
-from fastsoftmax.kernels.softmax.weights import BLOCK, bound_of, format_of, lane_weights
+from fastsoftmax.kernels.softmax.weights import block_memory, bound_of, format_of, lane_weights
 
 HIGH, LOW, BOTTOM = range(2, 5)  # what is kept of each lane, after hi and lo
 
@@ -47,7 +48,7 @@ def log_softmax_short(logits: Rows, temperature: FloatRow, number: Number, out: 
     rows, size = logits.shape
     source, target = borrowed(logits).reshape(-1), borrowed(out).reshape(-1)
     kept, work, log_sums = np.zeros((5, LANES), type(number)), tile_for(size, number), np.empty(LANES)
-    buffers, others = block_buffers(size, number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(size, number), block_memory(number)
     for first in range(0, rows, LANES):
         count = min(LANES, rows - first)
         if first == 0 or temperature.size > 1:
@@ -79,7 +80,7 @@ def logsumexp_short(logits: Rows, temperature: FloatRow, number: Number, out: Fl
     rows, size = logits.shape
     source, out = borrowed(logits).reshape(-1), borrowed(out)
     kept, work, tails = np.zeros((2, LANES), type(number)), tile_for(size, number), np.empty((2, LANES))
-    buffers, others = block_buffers(size, number), np.empty(BLOCK, type(number))
+    buffers, others = block_buffers(size, number), block_memory(number)
     for first in range(0, rows, LANES):
         count = min(LANES, rows - first)
         if first == 0 or temperature.size > 1:

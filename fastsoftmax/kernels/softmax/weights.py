@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import function, inline
+from fastsoftmax.kernels.lanes.arrays import on_stack
 from fastsoftmax.kernels.lanes.loads import load_as, load_part, prefetch, prefetch_far, store, store_part
 from fastsoftmax.kernels.lanes.numbers import (
     Number,
@@ -46,6 +47,7 @@ from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part, read_whole
 from fastsoftmax.kernels.math.exp import LOG2E_HIGH, LOG2E_LOW, ROUND_DOUBLE, ROUND_SINGLE, exp2_16, expm1, power_of_two
 
 BLOCK = 2048
+block_memory = on_stack(BLOCK)
 LEAST_EXPONENT = -2000.0  # 2**-2000 of the largest weight underflows to 0 in any format
 
 
