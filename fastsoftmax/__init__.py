@@ -1,9 +1,23 @@
-"""From logits to tokens and from text to Markov walks, on a CPU."""
+"""From logits to tokens and from text to Markov walks, on a CPU.
 
-from fastsoftmax._threads import get_num_threads, set_num_threads
-from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
-from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
-from fastsoftmax.softmax import log_softmax, logsumexp, softmax
+A public name is imported when it is first used: numba comes with it, and takes ten times as long as this package.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastsoftmax._softmax import log_softmax, logsumexp, softmax
+    from fastsoftmax._threads import get_num_threads, set_num_threads
+    from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
+    from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
+
+_HOMES = {
+    "_softmax": ("log_softmax", "logsumexp", "softmax"),
+    "_threads": ("get_num_threads", "set_num_threads"),
+    "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
+    "sampling": ("Details", "KeptSet", "Sampler", "SamplingParams", "TopLogprobs", "probabilities", "sample"),
+}
 
 __all__ = [
     "CommunicatingClass",
@@ -25,3 +39,15 @@ __all__ = [
     "set_num_threads",
     "softmax",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"fastsoftmax.{home}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

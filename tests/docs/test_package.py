@@ -33,10 +33,27 @@ def test_the_version_is_the_changelogs():
     assert not hasattr(fastsoftmax, "__version__")
 
 
-def test_importing_needs_no_extra():
-    code = "import sys, fastsoftmax; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+def _imported(code):
+    """Return the packages that are imported when a new process has run some code."""
+    code += "; import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
-    assert not set(done.stdout.split()) & {
+    return set(done.stdout.split())
+
+
+def test_importing_needs_no_numba():
+    assert not _imported("import fastsoftmax; dir(fastsoftmax)") & {"numba", "llvmlite", "numpy", "safetensors"}
+
+
+def test_every_name_is_imported_when_it_is_used():
+    assert "numba" in _imported("from fastsoftmax import *; softmax, MarkovChain, sample, set_num_threads")
+    assert {*fastsoftmax.__all__} <= {*dir(fastsoftmax)}
+    assert {*fastsoftmax.__all__} == {name for names in fastsoftmax._HOMES.values() for name in names}
+    with pytest.raises(AttributeError, match="module 'fastsoftmax' has no attribute 'nothing'"):
+        fastsoftmax.nothing  # noqa: B018
+
+
+def test_importing_needs_no_extra():
+    assert not _imported("from fastsoftmax import *") & {
         "typer",
         "rich",
         "torch",

@@ -18,7 +18,7 @@ import fastsoftmax
 ROOT = Path(__file__).parents[2]
 PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md")}
 EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
-MODULES = ["softmax", "sampling", "markov.chain", "markov.text", "_threads"]
+MODULES = ["_softmax", "sampling", "markov.chain", "markov.text", "_threads"]
 MODULES += ["markov.longrun.analysis", "markov.counted", "markov.walking.walks"]
 
 

@@ -1,22 +1,19 @@
 """softmax takes one of four ways by the length of a row and the axis: each is as exact, and no split changes a bit."""
 
 import math
-import sys
 import tracemalloc
-from typing import Any
 
 import numpy as np
 import pytest
 
 import fastsoftmax
+from fastsoftmax import _softmax as module
 from fastsoftmax import _threads
 from fastsoftmax.kernels.math.exp import expm1
 from fastsoftmax.kernels.softmax.columns import SHORT
 from fastsoftmax.kernels.softmax.lockstep import MIDDLE
 from fastsoftmax.kernels.softmax.weights import BLOCK
 from tests.cases import DTYPES
-
-module: Any = sys.modules["fastsoftmax.softmax"]  # hidden by the function of that name
 
 SIZES = [1, 2, 15, 16, 17, 100, SHORT, SHORT + 1, 300, MIDDLE, MIDDLE + 1, BLOCK, BLOCK + 1, 3 * BLOCK + 77]
 INF, NAN = math.inf, math.nan
