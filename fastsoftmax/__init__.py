@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastsoftmax._softmax import log_softmax, logsumexp, softmax
     from fastsoftmax._threads import get_num_threads, set_num_threads
+    from fastsoftmax._warmup import warmup
     from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
     from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
 
 _HOMES = {
     "_softmax": ("log_softmax", "logsumexp", "softmax"),
     "_threads": ("get_num_threads", "set_num_threads"),
+    "_warmup": ("warmup",),
     "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
     "sampling": ("Details", "KeptSet", "Sampler", "SamplingParams", "TopLogprobs", "probabilities", "sample"),
 }
@@ -38,6 +40,7 @@ __all__ = [
     "sample",
     "set_num_threads",
     "softmax",
+    "warmup",
 ]
 
 

@@ -57,6 +57,7 @@ CALLS: dict[str, Call] = {
     "Sampler": lambda t: [(sampler := Sampler(top_p=0.9, seed=1))(t.rows), sampler(t.rows[0]), sampler.step],
     "SamplingParams": lambda t: SamplingParams(temperature=2, top_k=3),
     "set_num_threads": lambda t: fastsoftmax.set_num_threads(fastsoftmax.get_num_threads()),
+    "warmup": lambda t: fastsoftmax.warmup(["float64"], markov=False),
     "get_num_threads": lambda t: fastsoftmax.get_num_threads(),
     "MarkovChain": lambda t: MarkovChain(3),
     "MarkovChain.fit": lambda t: MarkovChain(2).fit(SEQUENCES),

@@ -5,6 +5,7 @@
     compiling    on a thread of its own, out of reach of Ctrl-C and forks; once, though many processes start at once
     locks        one process at a time
     cache        machine code on disk, named by the files that it was made from
+    prebuilt     machine code that came with the package
 
 Kernels release the GIL and never use numba's threading layers: rows are split among Python threads (see `_threads`),
 so nothing depends on which layer is installed, no concurrent call or forked child can abort the process, and a
@@ -14,7 +15,20 @@ No fastmath flag is set anywhere: sums have a fixed order of lanes, so that ever
 """
 
 from fastsoftmax._jit.cache import cache_directories
-from fastsoftmax._jit.compiling import OLDEST_NUMBA
+from fastsoftmax._jit.compiling import OLDEST_NUMBA, NotCompiledError, looking
 from fastsoftmax._jit.decorators import Direct, function, helper_options, inline, intrinsic, jit
+from fastsoftmax._jit.prebuilt import why_unused
 
-__all__ = ["OLDEST_NUMBA", "Direct", "cache_directories", "function", "helper_options", "inline", "intrinsic", "jit"]
+__all__ = [
+    "OLDEST_NUMBA",
+    "Direct",
+    "NotCompiledError",
+    "cache_directories",
+    "function",
+    "helper_options",
+    "inline",
+    "intrinsic",
+    "jit",
+    "looking",
+    "why_unused",
+]

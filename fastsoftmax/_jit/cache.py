@@ -15,8 +15,8 @@ import sys
 import sysconfig
 import tempfile
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,12 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from fastsoftmax._jit import prebuilt
 from fastsoftmax._jit.helpers import KernelLibrary
 from fastsoftmax._jit.locks import alone
 
 PACKAGE = Path(__file__).parents[1]
+KEPT = 4  # entries of one kernel and signature: of so many sources, versions or CPUs that share a place
 _IMPORT = re.compile(rf"^\s*from ({PACKAGE.name}[.\w]*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
@@ -54,7 +56,7 @@ class DiskCache:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._module = function.__module__  # which an entry refers to: it is another one where a file was moved
-        self._name = f"{self._module.rpartition('.')[2]}.{function.__qualname__}"
+        self.kernel = f"{self._module.rpartition('.')[2]}.{function.__qualname__}"
         self._file = Path(function.__code__.co_filename)
         self.writable = True
 
@@ -66,23 +68,32 @@ class DiskCache:
         """Do nothing: it is always on."""
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        for path in self._paths(signature, target_context.codegen()):
-            try:
-                entry = path.read_bytes()
-            except OSError:
+        """Return the kernel as it came with the package or is on disk, ready to be called, or None."""
+        for entry in self._entries(signature, target_context.codegen()):
+            if entry is None or hashlib.sha256(entry[32:]).digest() != entry[:32]:
                 continue
-            checksum, content = entry[:32], entry[32:]
-            if hashlib.sha256(content).digest() == checksum:
-                return _loaded(content, target_context)
+            try:
+                return _loaded(entry[32:], target_context)
+            except Exception as error:  # of another numba, say: whatever it is, compiling does without
+                prebuilt.logger.warning("the kernel %s cannot be loaded and is compiled: %s", self.kernel, error)
         return None
 
+    def _entries(self, signature: Any, codegen: Any) -> Iterator[bytes | None]:
+        if level := level_for(codegen):
+            yield prebuilt.entry(level, self.kernel, self.prebuilt_name(signature))
+        for path in self._paths(signature, codegen):
+            with suppress(OSError):
+                yield path.read_bytes()
+
     def save_overload(self, signature: Any, compiled: Any) -> None:
-        content = _saved(compiled)
+        """Keep a kernel that was compiled."""
+        entry = entry_of(compiled)
         for path in self._paths(signature, compiled.codegen):
             try:
-                _write_atomically(path, hashlib.sha256(content).digest() + content)
+                _write_atomically(path, entry)
             except OSError:
                 continue
+            _remove_older(path)
             return
         self.writable = False
 
@@ -91,34 +102,76 @@ class DiskCache:
         paths = self._paths(signature, codegen)
 
         def is_there() -> bool:
-            return any(path.exists() for path in paths)
+            return self.origin(signature, codegen) != ""
 
         return nullcontext() if is_there() else alone(paths[0].with_suffix(".lock"), is_there)
 
     def _paths(self, signature: Any, codegen: Any) -> list[Path]:
         """Return where an entry is looked for and written; its name tells of all that it depends on."""
         checked = os.environ.get("NUMBA_BOUNDSCHECK")
-        key = repr((sources_digest(self._file), self._module, signature, target_of(codegen), checked))
-        name = f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.pickle"
+        name = self._named(signature, _versions(), target_of(codegen), checked)
         return [directory / name for directory in cache_directories()]
 
+    def origin(self, signature: Any, codegen: Any) -> str:
+        """Return where an entry is: "prebuilt" with its level, "on disk", or "" for nowhere."""
+        level = level_for(codegen)
+        if level and prebuilt.has(level, self.kernel, self.prebuilt_name(signature)):
+            return f"prebuilt ({level})"
+        return "on disk" if any(path.exists() for path in self._paths(signature, codegen)) else ""
 
-def _saved(compiled: Any) -> bytes:
-    """Return what of a compiled kernel its calls need: machine code, its symbols, and what Python errors refer to.
+    def prebuilt_name(self, signature: Any) -> str:
+        """Return the name of the entry that comes with the package."""
+        return self._named(signature)
+
+    def _named(self, signature: Any, *other: Any) -> str:
+        """Return a name that tells of the sources, the kernel, the signature, and what else an entry depends on."""
+        types = tuple(map(str, signature))
+        key = repr((sources_digest(self._file), self._module, types, *other))
+        return f"{self.kernel}-{_short(repr(types), 8)}-{_short(key, 16)}.pickle"
+
+
+def _short(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def _remove_older(path: Path) -> None:
+    """Remove all but the newest entries of one kernel and signature: they were made from other sources or versions.
+
+    A process that has one open reads on; one that looks for it later compiles.
+    """
+    with suppress(OSError):
+        others = path.parent.glob(f"{path.name.rpartition('-')[0]}-*.pickle")
+        for old in sorted(others, key=lambda one: one.stat().st_mtime_ns, reverse=True)[KEPT:]:
+            old.unlink(missing_ok=True)
+
+
+def level_for(codegen: Any) -> str:
+    """Return the level of the entries that came with the package and may be used, or ""."""
+    if prebuilt.why_unused():
+        return ""
+    triple, _, features = target_of(codegen)
+    return prebuilt.level_of(triple.partition("-")[0], features)
+
+
+def entry_of(compiled: Any) -> bytes:
+    """Return what of a compiled kernel its calls need, after its hash: machine code, symbols, what errors refer to.
 
     numba saves its LLVM code and a listing of its types too: two thirds of an entry, which only other kernels read.
     """
     library, description = compiled.library, compiled.fndesc
     description.typemap = description.calltypes = None
     module = library._final_module
-    symbols = [one.name for one in (*module.functions, *module.global_variables) if not one.is_declaration]
-    return dumps(  # type: ignore[no-any-return]
+    names = *module.functions, *module.global_variables
+    defined = [one.name for one in names if not one.is_declaration]
+    needed = [one.name for one in names if one.is_declaration and not one.name.startswith("llvm.")]
+    content: bytes = dumps(
         (
-            (library.name, library._get_compiled_object(), symbols),
+            (library.name, library._get_compiled_object(), defined, needed),
             (description, compiled.environment, compiled.signature),
             compiled._find_referenced_environments(),
         )
     )
+    return hashlib.sha256(content).digest() + content
 
 
 def _loaded(content: bytes, target_context: Any) -> Any:
@@ -127,8 +180,10 @@ def _loaded(content: bytes, target_context: Any) -> Any:
     numba first loads everything that it could compile (0.4 s); machine code needs only its runtime.
     """
     rtsys.initialize(target_context)
-    (name, object_code, symbols), (description, environment, signature), environments = pickle.loads(content)
-    library = KernelLibrary.from_object(target_context.codegen(), name, object_code, symbols)
+    (name, object_code, defined, needed), (description, environment, signature), environments = pickle.loads(content)
+    if missing := prebuilt.unresolved(target_context.codegen(), needed):
+        raise ImportError(f"nothing here defines {', '.join(missing)}")
+    library = KernelLibrary.from_object(target_context.codegen(), name, object_code, defined)
     entry_point = target_context.get_executable(library, description, environment)
     for referenced in environments:
         library.codegen.set_env(referenced.env_name, referenced)
@@ -159,15 +214,16 @@ def target_of(codegen: Any) -> tuple[str, ...]:
 
 
 @cache
+def _versions() -> tuple[str, ...]:
+    """Name the system, Python and the packages that compile."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")  # which tells a free-threaded Python from another
+    return sysconfig.get_platform(), suffix, *map(importlib.metadata.version, ("numba", "llvmlite", "numpy"))
+
+
+@cache
 def sources_digest(file: Path) -> str:
-    """Name the versions, and the sources of all files of this package that a file reaches by its imports."""
+    """Name the sources of all files of this package that a file reaches by its imports."""
     digest = hashlib.sha256()
-    for part in (
-        sysconfig.get_platform(),
-        sysconfig.get_config_var("EXT_SUFFIX"),  # unlike the cache tag, it tells a free-threaded Python from another
-        *map(importlib.metadata.version, ("numba", "llvmlite", "numpy")),
-    ):
-        digest.update(str(part).encode() + b"\0")
     for name, content in sorted((_named(source), source.read_bytes()) for source in reached(file)):
         digest.update(name.encode() + b"\0" + content)
     return digest.hexdigest()

@@ -5,8 +5,9 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numba
 from numba.core.compiler_lock import global_compiler_lock
 
 from fastsoftmax._jit.cache import DiskCache, cache_directories
+from fastsoftmax._jit.prebuilt import logger
 
 if hasattr(os, "register_at_fork"):
     # A fork waits for a kernel that another thread compiles: the child would wait for that thread for ever.
@@ -26,6 +28,26 @@ if hasattr(os, "register_at_fork"):
 
 OLDEST_NUMBA = 0, 61
 
+_looking: list[set[str]] = []
+
+
+class NotCompiledError(Exception):
+    """Raised instead of compiling, where somebody only looks for what there is."""
+
+
+@contextmanager
+def looking() -> Iterator[set[str]]:
+    """Compile nothing meanwhile; return the origins of the kernels that are called for the first time.
+
+    The origin "" is that of a kernel that would be compiled: `NotCompiledError` is raised where one is called.
+    """
+    found = set[str]()
+    _looking.append(found)
+    try:
+        yield found
+    finally:
+        _looking.remove(found)
+
 
 def watched(kernel: Any, cache: DiskCache) -> Callable[[Any], Any]:
     """Return a kernel's `compile` that no interrupt reaches; it warns its caller of what is not kept on disk."""
@@ -33,6 +55,13 @@ def watched(kernel: Any, cache: DiskCache) -> Callable[[Any], Any]:
 
     def compile_watched(signature: Any) -> Any:
         _refuse_old_numba()
+        origin = cache.origin(signature, kernel.targetctx.codegen())
+        for found in _looking:
+            found.add(origin)
+            if not origin:
+                raise NotCompiledError(kernel.__qualname__)
+        if not origin:
+            logger.info("compiling %s(%s)", kernel.__qualname__, ", ".join(map(str, signature)))
         with cache.alone(signature, kernel.targetctx.codegen()):
             compiled = _aside(compile, signature)
         if not cache.writable:

@@ -13,6 +13,9 @@ from fastsoftmax._jit.helpers import HelperCompiler, KernelCompiler
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+KERNELS: list[Any] = []
+"""All kernels of the modules that are imported."""
+
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _HELPER = {**_OPTIONS, "no_cpython_wrapper": True, "pipeline_class": HelperCompiler}
 
@@ -23,6 +26,7 @@ def jit(function: Function) -> Function:
     if _is_compiled(kernel):
         kernel._cache = DiskCache(function)
         kernel.compile = watched(kernel, kernel._cache)
+        KERNELS.append(kernel)
     return kernel  # type: ignore[no-any-return]
 
 

@@ -101,6 +101,10 @@ def _root(
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+    elif context.invoked_subcommand not in ("warmup", "doctor"):  # which say themselves what they do
+        from fastsoftmax.cli.output import show_notices
+
+        show_notices()
 
 
 def refuse_option(name: str, context: typer.Context) -> NoReturn:
@@ -220,12 +224,14 @@ for _command, _example in markov_app.COMMANDS.items():
     app.command(epilog=f"Example: fastsoftmax {_example}")(_command)
 
 
-@app.command(epilog="Example: fastsoftmax warmup")
-def warmup() -> None:
+@app.command(epilog="Example: fastsoftmax warmup --jobs 2")
+def warmup(
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=2, help="Processes that compile at once.")] = 1,
+) -> None:
     """Compile the usual kernels ahead of their first use, and keep them on disk."""
     from fastsoftmax.cli.warmup import run
 
-    run()
+    run(jobs)
 
 
 @app.command(epilog="Example: fastsoftmax doctor --json")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
@@ -15,7 +16,8 @@ import numba
 import numpy as np
 
 import fastsoftmax
-from fastsoftmax._jit import cache_directories
+from fastsoftmax._jit import NotCompiledError, cache_directories, looking, why_unused
+from fastsoftmax._warmup import DTYPES, jobs
 from fastsoftmax.cli import output
 
 REQUIRED = ("fastsoftmax", "numpy", "numba", "llvmlite", "safetensors")
@@ -25,6 +27,7 @@ FEATURES = ("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "neon", "s
 
 def run(as_json: bool) -> bool:
     """Print the findings and return whether all is well."""
+    first_calls = _first_calls()  # before the checks make some
     checks = {name: _outcome(check) for name, check in CHECKS.items()}
     ok = all(outcome == "ok" for outcome in checks.values())
     findings: dict[str, Any] = {
@@ -35,6 +38,8 @@ def run(as_json: bool) -> bool:
         "threads": fastsoftmax.get_num_threads(),
         "kernels": "interpreted (NUMBA_DISABLE_JIT)" if numba.config.DISABLE_JIT else "compiled",
         "cache": str(cache_directories()[0]),
+        "prebuilt kernels": why_unused() or "used",
+        "first calls": first_calls,
         "checks": checks,
         "ok": ok,
     }
@@ -43,6 +48,27 @@ def run(as_json: bool) -> bool:
     else:
         output.write("\n".join(_lines(findings)))
     return ok
+
+
+def _first_calls() -> dict[str, str]:
+    """Return for each function and dtype where its kernels are; no kernel is compiled."""
+    found = dict[str, str]()
+    for job in jobs(DTYPES, details=True, allowed=True, markov=True):
+        with looking() as origins, suppress(NotCompiledError, ValueError):  # a chain that was not fitted cannot walk
+            job.call()
+        if origins:
+            found[job.name] = "to be compiled" if "" in origins else " and ".join(sorted(origins))
+    return found
+
+
+def _by_origin(first_calls: dict[str, str]) -> dict[str, str]:
+    """Return the functions of each origin, a line each."""
+    if len({*first_calls.values()}) == 1:
+        return {f"first calls {origin}": f"all {len(first_calls)}" for origin in first_calls.values()}
+    return {
+        f"first calls {origin}": ", ".join(name for name, other in first_calls.items() if other == origin)
+        for origin in dict.fromkeys(first_calls.values())
+    }
 
 
 def _softmax() -> None:
@@ -186,7 +212,8 @@ def _features() -> list[str]:
 def _lines(findings: dict[str, Any]) -> list[str]:
     """Return the findings as text, a line each."""
     lines = dict(findings)
-    del lines["checks"], lines["ok"]
+    del lines["checks"], lines["ok"], lines["first calls"]
+    lines |= _by_origin(findings["first calls"])
     lines |= {f"check: {name}": outcome for name, outcome in findings["checks"].items()}
     lines["cpu features"] = " ".join(findings["cpu features"]) or "none of " + " ".join(FEATURES)
     width = max(map(len, lines)) + 2

@@ -1,6 +1,7 @@
 """What commands print: results on stdout, plain when it is not a terminal, and progress and errors on stderr."""
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,30 @@ def on_terminal() -> bool:
 def progress_shows() -> bool:
     """Whether stderr is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+class _Notices(logging.Handler):
+    """Writes what the library logs to stderr; that it compiles, once."""
+
+    told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        text = record.getMessage()
+        if record.levelno < logging.WARNING:
+            if self.told:
+                return
+            self.told = True
+            text = "compiling kernels for this CPU, once: up to a minute (`fastsoftmax warmup` compiles all ahead)"
+        if sys.stderr is not None:
+            print(f"fastsoftmax: {text}", file=sys.stderr)
+
+
+def show_notices() -> None:
+    """Write to stderr that kernels are compiled, and why prebuilt ones are not used."""
+    logger = logging.getLogger("fastsoftmax")
+    logger.handlers = [_Notices(logging.INFO)]
+    logger.setLevel(logging.INFO)
 
 
 def write(text: str, end: str = "\n") -> None:

@@ -1,6 +1,7 @@
 """The command line: what it prints, what it refuses, and how it behaves in a pipe."""
 
 import json
+import logging
 import math
 import os
 import re
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 import fastsoftmax
-from fastsoftmax.cli import doctor, warmup
+from fastsoftmax import _warmup
+from fastsoftmax.cli import doctor, output, warmup
 from tests.commands import COMMANDS, invoke, on_terminal, process, refused, run
 
 
@@ -325,13 +327,28 @@ def test_sample_of_one_row():
 
 
 @pytest.mark.slow
-def test_warmup(monkeypatch):
-    monkeypatch.setattr(warmup, "_inputs", lambda: iter([("float64", np.arange(4.0))]))
-    lines = run("warmup").splitlines()
-    assert [line.split()[0] for line in lines[:5]] == ["softmax", "log_softmax", "logsumexp", "sample", "probabilities"]
-    assert all(line.endswith(" s") for line in lines[:9])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_warmup(monkeypatch, processes):
+    monkeypatch.setattr(warmup, "DTYPES", ("float32", "float64"))
+    monkeypatch.setattr(warmup, "find_spec", lambda name: None)
+    lines = run("warmup", "--jobs", processes).splitlines()
+    assert [line.split()[0] for line in lines[:5]] == ["softmax", "softmax", "log_softmax", "log_softmax", "logsumexp"]
+    assert all(line.endswith(" s") for line in lines[:-2])
     assert lines[-2] == "bfloat16 skipped: neither ml_dtypes nor torch is installed"
     assert lines[-1].startswith("kernels are kept in ")
+
+
+def test_what_is_logged_is_said_once(capsys):
+    output.show_notices()
+    logger = logging.getLogger("fastsoftmax")
+    logger.info("compiling sample(float32)")
+    logger.info("compiling softmax(float32)")
+    logger.warning("the prebuilt kernel sample is not used: it is damaged")
+    assert capsys.readouterr().err.splitlines() == [
+        "fastsoftmax: compiling kernels for this CPU, once: up to a minute (`fastsoftmax warmup` compiles all ahead)",
+        "fastsoftmax: the prebuilt kernel sample is not used: it is damaged",
+    ]
+    logger.handlers.clear()
 
 
 @pytest.mark.slow
@@ -340,11 +357,11 @@ def test_warmup_leaves_nothing_to_compile():
     code = """if True:
         import numpy as np
         import fastsoftmax
-        from fastsoftmax.cli import warmup
+        from fastsoftmax import _warmup
         from fastsoftmax.kernels.softmax import columns, lockstep, long_rows, one_row
 
-        for name, call in warmup._logits_jobs({"float32": np.arange(4, dtype=np.float32)}):
-            if name.startswith("softmax"):
+        for name, call in _warmup.jobs(["float32"], details=False, allowed=False, markov=False):
+            if name == "softmax float32":
                 call()
         kernels = columns.softmax_short, columns.softmax_columns, lockstep.softmax_group, long_rows.softmax
         kernels += (one_row.softmax_one,)
@@ -360,9 +377,14 @@ def test_warmup_leaves_nothing_to_compile():
 
 
 def test_warmup_covers_every_float():
-    inputs = dict(warmup._inputs())
-    assert list(inputs) == ["float32", "float64", "float16", "bfloat16"]
-    assert all(np.shape(logits) == (4,) for logits in inputs.values())
+    rows = {name: _warmup.row_of(name) for name in _warmup.DTYPES}
+    assert list(rows) == ["float32", "float64", "float16", "bfloat16"]
+    assert all(np.shape(logits) == (4,) for logits in rows.values())
+
+
+def test_warmup_refuses_other_dtypes():
+    with pytest.raises(ValueError, match="dtypes has 'int8', expected some of float32, float64, float16, bfloat16"):
+        fastsoftmax.warmup(["float32", "int8"])
 
 
 @pytest.mark.slow

@@ -11,7 +11,13 @@ import fastsoftmax
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "fastsoftmax"
 OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
+    "fastsoftmax._jit.NotCompiledError",
     "fastsoftmax._jit.cache_directories",
+    "fastsoftmax._jit.looking",
+    "fastsoftmax._jit.why_unused",
+    "fastsoftmax._warmup.DTYPES",
+    "fastsoftmax._warmup.Job",
+    "fastsoftmax._warmup.jobs",
     "fastsoftmax.markov.reading.clean.cleaned",
     "fastsoftmax.markov.counts.storage.stated",
     "fastsoftmax.markov.reading.tokens.characters",

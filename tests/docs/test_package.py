@@ -22,7 +22,8 @@ def test_runtime_dependencies():
 
 
 def test_only_the_package_is_in_the_wheel():
-    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["fastsoftmax"]}
+    wheel = {"packages": ["fastsoftmax"], "hooks": {"custom": {}}}
+    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == wheel
     assert (Path(fastsoftmax.__file__).parent / "py.typed").is_file()
 
 

@@ -207,11 +207,11 @@ def calls_a_kernel(values):
 
 def test_another_build_of_python_has_entries_of_its_own(monkeypatch):
     """A free-threaded Python has other objects, but the cache tag and the platform of any other."""
-    digest, file = cache.sources_digest.__wrapped__, TINY
+    versions = cache._versions.__wrapped__
     monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314-x86_64-linux-gnu.so")
-    usual = digest(file)
+    usual = versions()
     monkeypatch.setattr(sysconfig, "get_config_var", lambda _: ".cpython-314t-x86_64-linux-gnu.so")
-    assert digest(file) != usual
+    assert versions() != usual
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a home is not looked up")
