@@ -1,8 +1,8 @@
 """Compile kernels ahead, for a wheel that brings their machine code: FASTSOFTMAX_PREBUILD=1 python -m build --wheel.
 
-Without that variable, and from an sdist, the wheel is pure. With it, two processes call every public function on tiny
-inputs, compiled for the least level of the platform, which this machine must have; then they compile the same kernels
-with the same signatures for the other levels, without a call.
+Without that variable, and from an sdist, the wheel is pure; where it names a level, it brings that one alone. Two
+processes call every public function on tiny inputs, compiled for the least level of the platform, which this machine
+must have; then they compile the same kernels with the same signatures for the other levels, without a call.
 """
 
 import importlib
@@ -36,14 +36,18 @@ class PrebuiltKernels(BuildHookInterface[Any]):  # type: ignore[misc]
 
     def dependencies(self) -> list[str]:
         """Return what the kernels are compiled with."""
-        wanted = os.environ.get("FASTSOFTMAX_PREBUILD") == "1"
-        return ["numba>=0.61", "numpy>=2.0", "safetensors>=0.4.3", "ml_dtypes>=0.5"] if wanted else []
+        if not os.environ.get("FASTSOFTMAX_PREBUILD"):
+            return []
+        return ["numba>=0.61", "numpy>=2.0", "safetensors>=0.4.3", "ml_dtypes>=0.5"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and put the entries into the wheel."""
-        if os.environ.get("FASTSOFTMAX_PREBUILD") != "1" or version == "editable":
+        wanted = os.environ.get("FASTSOFTMAX_PREBUILD")
+        if not wanted or version == "editable":
             return
         tag, levels = PLATFORMS[platform.machine()]
+        if wanted != "1":
+            levels = (levels[levels.index(wanted)],)
         self._folder = tempfile.TemporaryDirectory()
         prebuild(Path(self._folder.name), levels)
         build_data["force_include"][self._folder.name] = "fastsoftmax/_jit/prebuilt"

@@ -79,7 +79,7 @@ class DiskCache:
         return None
 
     def _entries(self, signature: Any, codegen: Any) -> Iterator[bytes | None]:
-        if level := level_for(codegen):
+        for level in levels_for(codegen):
             yield prebuilt.entry(level, self.kernel, self.prebuilt_name(signature))
         for path in self._paths(signature, codegen):
             with suppress(OSError):
@@ -114,9 +114,9 @@ class DiskCache:
 
     def origin(self, signature: Any, codegen: Any) -> str:
         """Return where an entry is: "prebuilt" with its level, "on disk", or "" for nowhere."""
-        level = level_for(codegen)
-        if level and prebuilt.has(level, self.kernel, self.prebuilt_name(signature)):
-            return f"prebuilt ({level})"
+        for level in levels_for(codegen):
+            if prebuilt.has(level, self.kernel, self.prebuilt_name(signature)):
+                return f"prebuilt ({level})"
         return "on disk" if any(path.exists() for path in self._paths(signature, codegen)) else ""
 
     def prebuilt_name(self, signature: Any) -> str:
@@ -145,12 +145,12 @@ def _remove_older(path: Path) -> None:
             old.unlink(missing_ok=True)
 
 
-def level_for(codegen: Any) -> str:
-    """Return the level of the entries that came with the package and may be used, or ""."""
+def levels_for(codegen: Any) -> list[str]:
+    """Return the levels of the entries that came with the package and may be used, the best first."""
     if prebuilt.why_unused():
-        return ""
+        return []
     triple, _, features = target_of(codegen)
-    return prebuilt.level_of(triple.partition("-")[0], features)
+    return prebuilt.levels_of(triple.partition("-")[0], features)
 
 
 def entry_of(compiled: Any) -> bytes:

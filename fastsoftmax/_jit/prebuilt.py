@@ -73,13 +73,14 @@ def why_unused() -> str:
 
 
 @cache
-def level_of(architecture: str, features: str) -> str:
-    """Return the best level for an architecture and the features of a target, such as "+avx2,-sse4a", or ""."""
+def levels_of(architecture: str, features: str) -> list[str]:
+    """Return the levels for an architecture and the features of a target, such as "+avx2,-sse4a", the best first."""
     present = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
-    for name, level in LEVELS.items():
-        if level.architecture == architecture and present.issuperset(level.features):
-            return name
-    return ""
+    return [
+        name
+        for name, level in LEVELS.items()
+        if level.architecture == architecture and present.issuperset(level.features)
+    ]
 
 
 class Pack(NamedTuple):
