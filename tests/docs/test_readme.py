@@ -40,9 +40,12 @@ def test_the_library_blocks(page):
 def test_the_two_set_up_commands_are_what_ci_runs():
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     commands = [block.strip() for block in blocks("README.md", "sh")]
-    assert len(commands) == 2
-    for command in commands:
-        assert command in ci
+    run, wheel, test = commands
+    assert run in ci
+    assert test in ci
+    assert ".ci/wheel" in ci
+    assert wheel.endswith(".venv/bin/python -m build --wheel")
+    assert "-m build --wheel" in (ROOT / ".ci" / "wheel").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)
