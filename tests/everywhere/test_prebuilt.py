@@ -35,18 +35,26 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The one entry that `tiny.softmax` needs, as a process that compiles it keeps it."""
+    place = tmp_path_factory.mktemp("made")
+    run(place, place)
+    (entry,) = place.rglob("*.pickle")
+    return entry.read_bytes()
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with the one entry that `tiny.softmax` needs, for this machine's level."""
+def folder(made, tmp_path, monkeypatch):
+    """A folder with that entry, for a level that this machine has."""
     monkeypatch.delenv("FASTSOFTMAX_PREBUILT", raising=False)
-    tiny.softmax([1.0, 2.0])
     kept = tiny.weigh._cache
     folder = tmp_path / "prebuilt"
     folder.mkdir()
     monkeypatch.setattr(prebuilt, "FOLDER", folder)
     level = cache.levels_for(tiny.weigh.targetctx.codegen())[-1]  # the best is not there
-    name, entry = kept.prebuilt_name(TINY), cache.entry_of(tiny.weigh.overloads[TINY])
-    prebuilt.write_packs({f"{level}/{kept.kernel}": {"another": b"entry", name: entry}}, folder)
+    some = {"another": b"entry", kept.prebuilt_name(TINY): made}
+    prebuilt.write_packs({f"{level}/{kept.kernel}": some}, folder)
     return folder
 
 
@@ -225,8 +233,8 @@ def test_older_entries_are_removed(tmp_path, monkeypatch):
         os.utime(old, (1000 - age, 1000 - age))
     other = path.with_name("tiny.weigh-0-0.pickle")
     other.write_bytes(b"")
-    tiny.softmax([1.0])
-    kept.save_overload(TINY, tiny.weigh.overloads[TINY])
+    path.write_bytes(b"")
+    cache._remove_older(path)
     assert {one.name for one in path.parent.iterdir()} == {
         path.name,
         other.name,
