@@ -234,14 +234,17 @@ def _of_one_row(
         out = np.empty(logits.shape, logits.dtype)
     elif not _is_twin(out, logits):
         return None
-    kernel(row, temperature, out.reshape(-1))
+    kernel(row, temperature, out if out.ndim == 1 else out.reshape(-1))
     return out
 
 
 def _is_twin(out: Any, logits: Array) -> bool:
     """Return whether results can be written to `out` as to a new array."""
     like = type(out) is np.ndarray and out.dtype is logits.dtype and out.shape == logits.shape and out.flags.carray
-    return like and not np.may_share_memory(out, logits)
+    if not like or out is logits:
+        return False
+    owners = out.flags.owndata and logits.flags.owndata  # each of its own memory
+    return owners or not np.may_share_memory(out, logits)
 
 
 def _elementwise(
