@@ -17,16 +17,12 @@ import re
 import sysconfig
 from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import llvmlite.binding
 import numba
-
-try:
-    import lzma
-except ImportError:  # Python was built without it
-    lzma = None  # type: ignore[assignment]
 
 FOLDER = Path(__file__).with_name("prebuilt")  # there is none in a clone
 MANIFEST = "manifest.json"
@@ -61,7 +57,7 @@ def why_unused() -> str:
         return "NUMBA_BOUNDSCHECK is set"
     if not FOLDER.is_dir():
         return "this installation has none"
-    if lzma is None:
+    if find_spec("_lzma") is None:  # of which Python can be built without
         return "this Python has no lzma"
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         return "they are for a Python with a GIL"
@@ -111,6 +107,8 @@ def entry(level: str, kernel: str, name: str) -> bytes | None:
     """Return the entry that the manifest has, or None; log why a pack is not as it was."""
     if not has(level, kernel, name):
         return None
+    import lzma
+
     path, pack = FOLDER / level / kernel, _manifest(FOLDER)[f"{level}/{kernel}"]
     try:
         compressed = path.read_bytes()
@@ -125,6 +123,8 @@ def entry(level: str, kernel: str, name: str) -> bytes | None:
 
 def write_packs(entries: dict[str, dict[str, bytes]], folder: Path) -> None:
     """Write a pack for each kernel, by its level and name, and the manifest."""
+    import lzma
+
     packs = {}
     for path, some in entries.items():
         compressed = lzma.compress(b"".join(some.values()), preset=9)
@@ -136,7 +136,7 @@ def write_packs(entries: dict[str, dict[str, bytes]], folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps(packs), encoding="utf-8")
 
 
-def unresolved(codegen: object, symbols: Iterable[str]) -> list[str]:
+def unresolved(codegen: Any, symbols: Iterable[str]) -> list[str]:
     """Return the symbols that neither this process nor what numba has made in it defines: LLVM would abort on one."""
-    defined = codegen._engine.is_symbol_defined  # type: ignore[attr-defined]
+    defined = codegen._engine.is_symbol_defined
     return [name for name in symbols if not defined(name) and not llvmlite.binding.address_of_symbol(name)]

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 import fastsoftmax
-from fastsoftmax._jit import NotCompiledError, cache_directories, looking, why_unused
+from fastsoftmax._jit import cache_directories, looking, why_unused
 from fastsoftmax._warmup import DTYPES, jobs
 from fastsoftmax.cli import output
 
@@ -54,7 +54,7 @@ def _first_calls() -> dict[str, str]:
     """Return for each function and dtype where its kernels are; no kernel is compiled."""
     found = dict[str, str]()
     for job in jobs(DTYPES, details=True, allowed=True, markov=True):
-        with looking() as origins, suppress(NotCompiledError, ValueError):  # a chain that was not fitted cannot walk
+        with looking() as origins, suppress(Exception):  # what is broken the checks tell
             job.call()
         if origins:
             found[job.name] = "to be compiled" if "" in origins else " and ".join(sorted(origins))

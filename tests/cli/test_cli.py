@@ -427,6 +427,15 @@ def test_doctor_finds_an_old_numba(monkeypatch):
     assert re.search(r"numba 0\.9\.10 is too old, [\d.]+ is needed: pip install --upgrade numba", finding("versions"))
 
 
+def test_doctor_goes_on_where_a_call_is_broken(monkeypatch):
+    def broken():
+        raise ImportError("numba is 0.9.1, expected 0.61 or later")
+
+    monkeypatch.setattr(doctor, "jobs", lambda *_, **__: [_warmup.Job("softmax float32", broken)])
+    monkeypatch.setattr(doctor, "CHECKS", {"nothing": lambda: None})
+    assert json.loads(run("doctor", "--json"))["first calls"] == {}
+
+
 @pytest.mark.slow
 def test_doctor_finds_a_broken_threading_layer(monkeypatch):
     monkeypatch.setenv("NUMBA_THREADING_LAYER", "nonsense")

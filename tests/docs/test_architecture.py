@@ -11,7 +11,6 @@ import fastsoftmax
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "fastsoftmax"
 OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
-    "fastsoftmax._jit.NotCompiledError",
     "fastsoftmax._jit.cache_directories",
     "fastsoftmax._jit.looking",
     "fastsoftmax._jit.why_unused",

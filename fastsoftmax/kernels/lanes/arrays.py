@@ -18,9 +18,9 @@ from numba.core.typing.templates import Signature
 from numba.extending import register_model
 from numba.np import arrayobj
 
-from fastsoftmax._jit import intrinsic
+from fastsoftmax._jit import inline, intrinsic
 from fastsoftmax.kernels.lanes import llvm
-from fastsoftmax.kernels.lanes.numbers import Number, Row
+from fastsoftmax.kernels.lanes.numbers import IntRow, Number, Row
 
 
 class Borrowed(types.Array):
@@ -61,6 +61,16 @@ def borrowed(typing_context: Any, array: Any) -> Any:
     if array == types.none:
         return array(array), codegen
     return Borrowed(array.dtype, array.ndim, array.layout, array.aligned)(array), codegen
+
+
+@inline
+def add_before(counts: IntRow) -> None:
+    """Replace every count by the sum of those before it: where each kind begins, when what was counted is sorted."""
+    before = 0
+    for i in range(counts.size):
+        count = counts[i]
+        counts[i] = before
+        before += count
 
 
 def on_stack(size: int) -> Callable[[Number], Row]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Ids, Positions
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
 
 Keys = npt.NDArray[np.uint64]
 
@@ -47,7 +47,7 @@ def sort_keys(keys: Keys, spare: Keys, places: Ids | None, spare_places: Ids | N
         drop, ends = np.uint64(_DIGIT * digit), occurs[digit]
         if ends[(one[0] >> drop) & mask] == one.size:  # no sweep for a digit that all share
             continue
-        _add_before(ends)
+        add_before(ends)
         for i in range(one.size):
             key = one[i]
             end = np.uint64(ends[(key >> drop) & mask])
@@ -60,16 +60,6 @@ def sort_keys(keys: Keys, spare: Keys, places: Ids | None, spare_places: Ids | N
             origins, moved = moved, origins
         swapped = not swapped
     return swapped
-
-
-@inline
-def _add_before(counts: Positions) -> None:
-    """Replace every count by the sum of those before it."""
-    before = 0
-    for i in range(counts.size):
-        count = counts[i]
-        counts[i] = before
-        before += count
 
 
 @jit
@@ -128,7 +118,7 @@ def _sort_small(
     ends[:] = 0
     for i in range(start, stop):
         ends[_small(counts[i])] += 1
-    _add_before(ends)
+    add_before(ends)
     for i in range(start, stop):
         end = ends[_small(counts[i])]
         ends[_small(counts[i])] += 1

@@ -68,7 +68,7 @@ def draw_within(masses: Row, start: int, stop: int, share: float, pieces: FloatR
         for i in range(8):
             before += masses[at + i]
             chosen += 0 if before > target else 1
-    chosen = min(chosen, stop - 1)
+    chosen = min(chosen, stop - 1)  # where rounding leaves none, the last one with a mass
     while not masses[chosen] > like(number, 0.0):
         chosen -= 1
     return chosen

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load, store_part
 from fastsoftmax.kernels.lanes.numbers import (
@@ -90,9 +90,8 @@ def draw_places(
     """
     targets, order, ends, sums = workspace.targets, workspace.order, workspace.ends, workspace.sums
     groups = groups_of(kept.size)
-    part = targets.size
-    for begin in range(0, out.size, part):
-        stop = min(begin + part, out.size)
+    for begin in range(0, out.size, targets.size):
+        stop = min(begin + targets.size, out.size)
         for group in range(groups):
             ends[group] = 0
         for j in range(begin, stop):
@@ -101,12 +100,8 @@ def draw_places(
         for j in range(begin, stop):
             out[j] = draw_group(sums, groups, targets[j - begin])
             ends[out[j]] += 1
-        before = 0
-        for group in range(groups):
-            count = ends[group]
-            ends[group] = before
-            before += count
-        for j in range(begin, stop):
+        add_before(ends[:groups])
+        for j in range(begin, stop):  # draws of one group stand in a row, in the order in which they were asked for
             order[ends[out[j]]] = j - begin
             ends[out[j]] += 1
         seen = -1
