@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Ids, Positions
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.arrays import borrowed, on_stack
 from fastsoftmax.kernels.lanes.loads import prefetch
 
 Keys = npt.NDArray[np.uint64]
@@ -30,6 +30,7 @@ Keys = npt.NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _32 = np.uint64(32)
 _BATCH = 32  # questions to a hash table, whose cache misses overlap
+_batch = on_stack(_BATCH)
 
 
 class Slots(NamedTuple):
@@ -158,7 +159,7 @@ def link(contexts: Ids, offsets: Positions, tokens: Ids, slots: Slots, targets: 
     table, out = borrowed(slots.places), borrowed(targets)
     rows, order = contexts.shape
     last_slot = np.uint64(table.size - 1)
-    places, sources = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
+    places, sources = _batch(np.uint64(0)), _batch(np.int64(0))
     for first in range(0, rows, _BATCH):
         count = min(_BATCH, rows - first)
         for i in range(count):

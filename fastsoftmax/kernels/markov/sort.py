@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Counts, Ids, Positions
-from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
+from fastsoftmax.kernels.lanes.arrays import add_before, borrowed, on_stack
 
 Keys = npt.NDArray[np.uint64]
 
 _DIGIT = 10  # bits
 _SHORT = 16
 _SMALL = 64
+_small_counts = on_stack(_SMALL)
 
 
 @jit
@@ -88,7 +89,7 @@ def sort_rows(offsets: Positions, counts: Counts, tokens: npt.NDArray[Any]) -> N
         longest = max(longest, offsets[row + 1] - offsets[row])
     spare_counts = np.empty(longest, counts.dtype)
     spare_tokens = np.empty(longest, tokens.dtype)
-    ends = np.empty(_SMALL, np.int64)
+    ends = _small_counts(np.int64(0))
     for row in range(offsets.size - 1):
         start, stop = offsets[row], offsets[row + 1]
         if stop - start <= _SHORT:
@@ -152,8 +153,8 @@ def _merge(
     if counts[middle - 1] >= counts[middle]:
         return
     waiting = middle - start
-    spare_counts[:waiting] = counts[start:middle]
-    spare_tokens[:waiting] = tokens[start:middle]
+    for i in range(waiting):
+        spare_counts[i], spare_tokens[i] = counts[start + i], tokens[start + i]
     left, right, out = 0, middle, start
     while left < waiting:
         if right < stop and counts[right] > spare_counts[left]:

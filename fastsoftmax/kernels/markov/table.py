@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsoftmax._jit import inline, jit
+from fastsoftmax._jit import function, inline, jit
 from fastsoftmax._types import Counts, Floats, Ids, Positions
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.math.exp import exp, log
@@ -296,12 +296,12 @@ def row_is_sound(row: int, rows: Rows) -> bool:
     return is_sound(row, rows)
 
 
-@inline
+@function
 def build_row(row: int, rows: Rows, filters: Filters, table: Table) -> bool:
     """Build one row; return False, and leave it, if it is not sound or the table has no room."""
     offsets, counts = borrowed(rows.offsets), borrowed(rows.counts)
     tokens, targets = borrowed(rows.tokens), borrowed(rows.targets)
-    heads, lines, words, guides, slots, filled = borrowed_table(table)
+    heads, lines, words, guides, slots, filled = table
     if not is_sound(row, rows):  # from a damaged file: the caller asks it what is wrong
         filled[2] = -1 - row
         return False
@@ -347,6 +347,7 @@ def build_row(row: int, rows: Rows, filters: Filters, table: Table) -> bool:
 @jit
 def build_rows(rows: Rows, filters: Filters, start: int, stop: int, table: Table) -> int:
     """Build the rows [start, stop) that are not built, and return the first that there is no room for, or `stop`."""
+    table = borrowed_table(table)
     for row in range(start, stop):
         if table.heads[2 * row] == 0 and not build_row(row, rows, filters, table):
             return row

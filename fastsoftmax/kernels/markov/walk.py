@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from fastsoftmax._jit import inline, jit
 from fastsoftmax._types import Floats, Positions
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.arrays import borrowed, on_stack
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import gather, load, prefetch, store, store_part
 from fastsoftmax.kernels.lanes.numbers import Vector, blend, counting, lane_bits, lowest_bit, splat
@@ -36,6 +36,7 @@ WIDEST = 64  # walks in lockstep
 FEW = 4  # walks or fewer are faster one by one
 STEPS = LANES  # between two flushes of their tokens
 _LOW = np.int64(0xFFFFFFFF)
+_a_lane, _a_step_of_a_lane = on_stack(WIDEST), on_stack(WIDEST * STEPS)
 
 
 @inline
@@ -173,9 +174,11 @@ def advance(
     flat = borrowed(ids).reshape(-1)
     from_walk, to_walk, from_step, to_step = selection
     length = ids.shape[1]
-    walks, steps = np.empty(WIDEST, np.int64), np.empty(WIDEST, np.int64)
-    states, dead, trail = np.zeros(WIDEST, np.int64), np.zeros(WIDEST, np.bool_), np.zeros(STEPS * WIDEST, np.int64)
-    lanes = Lanes(walks, steps, states, np.empty(WIDEST, np.int64), dead, np.zeros(WIDEST * STEPS), trail)
+    walks, steps, states = _a_lane(np.int64(0)), _a_lane(np.int64(0)), _a_lane(np.int64(0))
+    dead, trail = _a_lane(False), _a_step_of_a_lane(np.int64(0))
+    lanes = Lanes(walks, steps, states, _a_lane(np.int64(0)), dead, _a_step_of_a_lane(0.0), trail)
+    for i in range(lanes.uniforms.size):  # lanes without a walk draw too
+        lanes.uniforms[i] = 0.0
     running, next_walk = 0, from_walk
     while True:
         # Fill the lanes that walks have left with the next ones that still go.
