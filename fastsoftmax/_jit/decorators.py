@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import numba
 import numba.extending
 import numpy as np
+from numba.core import types
 
 from fastsoftmax._jit.cache import DiskCache
 from fastsoftmax._jit.compiling import watched
@@ -77,7 +78,14 @@ def _helper(function: Function, *, forceinline: bool) -> Function:
     if _is_compiled(helper):
         helper.add_overload = lambda compiled: helper.overloads.update({tuple(compiled.signature.args): compiled})
         helper._compile_for_args = _refused(function)
+        template_of = helper.get_call_template
+        helper.get_call_template = lambda args, words: template_of([*map(_general, args)], words)
     return helper  # type: ignore[no-any-return]
+
+
+def _general(kind: Any) -> Any:
+    """Return the type of an argument as a helper is compiled for it: for any int, not once for 0 and once for 1."""
+    return kind.literal_type if isinstance(kind, types.IntegerLiteral) else kind
 
 
 def _refused(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -73,6 +73,27 @@ def add_before(counts: IntRow) -> None:
         before += count
 
 
+@intrinsic
+def carved(typing_context: Any, memory: Any, start: Any, size: Any, number: Any) -> Any:
+    """Return `size` numbers of the type of `number`, aligned, from byte `start` of an array of bytes on."""
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        whole = context.make_array(memory)(context, builder, arguments[0])
+        data = builder.gep(whole.data, [arguments[1]])
+        return _borrowed_memory(context, builder, number, data, arguments[2])
+
+    return Borrowed(number, 1, "C")(memory, types.int64, types.int64, number), codegen
+
+
+def _borrowed_memory(context: Any, builder: Any, number: Any, data: ir.Value, size: ir.Value) -> ir.Value:
+    """Return memory as a borrowed array of so many numbers."""
+    element = context.get_data_type(number)
+    array = context.make_array(Borrowed(number, 1, "C"))(context, builder)
+    itemsize, owner = llvm.I64(context.get_abi_sizeof(element)), ir.Constant(array.meminfo.type, None)
+    arrayobj.populate_array(array, builder.bitcast(data, element.as_pointer()), [size], [itemsize], itemsize, owner)
+    return array._getvalue()
+
+
 def on_stack(size: int) -> Callable[[Number], Row]:
     """Return an operation: memory for so many numbers, at most some tens of KB, until the kernel or function ends."""
 
@@ -81,14 +102,9 @@ def on_stack(size: int) -> Callable[[Number], Row]:
         kind = Borrowed(number, 1, "C")
 
         def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
-            element = context.get_data_type(number)
-            memory = cgutils.alloca_once(builder, ir.ArrayType(element, size))
+            memory = cgutils.alloca_once(builder, ir.ArrayType(context.get_data_type(number), size))
             memory.align = 64
-            array = context.make_array(kind)(context, builder)
-            itemsize, owner = llvm.I64(context.get_abi_sizeof(element)), ir.Constant(array.meminfo.type, None)
-            data = builder.bitcast(memory, element.as_pointer())
-            arrayobj.populate_array(array, data, [llvm.I64(size)], [itemsize], itemsize, owner)
-            return array._getvalue()
+            return _borrowed_memory(context, builder, number, memory, llvm.I64(size))
 
         return kind(number), codegen
 
