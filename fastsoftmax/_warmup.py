@@ -111,11 +111,14 @@ def _samples(dtype: str, logits: Any, details: bool, allowed: bool) -> Iterator[
     masks = [None, np.array([True, True, False, True])] if allowed else [None]
     for mask in masks:
         some = "" if mask is None else ", a mask"
-        yield Job(f"sample {dtype}{some}", partial(sample, logits, allowed=mask, n=2))
-        yield Job(f"probabilities {dtype}{some}", partial(probabilities, logits, allowed=mask))
+        for top_p in (1.0, 0.9):  # what has filters is another kernel than what has none
+            words: dict[str, Any] = {"allowed": mask, "top_p": top_p}
+            filtered = f"{some}, a filter" if top_p < 1.0 else some
+            yield Job(f"sample {dtype}{filtered}", partial(sample, logits, n=2, **words))
+            yield Job(f"probabilities {dtype}{filtered}", partial(probabilities, logits, **words))
+            if details:
+                yield Job(f"sample {dtype}{filtered}, details", partial(sample, logits, **words, **everything))
         yield Job(f"sample {dtype}{some}, refused", partial(_refused, logits, mask))
-        if details:
-            yield Job(f"sample {dtype}{some}, details", partial(sample, logits, allowed=mask, **everything))
     yield Job(f"Sampler {dtype}", lambda: Sampler(seed=1)(logits))
 
 

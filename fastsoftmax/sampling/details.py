@@ -13,7 +13,7 @@ from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.sampling import sample as sampling
 from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.batch import Batch
-from fastsoftmax.sampling.params import of, parameters_of
+from fastsoftmax.sampling.params import Parameters, parameters_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _AT_ONCE = 2**16  # draws of a row whose log-probabilities are computed together
@@ -144,14 +144,14 @@ def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
     return logprobs
 
 
-def kept_set_of(rows: Batch, parameters: Array, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
+def kept_set_of(rows: Batch, parameters: Parameters, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
     """List what the parameters leave of rows that have a distribution; `kept` says how many tokens."""
     offsets = np.concatenate([[0], np.cumsum(kept)])
     tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        of_some, places = of(parameters, some.start, some.stop), offsets[some.start : some.stop + 1]
-        kernels.write_kept(logits, bits, of_some, rows.number, scratch, places, tokens, masses)
+        of_some, places = parameters.of(some.start, some.stop), offsets[some.start : some.stop + 1]
+        kernels.write_kept(logits, bits, *of_some, rows.number, scratch, places, tokens, masses)
         return -1
 
     rows.each(work, pool)
@@ -171,7 +171,7 @@ def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
             refused = sampling.sample(
                 logits[start - some.start :],
                 None,
-                parameters,
+                *parameters,
                 words,
                 0,
                 0,

@@ -11,7 +11,7 @@ from fastsoftmax.kernels.sampling import sample as kernels
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
-from fastsoftmax.sampling.params import number_matrix, of, parameters_of, words_of
+from fastsoftmax.sampling.params import number_parameters, of, parameters_of, words_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
@@ -113,9 +113,9 @@ def sample(
         and rng is None
         and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out)
     ):
-        matrix = number_matrix(*params)
-        if matrix is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
-            token = draw_one(logits, matrix, seed, step, _scratch)
+        parameters = number_parameters(*params)
+        if parameters is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
+            token = draw_one(logits, parameters, seed, step, _scratch)
             if token is not None:
                 return token
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
@@ -178,8 +178,8 @@ def probabilities(
     masses = masses.reshape(rows.count, rows.size)
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        of_some = of(parameters, some.start, some.stop)
-        return int(kernels.probabilities(logits, bits, of_some, rows.number, scratch, masses[some]))
+        of_some = parameters.of(some.start, some.stop)
+        return int(kernels.probabilities(logits, bits, *of_some, rows.number, scratch, masses[some]))
 
     rows.each(work, _scratch)
     if out is not None:
@@ -230,10 +230,10 @@ def draw(
 
     def work(some: slice, part: int, logits: Array, bits: Array | None, scratch: Array) -> int:
         first = part * span
-        drawn, of_some = tokens[some, first : first + span], of(parameters, some.start, some.stop)
+        drawn, of_some = tokens[some, first : first + span], parameters.of(some.start, some.stop)
         facts = None if recorder is None else recorder.part(some, slice(first, first + span))
         keys, stream = of(words, some.start, some.stop), stride * some.start
-        return int(kernels.sample(logits, bits, of_some, keys, stream, stride, first, number, scratch, drawn, facts))
+        return int(kernels.sample(logits, bits, *of_some, keys, stream, stride, first, number, scratch, drawn, facts))
 
     rows.each(work, pool, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
     result = tokens.reshape(result_shape)[()]

@@ -5,6 +5,7 @@ and numba does not look at what it is given.
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
 from fastsoftmax._jit import Direct
 from fastsoftmax.kernels.sampling.sample import sample
+from fastsoftmax.sampling.params import Parameters
 from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -26,10 +28,10 @@ def is_one_token(n: Any, allowed: Any, bias: Any, details: Any, kept_set: Any, t
     return alone and type(top_logprobs) is int and top_logprobs == 0
 
 
-def draw_one(logits: Any, parameters: Array, seed: int, step: int, pool: Scratch) -> Any:
+def draw_one(logits: Any, parameters: Parameters, seed: int, step: int, pool: Scratch) -> Any:
     """Return the token of one row, None for what is no plain row or has no distribution.
 
-    `parameters` is the matrix of `parameters_of`; `seed` and `step` are in [0, 2**64).
+    `parameters` are numbers; `seed` and `step` are in [0, 2**64).
     """
     row = _plain_row(logits)
     if row is None:
@@ -43,7 +45,9 @@ def draw_one(logits: Any, parameters: Array, seed: int, step: int, pool: Scratch
     words, flat, token = memory
     flat[0], flat[1] = seed, step
     rows = row if row.ndim == 2 else row.reshape(1, -1)
-    refused = _sample[row.dtype.char](rows, None, parameters, words, 0, 0, 0, number, scratch, token, None)
+    temperatures, filters = parameters
+    kernel = (_sample if filters is None else _sample_filtered)[row.dtype.char]
+    refused = kernel(rows, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)
     result = None if refused >= 0 else token[0, 0] if row.ndim == 1 else token[0].copy()
     pool.give_back(scratch)
     if len(_idle) < AT_ONCE:
@@ -67,12 +71,13 @@ def _plain_row(logits: Any) -> Array | None:
     return row if plain and row.flags.c_contiguous and row.flags.aligned else None
 
 
-def _example(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+def _example(dtype: np.dtype[Any], filters: Array | None = None) -> tuple[Any, ...]:
     """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
     rows = np.empty((1, 1), dtype)
     rows.setflags(write=False)
     words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
-    return rows, None, np.empty((1, 4)), words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
+    return rows, None, np.empty(1), filters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
 
 
 _sample = Direct(sample, _example)
+_sample_filtered = Direct(sample, partial(_example, filters=np.empty((1, 3))))

@@ -1,8 +1,8 @@
-"""The parameters of sampling: what a user gives, and the matrices that kernels read."""
+"""The parameters of sampling: what a user gives, and the arrays that kernels read."""
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,14 +64,26 @@ def _vectors(
     )
 
 
-def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
-    """Return the parameters as a matrix that kernels read: one row for all rows of the batch, or one a row."""
-    matrix = number_matrix(temperature, top_k, top_p, min_p)
-    return _matrix(temperature, top_k, top_p, min_p, batch) if matrix is None else matrix
+class Parameters(NamedTuple):
+    """The parameters as kernels read them: one entry for all rows of a batch, or one a row."""
+
+    temperatures: Array
+    filters: Array | None  # rows of top_k, top_p and min_p; None where no filter is on, and none is compiled
+
+    def of(self, first: int, last: int) -> "Parameters":
+        """Return those of rows [first, last)."""
+        filters = None if self.filters is None else of(self.filters, first, last)
+        return Parameters(of(self.temperatures, first, last), filters)
 
 
-def number_matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Array | None:
-    """Return the matrix of parameters that are numbers or None each; None where one is an array."""
+def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Parameters:
+    """Return the parameters of a batch."""
+    numbers = number_parameters(temperature, top_k, top_p, min_p)
+    return _parameters(temperature, top_k, top_p, min_p, batch) if numbers is None else numbers
+
+
+def number_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Parameters | None:
+    """Return parameters that are numbers or None each, for any batch; None where one is an array."""
     words = temperature, top_k, top_p, min_p
     if not {*map(type, words)} <= _checks.PLAIN:
         words = tuple(map(_checks.plain, words))
@@ -81,14 +93,17 @@ def number_matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Array
 
 
 @lru_cache(typed=True)  # 5.0 equals 5 and is no top_k
-def _scalar_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Array:
-    return _matrix(temperature, top_k, top_p, min_p, ())
+def _scalar_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Parameters:
+    return _parameters(temperature, top_k, top_p, min_p, ())
 
 
-def _matrix(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Array:
-    temperatures, top_ks, *fractions = _vectors(temperature, top_k, top_p, min_p, batch)
-    columns = temperatures, np.minimum(top_ks, _MOST), *fractions
-    return np.stack(np.broadcast_arrays(*columns), axis=1, dtype=np.float64)
+def _parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Parameters:
+    temperatures, top_ks, top_ps, min_ps = _vectors(temperature, top_k, top_p, min_p, batch)
+    on = (temperatures > 0.0) & ((top_ks > 0) | (top_ps < 1.0) | (min_ps > 0.0))  # T = 0 asks no filter
+    if not on.any():
+        return Parameters(temperatures, None)
+    columns = np.minimum(top_ks, _MOST), top_ps, min_ps
+    return Parameters(temperatures, np.stack(np.broadcast_arrays(*columns), axis=1, dtype=np.float64))
 
 
 def words_of(seed: Any, step: Any, batch: tuple[int, ...]) -> Array:

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
-from fastsoftmax._arrays import Array
 from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
-from fastsoftmax.sampling.params import SamplingParams, number_matrix
+from fastsoftmax.sampling.params import Parameters, SamplingParams, number_parameters
 from fastsoftmax.sampling.scratch import Scratch
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
@@ -68,7 +67,7 @@ class Sampler:
             self._key = key
         self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
         self._scratch = Scratch()
-        self._numbers: tuple[SamplingParams | None, Array | None] = (None, None)  # params, and their matrix
+        self._numbers: tuple[SamplingParams | None, Parameters | None] = (None, None)  # params, and those of kernels
 
     @property
     def step(self) -> int:
@@ -139,15 +138,15 @@ class Sampler:
 
     def _draw_one(self, logits: Any, step: int) -> Any:
         """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""
-        params, matrix = self._numbers
+        params, numbers = self._numbers
         if params is not self.params:  # somebody has set them
             params = self.params
-            matrix = number_matrix(*params.values())
-            self._numbers = params, matrix
+            numbers = number_parameters(*params.values())
+            self._numbers = params, numbers
         key = self._seed if self._key is None else self._key
-        if matrix is None or type(key) is not int or step >= 2**64:
+        if numbers is None or type(key) is not int or step >= 2**64:
             return None
-        return draw_one(logits, matrix, key, step, self._scratch)
+        return draw_one(logits, numbers, key, step, self._scratch)
 
 
 def _refuse_unknown(words: dict[str, Any]) -> None:

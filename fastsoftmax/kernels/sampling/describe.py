@@ -36,7 +36,6 @@ from fastsoftmax.kernels.lanes.numbers import (
 )
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read
 from fastsoftmax.kernels.math.exp import log1p
-from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep
 from fastsoftmax.kernels.sampling.light import group_masses
@@ -125,7 +124,7 @@ def describe(
     kept: Kept,
     places: IntRow,
     row: MaskedRow,
-    filters: Filters,
+    temperature: float,
     scale: Scale,
     row_largest: Number,
     workspace: Workspace,
@@ -138,7 +137,7 @@ def describe(
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
     details.kept[0], tail, energy = kept_facts(kept, row, row_largest, scale, workspace)
     log_mass = log1p(tail)
-    details.entropy[0] = log_mass + (energy / ((1.0 + tail) * filters.temperature) if energy > 0.0 else 0.0)
+    details.entropy[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)
     for j in range(places.size):
         place = places[j]
         if kept.listed:
@@ -147,7 +146,7 @@ def describe(
         else:
             z = element(row.logits, place, row_largest)
             details.ranks[j] = rank_of(place, row, row_largest)
-        details.logprobs[j] = log_weight(z, row_largest, filters.temperature) - log_mass
+        details.logprobs[j] = log_weight(z, row_largest, temperature) - log_mass
     _, total = group_masses(row, scale, row_largest, maxima, sums, (spare_values, spare_weights))
     details.kept_mass[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
 
@@ -164,7 +163,8 @@ def log_weight(z: Number, largest: Number, temperature: float) -> float:
 def write_kept(
     logits: Rows,
     allowed: Rows | None,
-    parameters: Rows,
+    temperatures: FloatRow,
+    filters: Rows | None,
     number: Number,
     scratch: Row,
     offsets: IntRow,
@@ -176,16 +176,18 @@ def write_kept(
     Rows with no room, since they have no distribution, are passed over.
     """
     size = logits.shape[1]
-    logits, allowed, parameters = borrowed(logits), borrowed(allowed), borrowed(parameters)
+    logits, allowed = borrowed(logits), borrowed(allowed)
+    temperatures, filters = borrowed(temperatures), borrowed(filters)
     workspace = workspace_of(borrowed(scratch), size, number)
     tokens, weights = workspace.tokens, workspace.weights
     for index in range(logits.shape[0]):
         if offsets[index] == offsets[index + 1]:
             continue
         row = row_at(logits, allowed, index)
-        filters = filters_at(parameters, index)
-        scale = scale_of(filters.temperature, number)
-        row_largest, kept = keep(row, scale, filters, number, workspace)
+        temperature = temperatures[min(index, temperatures.size - 1)]
+        scale = scale_of(temperature, number)
+        row_filters = filters_at(filters, temperature, index)
+        row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
         at = offsets[index]
         if kept.listed:
             for i in range(kept.size):

@@ -63,38 +63,40 @@ def cut_at(logit: Number, weight: float, above: float, target: float, count: int
     return Cut(logit, ties, min(target - before, before + weight - target) / target)
 
 
-def _decided(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, cut: Cut) -> Cut:
+def _decided(row_largest: Number, part: MaskedRow, row: MaskedRow, alone: bool, filters: Filters, cut: Cut) -> Cut:
     if cut.distance > NEAR:
         return cut
-    again = settle(row_largest, part, row, filters, cut.logit)
+    again = settle(row_largest, part, row, alone, filters, cut.logit)
     if again.distance > CLOSE:
         return again
-    wide = settle(np.float64(row_largest), part, row, filters, np.float64(again.logit))
+    wide = settle(np.float64(row_largest), part, row, alone, filters, np.float64(again.logit))
     return Cut(like(row_largest, wide.logit), wide.ties, wide.distance)
 
 
-def _decided_already(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, cut: Cut) -> Cut:
+def _decided_already(
+    row_largest: Number, part: MaskedRow, row: MaskedRow, alone: bool, filters: Filters, cut: Cut
+) -> Cut:
     return cut  # float64 rows are weighed in float64 from the beginning
 
 
 decided = by_type(_decided, _decided_already)
 """The cut of a nucleus, from one that cheaper masses found.
 
-The mass of the nucleus is p of the mass of `row`, of which `part` holds the nucleus at least; where `row` is None, p of
-the mass of `part`.
+The mass of the nucleus is p of the mass of `row`, of which `part` holds the nucleus at least; with `alone`, p of the
+mass of `part`.
 """
 
 
 @function
-def settle(row_largest: Number, part: MaskedRow, row: MaskedRow | None, filters: Filters, logit: Number) -> Cut:
+def settle(row_largest: Number, part: MaskedRow, row: MaskedRow, alone: bool, filters: Filters, logit: Number) -> Cut:
     """Return the cut that masses in the type of `row_largest` find, beginning at a logit near to it."""
     scale = scale_of(filters.temperature, row_largest)
     values, weights = block_memory(row_largest), block_memory(row_largest)
-    whole = 0.0 if row is None else mass_of(row, scale, row_largest, values, weights)
+    whole = 0.0 if alone else mass_of(row, scale, row_largest, values, weights)
     raised = False
     while True:
         mass, above, weight, count = weigh(part, scale, row_largest, logit, values, weights)
-        target = nucleus_mass(filters.top_p, mass if row is None else whole)
+        target = nucleus_mass(filters.top_p, mass if alone else whole)
         short = above + count * weight < target and not raised
         if above < target and not short:
             break

@@ -78,10 +78,7 @@ def cut_list(
             logit, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
             cut = cut_at(logit, weight_at(logit, values, weights), above, target, count)
             listed_part = MaskedRow(values[:count], None)
-            if by_count:
-                cut = decided(row_largest, listed_part, None, filters, cut)
-            else:
-                cut = decided(row_largest, listed_part, row, filters, cut)
+            cut = decided(row_largest, listed_part, row, by_count, filters, cut)
             count = keep_prefix(tokens, values, weights, count, cut.logit, cut.ties)
     if least > threshold:
         count = keep_prefix(tokens, values, weights, count, least, count)
@@ -105,32 +102,59 @@ def first_at(row: MaskedRow, maxima: Row, row_largest: Number) -> int:
     return token - LANES + int(lowest_bit(bits))
 
 
-@function
-def keep(row: MaskedRow, scale: Scale, filters: Filters, number: Number, workspace: Workspace) -> tuple[Number, Kept]:
+@inline
+def keep(
+    row: MaskedRow, scale: Scale, temperature: float, filters: Filters | None, number: Number, workspace: Workspace
+) -> tuple[Number, Kept]:
     """Return the row's largest logit and the kept set; `sums` gets the running masses of its groups.
 
     Where the largest logit is NaN or -inf, there is no distribution, and the kept set is void.
     """
+    if filters is None:
+        return keep_all(row, scale, temperature, number, workspace)
+    return keep_some(row, scale, filters, number, workspace)
+
+
+@function
+def keep_all(
+    row: MaskedRow, scale: Scale, temperature: float, number: Number, workspace: Workspace
+) -> tuple[Number, Kept]:
+    """Do what `keep` does where no filter is on: keep all of the row, or at T = 0 the first of the largest."""
     maxima, sums = workspace.maxima, workspace.sums
     tokens, values, weights = workspace.tokens, workspace.values, workspace.weights
+    size, lowest = row.logits.size, following(like(number, -math.inf))
+    if temperature > 0.0:
+        row_largest, _ = group_masses(row, scale, number, maxima, sums, (values, weights))
+        return row_largest, Kept(False, size, lowest, size)
+    row_largest = group_maxima(row, number, maxima)
+    if row_largest > -math.inf:
+        tokens[0] = first_at(row, maxima, row_largest)
+        values[0] = row_largest
+        weights[0] = weight_of(row_largest, scale)[0]
+        sums[0] = np.float64(weights[0])
+    return row_largest, Kept(True, 1, lowest, 0)
+
+
+@function
+def keep_some(
+    row: MaskedRow, scale: Scale, filters: Filters, number: Number, workspace: Workspace
+) -> tuple[Number, Kept]:
+    """Do what `keep` does where filters are on, though perhaps not in this row."""
+    maxima, sums = workspace.maxima, workspace.sums
+    values, weights = workspace.values, workspace.weights
     temperature, top_k, top_p, min_p = filters
     size = row.logits.size
+    if temperature == 0.0 or not filtered(size, filters):  # T = 0 takes the first of the largest, whatever they say
+        return keep_all(row, scale, temperature, number, workspace)
     by_count = limited(top_k, size)
     lowest = following(like(number, -math.inf))
     total = 0.0
-    # The first read. top-p needs the mass of the row, and so does a draw from all of it; top-k, min-p and T = 0 do not.
-    if temperature > 0.0 and not by_count and (top_p < 1.0 or min_p == 0.0):
+    if top_p < 1.0 and not by_count:  # top-p alone needs the mass of the row
         row_largest, total = group_masses(row, scale, number, maxima, sums, (values, weights))
     else:
         row_largest = group_maxima(row, number, maxima)
     if not row_largest > -math.inf:
         return row_largest, Kept(False, 0, lowest, 0)
-    if temperature == 0.0:  # the first of the largest, whatever the filters say
-        tokens[0] = first_at(row, maxima, row_largest)
-        values[0] = row_largest
-        weights[0] = weight_of(row_largest, scale)[0]
-        sums[0] = np.float64(weights[0])
-        return row_largest, Kept(True, 1, lowest, 0)
     least = lowest  # min-p is a bound of the logits; it is off at T = inf, and where only +inf has any mass
     if min_p > 0.0 and temperature < math.inf and row_largest < math.inf:
         least = least_near(row_largest, -temperature * log(min_p))
@@ -141,8 +165,6 @@ def keep(row: MaskedRow, scale: Scale, filters: Filters, number: Number, workspa
         threshold = max(kth_maximum(top_k, row_largest, size, workspace), lowest)
     elif top_p < 1.0:
         threshold = max(threshold, nucleus_maximum(top_p * total, row_largest, size, scale, workspace))
-    if not filtered(size, filters):  # all of the row: the first read has its masses
-        return row_largest, Kept(False, size, lowest, size)
     # A list of every second token costs more than a second read of the row.
     if size > MANY and not by_count and row_largest < math.inf and is_long(threshold, row_largest, size, workspace):
         cut, ties = least, size

@@ -20,6 +20,7 @@ from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load, store_part
 from fastsoftmax.kernels.lanes.numbers import (
+    FloatRow,
     IntRow,
     IntRows,
     Number,
@@ -116,7 +117,8 @@ def draw_places(
 def sample(
     logits: Rows,
     allowed: Rows | None,
-    parameters: Rows,
+    temperatures: FloatRow,
+    filters: Rows | None,
     words: Rows,
     stream: int,
     stride: int,
@@ -128,25 +130,27 @@ def sample(
 ) -> int:
     """Write out.shape[1] tokens of each row to `out`, from draw first_draw on; row i has stream + stride * i.
 
-    `words` has the seed and the step of each row, or of all. Returns the first row without a distribution, or
-    -1. `details` None costs nothing.
+    `temperatures`, `filters` (top_k, top_p, min_p) and `words` (seed and step) have an entry for each row, or one for
+    all. Returns the first row without a distribution, or -1. `filters` None, where no filter is on, and `details` None
+    cost nothing, nor are they compiled.
     """
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
-    parameters, words = borrowed(parameters), borrowed(words)
+    temperatures, filters, words = borrowed(temperatures), borrowed(filters), borrowed(words)
     workspace = workspace_of(borrowed(scratch), size, number)
     tokens = workspace.tokens
     for index in range(rows):
         row = row_at(logits, allowed, index)
-        filters = filters_at(parameters, index)
-        scale = scale_of(filters.temperature, number)
-        row_largest, kept = keep(row, scale, filters, number, workspace)
+        temperature = temperatures[min(index, temperatures.size - 1)]
+        scale = scale_of(temperature, number)
+        row_filters = filters_at(filters, temperature, index)
+        row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
         word = min(index, words.shape[0] - 1)
         draws = Draws(words[word, 0], words[word, 1], np.uint64(first_draw), np.uint64(stream + stride * index))
         draw_places(draws, kept, row, row_largest, scale, workspace, out[index])
-        describe(facts_at(details, index), kept, out[index], row, filters, scale, row_largest, workspace)
+        describe(facts_at(details, index), kept, out[index], row, temperature, scale, row_largest, workspace)
         if kept.listed:
             for j in range(out.shape[1]):
                 out[index, j] = tokens[out[index, j]]
@@ -154,17 +158,27 @@ def sample(
 
 
 @jit
-def probabilities(logits: Rows, allowed: Rows | None, parameters: Rows, number: Number, scratch: Row, out: Rows) -> int:
+def probabilities(
+    logits: Rows,
+    allowed: Rows | None,
+    temperatures: FloatRow,
+    filters: Rows | None,
+    number: Number,
+    scratch: Row,
+    out: Rows,
+) -> int:
     """Write the distribution that `sample` draws from to each row of `out`; return what `sample` returns."""
     rows, size = logits.shape
-    logits, allowed, parameters, out = borrowed(logits), borrowed(allowed), borrowed(parameters), borrowed(out)
+    logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
+    temperatures, filters = borrowed(temperatures), borrowed(filters)
     workspace = workspace_of(borrowed(scratch), size, number)
     sums, tokens, weights = workspace.sums, workspace.tokens, workspace.weights
     for index in range(rows):
         row, row_out = row_at(logits, allowed, index), out[index]
-        filters = filters_at(parameters, index)
-        scale = scale_of(filters.temperature, number)
-        row_largest, kept = keep(row, scale, filters, number, workspace)
+        temperature = temperatures[min(index, temperatures.size - 1)]
+        scale = scale_of(temperature, number)
+        row_filters = filters_at(filters, temperature, index)
+        row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
         fill_row(row_out, like(number, 0.0))

@@ -145,7 +145,7 @@ def cut_row(
         above += inside
     tie_weight = weight_alone(cut, row_largest, scale, workspace)
     found_cut = cut_at(cut, tie_weight, above, target, ties)
-    exact = decided(row_largest, row, None, filters, found_cut)
+    exact = decided(row_largest, row, row, True, filters, found_cut)
     if exact.logit != cut or exact.ties != found_cut.ties:  # another cut than the one found needs its own masses
         cut = low = exact.logit
         weigh_bracket(row, scale, cut, following(cut), row_largest, workspace)

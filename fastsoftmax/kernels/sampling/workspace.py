@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline
+from fastsoftmax.kernels.lanes.arrays import carved
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, by_type, if_given
+from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, if_given
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
@@ -30,9 +31,6 @@ class Workspace(NamedTuple):
     order: IntRow  # of draws by group; in that of the spare weights, as is the next
     ends: IntRow  # of each group in that order
     pieces: FloatRow  # running masses of the pieces of one group
-
-
-view_as = by_type(lambda number, scratch: scratch.view(np.float32), lambda number, scratch: scratch.view(np.float64))
 
 
 @lru_cache
@@ -55,30 +53,28 @@ def workspace_of(scratch: Row, size: int, number: Number) -> Workspace:
     """Divide the bytes of `scratch` for a row of `size` logits."""
     length = padded(size)
     groups = groups_of(size)
-    numbers = view_as(number, scratch[: scratch.size // 8 * 8])
-    at = groups * LANES + 2 * LANES
-    maxima = numbers[:at]
-    values, weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
-    at += 2 * length
-    spare_values, spare_weights = numbers[at : at + length], numbers[at + length : at + 2 * length]
-    at, spare = at * numbers.itemsize, length * numbers.itemsize
-    targets, ints = scratch[at : at + spare].view(np.float64), scratch[at + spare : at + 2 * spare].view(np.int32)
-    order, ends = ints[: targets.size], ints[targets.size :]
-    at += 2 * spare
-    at = (at + 7) // 8 * 8
-    sums = scratch[at : at + 8 * groups].view(np.float64)
-    at += 8 * groups
-    pieces = scratch[at : at + 64].view(np.float64)
-    at += 64
-    tokens = scratch[at : at + 4 * length].view(np.int32)
+    integer, double = np.int32(0), 0.0
+    lane_values = groups * LANES + 2 * LANES
+    maxima = carved(scratch, 0, lane_values, number)
+    row = length * maxima.itemsize
+    at = lane_values * maxima.itemsize
+    values, weights = carved(scratch, at, length, number), carved(scratch, at + row, length, number)
+    at += 2 * row
+    spare_values, spare_weights = carved(scratch, at, length, number), carved(scratch, at + row, length, number)
+    most = row // 8  # draws at a time
+    targets, order = carved(scratch, at, most, double), carved(scratch, at + row, most, integer)
+    ends = carved(scratch, at + row + 4 * most, row // 4 - most, integer)
+    at += 2 * row
+    sums, pieces = carved(scratch, at, groups, double), carved(scratch, at + 8 * groups, 8, double)
+    tokens = carved(scratch, at + 8 * groups + 64, length, integer)
     return Workspace(maxima, sums, tokens, values, weights, spare_values, spare_weights, targets, order, ends, pieces)
 
 
-@inline
-def filters_at(parameters: Rows, row: int) -> Filters:
-    """Return the filters of a row of logits: there is one row of parameters for all, or one a row."""
-    i = min(row, parameters.shape[0] - 1)
-    return Filters(parameters[i, 0], int(parameters[i, 1]), parameters[i, 2], parameters[i, 3])
+@if_given
+def filters_at(filters: Rows, temperature: float, row: int) -> Filters:
+    """Return the filters of a row of logits: the same for all rows, or one a row."""
+    i = min(row, filters.shape[0] - 1)
+    return Filters(temperature, int(filters[i, 0]), filters[i, 1], filters[i, 2])
 
 
 @if_given
