@@ -13,6 +13,7 @@ from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.softmax import columns, logs, middle_logs, one_row, short_logs
 from fastsoftmax.kernels.softmax import lockstep as groups
 from fastsoftmax.kernels.softmax import long_rows as kernels
+from fastsoftmax.kernels.softmax.lockstep import MIDDLE
 
 STREAMED = 2**25  # bytes of results that no cache holds: they go past the caches
 LONG = 2**14  # rows from this length on keep their weights apart from the results, where they stay in cache
@@ -88,11 +89,13 @@ def softmax(
     array([0.37754067, 0.62245933])
     """
     if where is out is dtype is None and _is_plain_row(logits, axis, temperature):
-        result = np.empty(logits.size, logits.dtype)
-        one_row.softmax_one(logits, temperature, result)
+        size = logits.size
+        result = np.empty(size, logits.dtype)
+        if size > MIDDLE or not one_row.softmax_one(logits, temperature, result):
+            one_row.softmax_any(logits, temperature, result)
         return result
     if where is dtype is None:
-        result = _of_one_row(one_row.softmax_one, logits, axis, temperature, out)
+        result = _of_one_row(one_row.softmax_one, one_row.softmax_any, logits, axis, temperature, out)
         if result is not None:
             return result
     return _elementwise(_softmax_rows, logits, axis, temperature, where, out, dtype)
@@ -137,11 +140,13 @@ def log_softmax(
     array([-1.31326169, -0.31326169])
     """
     if where is out is dtype is None and _is_plain_row(logits, axis, temperature):
-        result = np.empty(logits.size, logits.dtype)
-        one_row.log_softmax_one(logits, temperature, result)
+        size = logits.size
+        result = np.empty(size, logits.dtype)
+        if size > MIDDLE or not one_row.log_softmax_one(logits, temperature, result):
+            one_row.log_softmax_any(logits, temperature, result)
         return result
     if where is dtype is None:
-        result = _of_one_row(one_row.log_softmax_one, logits, axis, temperature, out)
+        result = _of_one_row(one_row.log_softmax_one, one_row.log_softmax_any, logits, axis, temperature, out)
         if result is not None:
             return result
     return _elementwise(_log_softmax_rows, logits, axis, temperature, where, out, dtype)
@@ -181,7 +186,10 @@ def logsumexp(
     2.313261687518
     """
     if where is None and keepdims is False and _is_plain_row(logits, axis, temperature):
-        return _rounded(one_row.logsumexp_one(logits, temperature), logits.dtype)
+        total = one_row.logsumexp_one(logits, temperature) if logits.size <= MIDDLE else math.nan
+        if math.isnan(total):
+            total = one_row.logsumexp_any(logits, temperature)
+        return _rounded(total, logits.dtype)
     (carrier, result_dtype), axes, temperatures = _arguments(logits, axis, temperature, where)
     kept = _arrays.batch_shape(carrier.shape, axes)
     shape = [1 if i in axes else n for i, n in enumerate(carrier.shape)] if _checks.flag("keepdims", keepdims) else kept
@@ -220,9 +228,14 @@ def _is_plain_row(logits: Any, axis: Axis, temperature: Any) -> bool:
 
 
 def _of_one_row(
-    kernel: Callable[[Array, float, Array], None], logits: Any, axis: Axis, temperature: Any, out: Any
+    short: Callable[[Array, float, Array], bool],
+    any_size: Callable[[Array, float, Array], None],
+    logits: Any,
+    axis: Axis,
+    temperature: Any,
+    out: Any,
 ) -> Any:
-    """Return what a kernel for one row makes of what is nearly plain: a batch of one, an int, an `out`; or None."""
+    """Return what the kernels for one row make of what is nearly plain: a batch of one, an int, an `out`; or None."""
     row = logits
     if type(logits) is np.ndarray and logits.ndim == 2 and len(logits) == 1:
         row = logits.reshape(-1)
@@ -234,7 +247,9 @@ def _of_one_row(
         out = np.empty(logits.shape, logits.dtype)
     elif not _is_twin(out, logits):
         return None
-    kernel(row, temperature, out if out.ndim == 1 else out.reshape(-1))
+    target = out if out.ndim == 1 else out.reshape(-1)
+    if row.size > MIDDLE or not short(row, temperature, target):
+        any_size(row, temperature, target)
     return out
 
 
@@ -361,19 +376,19 @@ def _softmax_rows(target: Array, size: int) -> RowsKernel:
         work = out if in_place else np.empty((1, size), number.dtype)
         kernels.softmax(rows, temperatures, number, work, streamed, out)
 
-    return group if size <= groups.MIDDLE else row_by_row
+    return group if size <= MIDDLE else row_by_row
 
 
 def _log_softmax_rows(target: Array, size: int) -> RowsKernel:
     if size <= columns.SHORT:
         return short_logs.log_softmax_short
-    return middle_logs.log_softmax_middle if size <= groups.MIDDLE else logs.log_softmax
+    return middle_logs.log_softmax_middle if size <= MIDDLE else logs.log_softmax
 
 
 def _logsumexp_rows(size: int) -> RowsKernel:
     if size <= columns.SHORT:
         return short_logs.logsumexp_short
-    return middle_logs.logsumexp_middle if size <= groups.MIDDLE else logs.logsumexp
+    return middle_logs.logsumexp_middle if size <= MIDDLE else logs.logsumexp
 
 
 def _over_columns(logits: Array, span: tuple[int, int, int], temperatures: FloatArray, number: Any, out: Array) -> None:

@@ -98,8 +98,9 @@ def _softmaxes(dtype: str, logits: Any) -> Iterator[Job]:
 
 
 def _at_every_length(function: Callable[..., Any], logits: Any, **words: Any) -> None:
-    """Call a function on one row, on rows of all lengths that differ in their kernel, and on columns."""
+    """Call a function on one row, plain or not, on rows of all lengths that differ in their kernel, and on columns."""
     function(logits, **words)
+    function(logits, temperature=0.0, **words)
     for length in LENGTHS:
         function(logits[[0] * 2 * length].reshape(2, length), **words)
     columns = logits[[0] * 32].reshape(2, 16)
