@@ -147,8 +147,7 @@ def test_a_kernel_depends_on_all_that_it_imports(kernel):
     assert cache.reached(kernel) == found
 
 
-def test_processes_wait_for_the_one_that_compiles(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+def test_processes_wait_for_the_one_that_compiles(kernel_cache):
     kept = tiny.weigh._cache
     signature, codegen = (numba.float64,), tiny.weigh.targetctx.codegen()
     (entry,) = kept._paths(signature, codegen)
@@ -183,13 +182,12 @@ def test_llvm_is_asked_under_the_lock_that_forks_wait_for():
     assert not global_compiler_lock.is_locked()
 
 
-def test_nobody_waits_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+def test_nobody_waits_for_ever(kernel_cache, monkeypatch):
     monkeypatch.setattr(locks, "PATIENCE", 0.1)
     kept, codegen = tiny.weigh._cache, tiny.weigh.targetctx.codegen()
     with kept.alone((), codegen), kept.alone((), codegen):
         pass
-    assert not list((tmp_path / "fastsoftmax").iterdir())
+    assert not list(kernel_cache.iterdir())
 
 
 def test_helpers_are_for_kernels_and_kernels_for_python():

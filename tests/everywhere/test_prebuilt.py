@@ -214,18 +214,16 @@ def test_looking_compiles_nothing():
     assert origins == {""}
 
 
-def test_compiling_is_logged(caplog, monkeypatch, tmp_path):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+def test_compiling_is_logged(caplog, kernel_cache):
     with caplog.at_level(logging.INFO, logger="fastsoftmax"):
         tiny.log_of.compile((numba.int16,))
     assert [record.getMessage() for record in caplog.records] == ["compiling log_of(int16)"]
 
 
-def test_older_entries_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+def test_older_entries_are_removed(kernel_cache):
     kept, codegen = tiny.weigh._cache, tiny.weigh.targetctx.codegen()
     (path,) = kept._paths(TINY, codegen)
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir()
     begin = path.name.rpartition("-")[0]
     for age in range(6):
         old = path.with_name(f"{begin}-{age}.pickle")
