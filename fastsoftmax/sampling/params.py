@@ -99,6 +99,7 @@ def _scalar_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> 
 
 def _parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Parameters:
     temperatures, top_ks, top_ps, min_ps = _vectors(temperature, top_k, top_p, min_p, batch)
+    temperatures = temperatures.copy()  # may be read-only, which is another type, and another kernel
     on = (temperatures > 0.0) & ((top_ks > 0) | (top_ps < 1.0) | (min_ps > 0.0))  # T = 0 asks no filter
     if not on.any():
         return Parameters(temperatures, None)

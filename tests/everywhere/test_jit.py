@@ -190,6 +190,23 @@ def test_nobody_waits_for_ever(kernel_cache, monkeypatch):
     assert not list(kernel_cache.iterdir())
 
 
+def test_one_row_and_a_batch_share_a_kernel():
+    code = """if True:
+        import numpy as np
+        import fastsoftmax
+        from fastsoftmax.kernels.sampling.sample import sample
+
+        row = np.zeros(4, np.float32)
+        for filters in {}, {"top_p": 0.9}:
+            for words in {}, {"n": 2}, {"temperature": [0.5]}:
+                fastsoftmax.sample(row if "n" in words else row[None], seed=1, **filters, **words)
+                fastsoftmax.sample(row, seed=1, **filters)
+        print(len(sample.signatures))
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "2"  # without filters and with them
+
+
 def test_helpers_are_for_kernels_and_kernels_for_python():
     tiny.softmax([1.0])
     with pytest.raises(TypeError, match=r"exp is a helper of kernels: call it in a function that is @jit"):
