@@ -121,6 +121,7 @@ def _samples(dtype: str, logits: Any, details: bool, allowed: bool) -> Iterator[
                 yield Job(f"sample {dtype}{filtered}, details", partial(sample, logits, **words, **everything))
         yield Job(f"sample {dtype}{some}, refused", partial(_refused, logits, mask))
     yield Job(f"Sampler {dtype}", lambda: Sampler(seed=1)(logits))
+    yield Job(f"Sampler {dtype}, a filter", lambda: Sampler(top_p=0.9, seed=1)(logits))
 
 
 def _refused(logits: Any, mask: Any) -> None:
