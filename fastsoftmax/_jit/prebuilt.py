@@ -17,7 +17,6 @@ import re
 import sysconfig
 from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +56,9 @@ def why_unused() -> str:
         return "NUMBA_BOUNDSCHECK is set"
     if not FOLDER.is_dir():
         return "this installation has none"
-    if find_spec("_lzma") is None:  # of which Python can be built without
+    try:
+        import lzma  # noqa: F401  # Python can be built without it, and its library can be missing
+    except ImportError:
         return "this Python has no lzma"
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         return "they are for a Python with a GIL"

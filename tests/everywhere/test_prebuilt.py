@@ -168,7 +168,7 @@ def test_a_python_without_a_gil(folder, monkeypatch):
 
 
 def test_a_python_without_lzma(folder, monkeypatch):
-    monkeypatch.setattr(prebuilt, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "lzma", None)
     assert prebuilt.why_unused() == "this Python has no lzma"
 
 
