@@ -190,21 +190,28 @@ def test_nobody_waits_for_ever(kernel_cache, monkeypatch):
     assert not list(kernel_cache.iterdir())
 
 
-def test_one_row_and_a_batch_share_a_kernel():
+def test_a_call_compiles_what_it_uses_and_one_row_what_a_batch_does():
+    """Two kernels of sampling, without filters and with them; and one of softmax for short rows that are plain."""
     code = """if True:
         import numpy as np
         import fastsoftmax
         from fastsoftmax.kernels.sampling.sample import sample
+        from fastsoftmax.kernels.softmax import one_row
 
-        row = np.zeros(4, np.float32)
+        row, compiled = np.zeros(4, np.float32), []
+        fastsoftmax.sample(row, seed=1, temperature=0.0, top_p=0.9)
         for filters in {}, {"top_p": 0.9}:
             for words in {}, {"n": 2}, {"temperature": [0.5]}:
                 fastsoftmax.sample(row if "n" in words else row[None], seed=1, **filters, **words)
                 fastsoftmax.sample(row, seed=1, **filters)
-        print(len(sample.signatures))
+            compiled.append(len(sample.signatures))
+        for temperature in 1.0, 0.0:
+            fastsoftmax.softmax(row, temperature=temperature)
+            compiled.append(len(one_row.softmax_any.signatures))
+        print(compiled)
     """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "2"  # without filters and with them
+    assert ran.stdout.strip() == "[1, 2, 0, 1]"
 
 
 def test_helpers_are_for_kernels_and_kernels_for_python():

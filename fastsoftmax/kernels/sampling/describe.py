@@ -37,12 +37,12 @@ from fastsoftmax.kernels.lanes.numbers import (
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read
 from fastsoftmax.kernels.math.exp import log1p
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
-from fastsoftmax.kernels.sampling.keep import Kept, keep
+from fastsoftmax.kernels.sampling.keep import Kept, keep_at
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import prefix
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, filters_at, row_at, workspace_of
-from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, row_at, workspace_of
+from fastsoftmax.kernels.softmax.weights import Scale, weight_of
 
 
 class Facts(NamedTuple):
@@ -184,10 +184,7 @@ def write_kept(
         if offsets[index] == offsets[index + 1]:
             continue
         row = row_at(logits, allowed, index)
-        temperature = temperatures[min(index, temperatures.size - 1)]
-        scale = scale_of(temperature, number)
-        row_filters = filters_at(filters, temperature, index)
-        row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
+        _, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
         at = offsets[index]
         if kept.listed:
             for i in range(kept.size):

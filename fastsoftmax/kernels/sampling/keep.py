@@ -17,7 +17,7 @@ import numpy as np
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load
-from fastsoftmax.kernels.lanes.numbers import Number, Row, lane_bits, like, lowest_bit, splat
+from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, lane_bits, like, lowest_bit, splat
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass
@@ -29,8 +29,8 @@ from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
 from fastsoftmax.kernels.sampling.threshold import MANY, is_long, kth_maximum, least_near, nucleus_maximum
 from fastsoftmax.kernels.sampling.unlisted import cut_masses, cut_row
-from fastsoftmax.kernels.sampling.workspace import Workspace
-from fastsoftmax.kernels.softmax.weights import Scale, weight_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, filters_at
+from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
 
 
 class Kept(NamedTuple):
@@ -100,6 +100,18 @@ def first_at(row: MaskedRow, maxima: Row, row_largest: Number) -> int:
         bits = lane_bits(read_part(row, token, row.logits.size, fill) == top)
         token += LANES
     return token - LANES + int(lowest_bit(bits))
+
+
+@inline
+def keep_at(
+    row: MaskedRow, index: int, temperatures: FloatRow, filters: Rows | None, number: Number, workspace: Workspace
+) -> tuple[float, Scale, Number, Kept]:
+    """Return the temperature and the scale of a row, and what `keep` returns for its own filters or those of all."""
+    temperature = temperatures[min(index, temperatures.size - 1)]
+    scale = scale_of(temperature, number)
+    row_filters = filters_at(filters, temperature, index)
+    row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
+    return temperature, scale, row_largest, kept
 
 
 @inline

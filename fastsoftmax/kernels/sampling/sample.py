@@ -37,10 +37,10 @@ from fastsoftmax.kernels.math.philox import uniform
 from fastsoftmax.kernels.sampling.describe import Facts, describe, facts_at
 from fastsoftmax.kernels.sampling.draw import add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
-from fastsoftmax.kernels.sampling.keep import Kept, keep
+from fastsoftmax.kernels.sampling.keep import Kept, keep_at
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, filters_at, row_at, workspace_of
-from fastsoftmax.kernels.softmax.weights import Scale, scale_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, row_at, workspace_of
+from fastsoftmax.kernels.softmax.weights import Scale
 
 
 class Draws(NamedTuple):
@@ -141,10 +141,7 @@ def sample(
     tokens = workspace.tokens
     for index in range(rows):
         row = row_at(logits, allowed, index)
-        temperature = temperatures[min(index, temperatures.size - 1)]
-        scale = scale_of(temperature, number)
-        row_filters = filters_at(filters, temperature, index)
-        row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
+        temperature, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
         word = min(index, words.shape[0] - 1)
@@ -175,10 +172,7 @@ def probabilities(
     sums, tokens, weights = workspace.sums, workspace.tokens, workspace.weights
     for index in range(rows):
         row, row_out = row_at(logits, allowed, index), out[index]
-        temperature = temperatures[min(index, temperatures.size - 1)]
-        scale = scale_of(temperature, number)
-        row_filters = filters_at(filters, temperature, index)
-        row_largest, kept = keep(row, scale, temperature, row_filters, number, workspace)
+        _, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
         fill_row(row_out, like(number, 0.0))

@@ -2,8 +2,8 @@
 
 A row gets what it would get in a batch, bit by bit. One of up to 128 numbers is added up one after the other, as a lane
 of `softmax_short` is; up to 512 in lanes, which are added one after the other, as `softmax_group` does; longer ones by
-the kernel for long rows. That takes what is not plain too, and is a kernel of its own (`any`), so that the first call
-on a plain row compiles nothing else. A row of 16 takes 0.1 us besides the call.
+the kernels for any row (`softmax_any` and its like), as what is not plain. They stand apart, so that the first call on
+a short plain row does not compile them. A row of 16 takes 0.1 us besides the call.
 
 Of the logits 1 and 2 the weights are added as 0.3705 + 1.0072, and the results are 0.2689 and 0.7311.
 """
@@ -41,7 +41,7 @@ from fastsoftmax.kernels.softmax.weights import (
 def softmax_one(logits: Row, temperature: float, out: Row) -> bool:
     """Write softmax(logits / temperature) of a row of 1 to MIDDLE numbers to `out`, another array of its dtype.
 
-    Returns whether the row was plain: else nothing was written that stays.
+    Returns whether the row was plain: if not, `out` is to be written anew.
     """
     logits, out = borrowed(logits), borrowed(out)
     number, size = element(logits, 0, out[0]), logits.size
