@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fastsoftmax._threads import get_num_threads, set_num_threads
     from fastsoftmax._warmup import warmup
     from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
+    from fastsoftmax.samplers.chain import SamplerChain
     from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
 
 _HOMES = {
@@ -18,6 +19,7 @@ _HOMES = {
     "_threads": ("get_num_threads", "set_num_threads"),
     "_warmup": ("warmup",),
     "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
+    "samplers.chain": ("SamplerChain",),
     "sampling": ("Details", "KeptSet", "Sampler", "SamplingParams", "TopLogprobs", "probabilities", "sample"),
 }
 
@@ -29,6 +31,7 @@ __all__ = [
     "MarkovText",
     "Reason",
     "Sampler",
+    "SamplerChain",
     "SamplingParams",
     "Scores",
     "TopLogprobs",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastsoftmax
-from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplingParams
+from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplerChain, SamplingParams
 
 TEXT = "The cat sat on the mat. A dog ran to the cat! Who sat there? The dog sat on the cat.\n\nThe mat ran.\n"
 MARKOVIFY = '{"state_size": 1, "chain": "[[[\\"___BEGIN__\\"], {\\"a\\": 2}], [[\\"a\\"], {\\"___END__\\": 1}]]"}'
@@ -54,6 +54,12 @@ CALLS: dict[str, Call] = {
         t.rows, min_p=0.1, seed=3, allowed=t.rows > -1, bias={3: 1.0}, details=True, kept_set=True, top_logprobs=2
     ),
     "probabilities": lambda t: fastsoftmax.probabilities(t.rows, top_p=0.8),
+    "sample, a chain": lambda t: fastsoftmax.sample(
+        t.rows, samplers="xtc(0.5, 0.1) typical=0.9 temperature=0.7", seed=3, n=3, details=True, kept_set=True
+    ),
+    "probabilities, a chain": lambda t: fastsoftmax.probabilities(t.rows, samplers="top_n_sigma=1.0 xtc(0.5, 0.1)"),
+    "SamplerChain": lambda t: SamplerChain("top_k=3 temperature=0.5"),
+    "SamplerChain, JSON": lambda t: SamplerChain.from_json(SamplerChain("top_k=3").to_json()),
     "Sampler": lambda t: [(sampler := Sampler(top_p=0.9, seed=1))(t.rows), sampler(t.rows[0]), sampler.step],
     "SamplingParams": lambda t: SamplingParams(temperature=2, top_k=3),
     "set_num_threads": lambda t: fastsoftmax.set_num_threads(fastsoftmax.get_num_threads()),

@@ -1,4 +1,5 @@
 """The compiled kernels, and the memory that they need: short loops over plain arrays, without checks or Python objects.
 
-Read `lanes`, `math`, `softmax`, then `sampling` and `markov`. Each room uses those before it; `markov` uses no softmax.
+Read `lanes`, `math`, `softmax`, then `sampling`, `chain` and `markov`. Each room uses those before it,
+but `markov` uses `lanes` and `math` alone.
 """

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,15 @@ from fastsoftmax.sampling.scratch import Scratch
 
 WORD = 32  # tokens in an integer of a packed mask
 BITS = 16  # tokens in an integer as kernels read it
-PARAMETERS = ("temperature", "top_k", "top_p", "min_p", "seed", "step")
 
 Work = Callable[[slice, int, Array, Array | None, Array], int]
+Memory = Callable[[int, int], int]
 
 
 class Batch:
     """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
-    The parameters are in the order of `PARAMETERS`. Rows that lie contiguous in memory are not copied; others are, and
+    Rows that lie contiguous in memory are not copied; others are, and
     those with a bias, a part at a time.
     """
 
@@ -33,7 +34,7 @@ class Batch:
         logits: Any,
         allowed: Any = None,
         bias: Any = None,
-        parameters: tuple[Any, ...] = (),
+        parameters: Mapping[str, Any] = MappingProxyType({}),
         batch: tuple[int, ...] = (),
     ) -> None:
         carrier, self.dtype = _arrays.as_logits(logits)
@@ -43,7 +44,7 @@ class Batch:
         if shape[-1] >= 2**31:
             raise ValueError(f"logits has V = {shape[-1]}, expected below 2**31")
         self.batch, self.size = batch or shape[:-1], shape[-1]
-        if allowed is not None or not {*map(type, parameters)} <= _checks.PLAIN:
+        if allowed is not None or not {*map(type, parameters.values())} <= _checks.PLAIN:
             self.batch = _batch_of(self.batch, allowed, parameters)
         if self.batch != shape[:-1]:
             carrier = np.broadcast_to(carrier, (*self.batch, self.size))
@@ -79,18 +80,19 @@ class Batch:
         rows.setflags(write=False)
         return rows, allowed
 
-    def each(self, work: Work, pool: Scratch, cost: int | None = None, spans: int = 1) -> None:
+    def each(self, work: Work, pool: Scratch, memory: Memory, cost: int | None = None, spans: int = 1) -> None:
         """Do work on all rows, some on each thread; raise for the first row that it refuses.
 
         `work` takes a slice of the rows, the number of a span, the logits of these rows, the bits of what is allowed,
-        and scratch memory. It returns the first of these rows that has no distribution, or -1. With several spans,
-        which divide the draws of a row, `work` gets each row by itself, once for each span. `cost` is how long a row
-        and span take, in the unit of `_threads`.
+        and scratch memory, as many bytes as `memory` says of the length of a row and the bytes of a number. It returns
+        the first of these rows that has no distribution, or -1. With several spans, which divide the draws of a row,
+        `work` gets each row by itself, once for each span. `cost` is how long a row and span take, in the unit of
+        `_threads`.
         """
         refused = list[int]()
 
         def piece(start: int, stop: int, span: int = 0) -> None:
-            scratch = pool.take(self.size, self.number.itemsize)
+            scratch = pool.take(memory(self.size, self.number.itemsize))
             row = work(slice(start, stop), span, *self.part(start, stop), scratch)
             pool.give_back(scratch)
             if row >= 0:
@@ -119,9 +121,9 @@ class Batch:
         return f" row {', '.join(map(str, np.unravel_index(row, self.batch)))}" if self.batch else ""
 
 
-def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: tuple[Any, ...]) -> tuple[int, ...]:
+def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the batch that logits, parameters and a mask broadcast to."""
-    values = dict(zip(PARAMETERS, parameters, strict=False))
+    values = dict(parameters)
     if allowed is not None:
         mask = _checks.as_array("allowed", allowed)
         values |= {"allowed": mask[..., 0]} if mask.ndim and mask.shape[-1] else {}

@@ -10,10 +10,9 @@ from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels.sampling import describe as kernels
-from fastsoftmax.kernels.sampling import sample as sampling
 from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.batch import Batch
-from fastsoftmax.sampling.params import Parameters, parameters_of
+from fastsoftmax.sampling.laws import Keyed, Law, law_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _AT_ONCE = 2**16  # draws of a row whose log-probabilities are computed together
@@ -78,6 +77,8 @@ class Details(Valued):
         Where it was asked for.
     top_logprobs : TopLogprobs or None
         Where it was asked for.
+    kept_after : ndarray of int64, shape (..., steps), or None
+        How many tokens each step of a chain left, where `details` were asked for with `samplers`.
     """
 
     tokens: Any
@@ -89,14 +90,21 @@ class Details(Valued):
     entropy: Any
     kept_set: KeptSet | None = None
     top_logprobs: TopLogprobs | None = None
+    kept_after: Any = None
 
 
 class Recorder:
-    """The arrays that the kernel fills in, a part of the rows and draws at a time."""
+    """The arrays that the kernel fills in, a part of the rows and draws at a time.
 
-    def __init__(self, raw: Batch, draws: int) -> None:
+    `ends` are the last operations of the steps of a chain, after each of which the number of tokens is told.
+    """
+
+    def __init__(self, raw: Batch, draws: int, ends: list[int]) -> None:
         rows = raw.count
-        self._raw = raw
+        self._raw, self._ends = raw, ends
+        self.left = np.zeros(
+            (rows, (ends[-1] if ends else 0) + 3)
+        )  # tokens after each operation of a chain, and two more numbers
         self._of_rows = np.zeros(rows, np.int64), np.zeros(rows), np.zeros(rows)
         self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
 
@@ -105,14 +113,21 @@ class Recorder:
         return kernels.Facts(*(of[rows] for of in self._of_rows), *(of[rows, draws] for of in self._of_draws))
 
     def details(
-        self, tokens: Any, batch: tuple[int, ...], kept_set: KeptSet | None, top_logprobs: TopLogprobs | None
+        self,
+        tokens: Any,
+        batch: tuple[int, ...],
+        kept_set: KeptSet | None,
+        top_logprobs: TopLogprobs | None,
     ) -> Details:
         """Return all of it in the shapes that a user expects."""
         kept, kept_mass, entropy = (facts.reshape(batch)[()] for facts in self._of_rows)
         shape = np.shape(tokens)
         logprobs, ranks = (facts.reshape(shape)[()] for facts in self._of_draws)
         raw_logprobs = logprobs_of(self._raw, np.reshape(tokens, self._of_draws[0].shape)).reshape(shape)[()]
-        return Details(tokens, logprobs, raw_logprobs, ranks, kept, kept_mass, entropy, kept_set, top_logprobs)
+        after = None
+        if self._ends:
+            after = self.left[:, self._ends].astype(np.int64).reshape(*batch, len(self._ends))
+        return Details(tokens, logprobs, raw_logprobs, ranks, kept, kept_mass, entropy, kept_set, top_logprobs, after)
 
     @property
     def kept(self) -> npt.NDArray[np.int64]:
@@ -144,48 +159,37 @@ def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
     return logprobs
 
 
-def kept_set_of(rows: Batch, parameters: Parameters, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
-    """List what the parameters leave of rows that have a distribution; `kept` says how many tokens."""
+def kept_set_of(rows: Batch, law: Law, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
+    """List what the law leaves of rows that have a distribution; `kept` says how many tokens."""
     offsets = np.concatenate([[0], np.cumsum(kept)])
     tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        of_some, places = parameters.of(some.start, some.stop), offsets[some.start : some.stop + 1]
-        kernels.write_kept(logits, bits, *of_some, rows.number, scratch, places, tokens, masses)
+        places = offsets[some.start : some.stop + 1]
+        law.write_kept(some, (logits, bits), rows.number, scratch, places, (tokens, masses))
         return -1
 
-    rows.each(work, pool)
+    rows.each(work, pool, law.memory)
     return KeptSet(offsets, tokens, masses)
 
 
 def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
     """Return the n most likely tokens of each row under softmax."""
-    parameters = parameters_of(1.0, n, 1.0, 0.0, ())
-    recorder = Recorder(raw, 0)
-    words, nothing = np.zeros((1, 2), np.uint64), np.empty((raw.count, 0), np.int64)
+    law = law_of((1.0, n, 1.0, 0.0), ())
+    recorder = Recorder(raw, 0, [])
+    draws, nothing = Keyed(np.zeros((1, 2), np.uint64), 0, 0, 0), np.empty((raw.count, 0), np.int64)
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
         start = some.start
         while start < some.stop:  # on after each row that has no distribution
             rest = slice(start, some.stop)
-            refused = sampling.sample(
-                logits[start - some.start :],
-                None,
-                *parameters,
-                words,
-                0,
-                0,
-                0,
-                raw.number,
-                scratch,
-                nothing[rest],
-                recorder.part(rest, slice(0)),
-            )
+            part, facts = logits[start - some.start :], recorder.part(rest, slice(0))
+            refused = law.sample(rest, (part, None), draws, raw.number, scratch, nothing[rest], facts, None)
             start = some.stop if refused < 0 else start + refused + 1
         return -1
 
-    raw.each(work, pool)
-    kept = kept_set_of(raw, parameters, recorder.kept, pool)
+    raw.each(work, pool, law.memory)
+    kept = kept_set_of(raw, law, recorder.kept, pool)
     tokens = np.full((raw.count, n), -1)
     for row in range(raw.count):
         part = slice(kept.offsets[row], kept.offsets[row + 1])

@@ -1,4 +1,4 @@
-"""From logits to tokens: temperature, top-k, top-p, min-p and the draw."""
+"""From logits to tokens: by temperature, top-k, top-p and min-p, or by a chain of samplers."""
 
 from typing import Any, NamedTuple
 
@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
-from fastsoftmax.kernels.sampling import sample as kernels
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
+from fastsoftmax.sampling.laws import Asked, Keyed, asked_of, law_of, parameters_given
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
-from fastsoftmax.sampling.params import number_parameters, of, parameters_of, words_of
+from fastsoftmax.sampling.params import number_parameters, of, words_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
@@ -28,6 +28,7 @@ def sample(
     top_k: Any = 0,
     top_p: Any = 1.0,
     min_p: Any = 0.0,
+    samplers: Any = None,
     n: int | None = None,
     rng: Any = None,
     seed: Any = None,
@@ -48,6 +49,8 @@ def sample(
     temperature, top_k, top_p, min_p
         As in `SamplingParams`: scalars, or arrays. They, `seed`, `step`, `allowed` and the batch (...) broadcast to
         each other, as NumPy's arrays do: two temperatures of one row give two tokens.
+    samplers : str, SamplerChain, or samplers, optional
+        A chain instead of the four words: any samplers, in any order, as `SamplerChain` takes them.
     n : int, optional
         Draws a row; by default one, without an axis for it.
     rng : None, int or numpy.random.Generator, optional
@@ -109,7 +112,8 @@ def sample(
     """
     params = (temperature, top_k, top_p, min_p)
     if (
-        type(seed) is int is type(step)
+        samplers is None
+        and type(seed) is int is type(step)
         and rng is None
         and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out)
     ):
@@ -118,11 +122,11 @@ def sample(
             token = draw_one(logits, parameters, seed, step, _scratch)
             if token is not None:
                 return token
-    wanted = Wanted(n, details, kept_set, top_logprobs, out)
+    wanted, asked = Wanted(n, details, kept_set, top_logprobs, out), asked_of(params, samplers)
     if rng is None and seed is not None:  # without the two microseconds of a context
-        return draw(logits, allowed, bias, params, None, seed, step, wanted, _scratch)
+        return draw(logits, allowed, bias, asked, None, seed, step, wanted, _scratch)
     with _checks.key_of(rng, seed) as key:
-        return draw(logits, allowed, bias, params, key, seed, step, wanted, _scratch)
+        return draw(logits, allowed, bias, asked, key, seed, step, wanted, _scratch)
 
 
 def probabilities(
@@ -133,6 +137,7 @@ def probabilities(
     top_k: Any = 0,
     top_p: Any = 1.0,
     min_p: Any = 0.0,
+    samplers: Any = None,
     allowed: Any = None,
     bias: Any = None,
     out: Any = None,
@@ -141,8 +146,8 @@ def probabilities(
 
     Parameters
     ----------
-    logits, temperature, top_k, top_p, min_p, allowed, bias
-        As in `sample`.
+    logits, temperature, top_k, top_p, min_p, samplers, allowed, bias
+        As in `sample`. Of samplers that toss a coin, as XTC, it is the mean over how the coin may fall.
     out : array, optional
         Where to write: the shape of `logits`, any float dtype.
 
@@ -165,8 +170,9 @@ def probabilities(
     >>> probabilities([3.0, 2.0, 1.0], temperature=0.5, top_p=0.8)
     array([1., 0., 0.])
     """
-    rows = Batch(logits, allowed, bias, (temperature, top_k, top_p, min_p))
-    parameters = parameters_of(temperature, top_k, top_p, min_p, rows.batch)
+    asked = asked_of((temperature, top_k, top_p, min_p), samplers)
+    rows = Batch(logits, allowed, bias, parameters_given(asked))
+    law = law_of(asked, rows.batch)
     shape = (*rows.batch, rows.size)
     if out is None:
         result, (target, _) = _arrays.empty(shape, rows.dtype)
@@ -178,10 +184,9 @@ def probabilities(
     masses = masses.reshape(rows.count, rows.size)
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        of_some = parameters.of(some.start, some.stop)
-        return int(kernels.probabilities(logits, bits, *of_some, rows.number, scratch, masses[some]))
+        return law.probabilities(some, (logits, bits), rows.number, scratch, masses[some])
 
-    rows.each(work, _scratch)
+    rows.each(work, _scratch, law.memory)
     if out is not None:
         np.copyto(target, masses.reshape(shape))
     return result
@@ -201,7 +206,7 @@ def draw(
     logits: Any,
     allowed: Any,
     bias: Any,
-    params: tuple[Any, Any, Any, Any],
+    asked: Asked,
     key: int | None,
     seed: Any,
     step: Any,
@@ -209,13 +214,13 @@ def draw(
     pool: Scratch,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row."""
-    rows = Batch(logits, allowed, bias, (*params, seed, step))
+    rows = Batch(logits, allowed, bias, {**parameters_given(asked), "seed": seed, "step": step})
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
-    parameters = parameters_of(*params, batch)
     words = words_of(seed if key is None else key, step, batch)
     draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
     top = _checks.integer("top_logprobs", wanted.top_logprobs, 0, max(size, 2**16))
     details, kept_set = _checks.flag("details", wanted.details), _checks.flag("kept_set", wanted.kept_set)
+    law = law_of(asked, batch, details)
     result_shape = batch if wanted.n is None else (*batch, draws)
     out = wanted.out
     if out is not None:
@@ -224,24 +229,25 @@ def draw(
     recorder = None
     if details or kept_set or top > 0:
         raw = rows if bias is None and allowed is None else Batch(logits, batch=batch)
-        recorder = Recorder(raw, draws)
+        recorder = Recorder(raw, draws, law.ends)
     stride = 0 if key is None else 1
     span = max(_DRAWS, size)  # so many that going over the row again costs little
 
     def work(some: slice, part: int, logits: Array, bits: Array | None, scratch: Array) -> int:
         first = part * span
-        drawn, of_some = tokens[some, first : first + span], parameters.of(some.start, some.stop)
-        facts = None if recorder is None else recorder.part(some, slice(first, first + span))
-        keys, stream = of(words, some.start, some.stop), stride * some.start
-        return int(kernels.sample(logits, bits, *of_some, keys, stream, stride, first, number, scratch, drawn, facts))
+        facts = left = None
+        if recorder is not None:
+            facts, left = recorder.part(some, slice(first, first + span)), recorder.left[some]
+        keyed = Keyed(of(words, some.start, some.stop), stride * some.start, stride, first)
+        return law.sample(some, (logits, bits), keyed, number, scratch, tokens[some, first : first + span], facts, left)
 
-    rows.each(work, pool, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
+    rows.each(work, pool, law.memory, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
     result = tokens.reshape(result_shape)[()]
     if out is not None:
         np.copyto(target, result)
         result = out
     if recorder is None:
         return result
-    kept = kept_set_of(rows, parameters, recorder.kept, pool) if kept_set else None
+    kept = kept_set_of(rows, law, recorder.kept, pool) if kept_set else None
     top_logprobs = top_logprobs_of(raw, top, pool) if top > 0 else None
     return recorder.details(result, batch, kept, top_logprobs)

@@ -14,6 +14,7 @@ from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
 from fastsoftmax._jit import Direct
 from fastsoftmax.kernels.sampling.sample import sample
+from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 from fastsoftmax.sampling.params import Parameters
 from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
 
@@ -37,7 +38,7 @@ def draw_one(logits: Any, parameters: Parameters, seed: int, step: int, pool: Sc
     if row is None:
         return None
     number, itemsize = (_arrays.DOUBLE, 8) if row.itemsize == 8 else (_arrays.SINGLE, 4)
-    scratch = pool.take(row.size, itemsize)
+    scratch = pool.take(workspace_bytes(row.size, itemsize))
     try:
         memory = _idle.pop()
     except IndexError:  # the first call, or other threads have them all

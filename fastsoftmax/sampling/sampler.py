@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax.samplers.chain import SamplerChain, chain_of
 from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import Parameters, SamplingParams, number_parameters
@@ -21,18 +22,18 @@ class Sampler:
 
     Parameters
     ----------
-    params : SamplingParams, optional
-        Or give its fields by name.
+    params : SamplingParams, SamplerChain or str, optional
+        Parameters, or give their fields by name; or a chain of samplers, also as its string.
     rng : None, int or numpy.random.Generator, optional
         As in `sample`; the key is drawn from it once, here.
     seed : int or array_like of int, optional
         As in `sample`.
     **words
-        Fields of `SamplingParams`; they replace those of `params`.
+        Fields of `SamplingParams`; they replace those of `params`. Or `samplers`, a chain.
 
     Attributes
     ----------
-    params : SamplingParams
+    params : SamplingParams or SamplerChain
         How logits become a distribution.
     step : int
         The step of the next call, in [0, 2**64). Setting it goes back or ahead.
@@ -56,18 +57,26 @@ class Sampler:
     """
 
     def __init__(
-        self, params: SamplingParams | None = None, /, *, rng: Any = None, seed: Any = None, **words: Any
+        self,
+        params: SamplingParams | SamplerChain | str | None = None,
+        /,
+        *,
+        rng: Any = None,
+        seed: Any = None,
+        samplers: Any = None,
+        **words: Any,
     ) -> None:
-        if params is not None and not isinstance(params, SamplingParams):
-            raise TypeError(f"params is {_checks.described(params)}, expected a SamplingParams")
         _refuse_unknown(words)
-        self.params = replace(SamplingParams() if params is None else params, **words)
+        self.params = _params_of(params, samplers, words)
         self._step = 0
         with _checks.key_of(rng, seed) as key:
             self._key = key
         self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
         self._scratch = Scratch()
-        self._numbers: tuple[SamplingParams | None, Parameters | None] = (None, None)  # params, and those of kernels
+        self._numbers: tuple[SamplingParams | SamplerChain | None, Parameters | None] = (
+            None,
+            None,
+        )  # params, and those of kernels
 
     @property
     def step(self) -> int:
@@ -79,7 +88,9 @@ class Sampler:
         self._step = _checks.integer("step", step, 0, 2**64 - 1)
 
     def __repr__(self) -> str:
-        words = [f"{field.name}={getattr(self.params, field.name)!r}" for field in fields(SamplingParams)]
+        words = [repr(str(self.params))]
+        if isinstance(self.params, SamplingParams):
+            words = [f"{field.name}={getattr(self.params, field.name)!r}" for field in fields(SamplingParams)]
         source = f"seed={self._seed!r}" if self._key is None else f"rng=<key {self._key:#x}>"
         return f"Sampler({', '.join([*words, source, f'step={self._step}'])})"
 
@@ -128,8 +139,8 @@ class Sampler:
                 if token is not None:
                     return token
             wanted = Wanted(n, details, kept_set, top_logprobs, out)
-            params = self.params.values()
-            return draw(logits, allowed, bias, params, self._key, self._seed, step, wanted, self._scratch)
+            asked = self.params if isinstance(self.params, SamplerChain) else self.params.values()
+            return draw(logits, allowed, bias, asked, self._key, self._seed, step, wanted, self._scratch)
         except BaseException:
             with _counting:
                 if self._step == step + 1:
@@ -141,7 +152,7 @@ class Sampler:
         params, numbers = self._numbers
         if params is not self.params:  # somebody has set them
             params = self.params
-            numbers = number_parameters(*params.values())
+            numbers = number_parameters(*params.values()) if isinstance(params, SamplingParams) else None
             self._numbers = params, numbers
         key = self._seed if self._key is None else self._key
         if numbers is None or type(key) is not int or step >= 2**64:
@@ -149,11 +160,27 @@ class Sampler:
         return draw_one(logits, numbers, key, step, self._scratch)
 
 
+def _params_of(params: Any, samplers: Any, words: dict[str, Any]) -> SamplingParams | SamplerChain:
+    """Return what a sampler is made from: parameters and words, or a chain."""
+    if params is None or isinstance(params, SamplingParams):
+        if samplers is None:
+            return replace(SamplingParams() if params is None else params, **words)
+        given = "params" if params is not None else next(iter(words), None)
+    elif isinstance(params, (SamplerChain, str)):
+        given = "samplers" if samplers is not None else next(iter(words), None)
+        samplers = params
+    else:
+        raise TypeError(f"params is {_checks.described(params)}, expected a SamplingParams, a SamplerChain or a string")
+    if given is not None:
+        raise ValueError(f"a chain and {given} are both given, expected one")
+    return chain_of(samplers)
+
+
 def _refuse_unknown(words: dict[str, Any]) -> None:
     """Raise an error for a word that is no field of `SamplingParams`."""
     known = [field.name for field in fields(SamplingParams)]
     for word in words:
         if word not in known:
-            near = get_close_matches(word, [*known, "rng", "seed"], 1)
+            near = get_close_matches(word, [*known, "rng", "seed", "samplers"], 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise TypeError(f"Sampler takes no {word}, expected params, rng, seed or one of {', '.join(known)}{hint}")

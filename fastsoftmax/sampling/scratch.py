@@ -5,7 +5,6 @@ import os
 import numpy as np
 
 from fastsoftmax._arrays import Array
-from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 
 _LINE = 64  # bytes of a cache line: memory starts at one
 _KEPT = 2**26  # bytes; more is not kept
@@ -18,9 +17,8 @@ class Scratch:
     def __init__(self) -> None:
         self._free: list[Array] = []
 
-    def take(self, size: int, itemsize: int) -> Array:
-        """Return memory for rows of `size` logits, computed in numbers of `itemsize` bytes: free, or new."""
-        needed = workspace_bytes(size, itemsize)
+    def take(self, needed: int) -> Array:
+        """Return memory of so many bytes, free or new."""
         try:
             scratch = self._free.pop()
         except IndexError:  # none, or another thread took it

@@ -7,6 +7,8 @@ Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3
 Seed, step, draw and stream 0 give the words 0x6627E8D5 and 0xE169C58D, and u = 0.39904647.
 """
 
+from typing import Any
+
 import numpy as np
 
 from fastsoftmax._jit import inline
@@ -19,6 +21,9 @@ _WEYL_1 = np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _11 = np.uint64(11)
+
+# Uses of random numbers beside the draw itself, each with keys of its own: numbers that two uses share bias what comes.
+COIN, GUMBEL_NOISE = 1, 3
 
 
 @inline
@@ -50,6 +55,14 @@ def uniform(seed: np.uint64, step: np.uint64, draw: np.uint64, stream: np.uint64
     x0, x1, _, _ = philox4x32(step, step >> _32, draw, stream, seed, seed >> _32)
     bits = ((x0 << _32) | (x1 & _LOW)) >> _11
     return max(float(bits), 0.5) * 2.0**-53
+
+
+@inline
+def key_of(seed: np.uint64, use: int, index: Any) -> np.uint64:
+    """Return a seed for a use of random numbers other than the draw: for its coin number `index`, say."""
+    x0, x1, _, _ = philox4x32(np.uint64(use), np.uint64(index), _LOW, _LOW, seed, seed >> _32)
+    key: np.uint64 = (x0 << _32) | (x1 & _LOW)
+    return key
 
 
 @inline

@@ -36,16 +36,16 @@ class Workspace(NamedTuple):
 @lru_cache
 def workspace_bytes(size: int, itemsize: int) -> int:
     """Return how many bytes `workspace_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
-    groups, padded = -(-size // GROUP), _padded(size)
+    groups, padded = -(-size // GROUP), padded_length(size)
     return (groups * LANES + 2 * LANES + 4 * padded) * itemsize + 8 * groups + 64 + 4 * padded + 8 * LANES
 
 
-def _padded(size: int) -> int:
+def padded_length(size: int) -> int:
     """Return the length of a list: two vectors more than it holds, since lists end so and vectors are written whole."""
     return (max(size, GROUP) + LANES - 1) // LANES * LANES + 2 * LANES
 
 
-padded = inline(_padded)
+padded = inline(padded_length)
 
 
 @inline

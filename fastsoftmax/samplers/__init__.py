@@ -1,0 +1,51 @@
+"""The samplers, a file each, and what they are put together to: a chain.
+
+`SAMPLERS` is the registry: a new sampler is a file here, a twin in `reference/samplers/`, and a line in this list.
+"""
+
+from fastsoftmax.samplers.adaptive_p import AdaptiveP
+from fastsoftmax.samplers.dynamic_temperature import DynamicTemperature
+from fastsoftmax.samplers.epsilon import Epsilon
+from fastsoftmax.samplers.eta import Eta
+from fastsoftmax.samplers.greedy import Greedy
+from fastsoftmax.samplers.gumbel import Gumbel
+from fastsoftmax.samplers.min_k import MinK
+from fastsoftmax.samplers.min_p import MinP
+from fastsoftmax.samplers.p_less import PLess
+from fastsoftmax.samplers.p_step import PStep
+from fastsoftmax.samplers.quadratic import Quadratic
+from fastsoftmax.samplers.step import Step
+from fastsoftmax.samplers.tail_free import TailFree
+from fastsoftmax.samplers.temperature import Temperature
+from fastsoftmax.samplers.top_a import TopA
+from fastsoftmax.samplers.top_h import TopH
+from fastsoftmax.samplers.top_k import TopK
+from fastsoftmax.samplers.top_n_sigma import TopNSigma
+from fastsoftmax.samplers.top_p import TopP
+from fastsoftmax.samplers.typical import Typical
+from fastsoftmax.samplers.xtc import XTC
+
+SAMPLERS: tuple[type[Step], ...] = (
+    Temperature,
+    DynamicTemperature,
+    Quadratic,
+    TopK,
+    TopP,
+    MinP,
+    Typical,
+    Epsilon,
+    Eta,
+    TopA,
+    TailFree,
+    TopNSigma,
+    TopH,
+    PLess,
+    MinK,
+    PStep,
+    XTC,
+    AdaptiveP,
+    Greedy,
+    Gumbel,
+)
+for _code, _sampler in enumerate(SAMPLERS):
+    _sampler.code = _code

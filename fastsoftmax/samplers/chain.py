@@ -1,0 +1,222 @@
+"""Chains of samplers: ordered and frozen, with a string that prints and parses."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax import _checks
+from fastsoftmax.samplers import SAMPLERS
+from fastsoftmax.samplers.parsing import near, parsed
+from fastsoftmax.samplers.step import AFTER, MASS, NEAREST, OFF, SCALE, Operation, Rows, Step
+
+MOST_COINS = 4  # steps that toss a coin: a chain has two outcomes for each
+WORDS = ("temperature", "top_k", "top_p", "min_p")  # what `sample` takes by itself, in this order
+
+_BY_NAME = {sampler.name: sampler for sampler in SAMPLERS}
+
+
+class SamplerChain:
+    """Samplers in the order in which they are applied; the same sampler may stand in it more than once.
+
+    Parameters
+    ----------
+    *samplers : str, Step, SamplerChain, or iterables of them
+        A string has samplers with blanks between them, as ``"top_k=40 xtc(probability=0.5, threshold=0.1)"``. A value
+        by itself is that of the sampler's first parameter; those in parentheses are given by name. A list is one value
+        a row: ``"temperature=[0.5,1.0]"``. The samplers are those of `fastsoftmax.samplers`, by their names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no sampler, a parameter outside its range, or a chain that cannot be: nothing may follow what picks
+        the token or changes the order, and a share of the whole row (`of="all"`) is known until a scale changes it.
+
+    Examples
+    --------
+    >>> chain = SamplerChain("top_k=40 top_p=0.95 min_p=0.05 temperature=0.8")
+    >>> print(chain[:2] + SamplerChain("greedy"))
+    top_k=40 top_p=0.95 greedy
+    >>> chain == SamplerChain(str(chain))
+    True
+    """
+
+    steps: tuple[Step, ...]
+
+    def __init__(self, *samplers: Any) -> None:
+        object.__setattr__(self, "steps", tuple(_steps(samplers)))
+        _refuse_impossible(self.steps)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a SamplerChain is frozen: make another one instead of setting its {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return self.steps == other.steps if isinstance(other, SamplerChain) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.steps)
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.steps))
+
+    def __repr__(self) -> str:
+        return f"SamplerChain({str(self)!r})"
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __getitem__(self, index: Any) -> Any:
+        return SamplerChain(self.steps[index]) if isinstance(index, slice) else self.steps[index]
+
+    def __add__(self, other: Any) -> "SamplerChain":
+        return SamplerChain(self, other)
+
+    def __radd__(self, other: Any) -> "SamplerChain":
+        return SamplerChain(other, self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SamplerChain, self.steps
+
+    def to_json(self) -> str:
+        """Return the chain as JSON: a list of samplers, each with its name and all its parameters."""
+        return json.dumps([{"name": step.name} | _plain(step) for step in self.steps])
+
+    @classmethod
+    def from_json(cls, text: str) -> "SamplerChain":
+        """Return the chain of `to_json`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no chain.
+        """
+        found = json.loads(text)
+        if not isinstance(found, list) or not all(isinstance(one, dict) and "name" in one for one in found):
+            raise ValueError(f"JSON has {_checks.described(found)}, expected a list of objects with a name each")
+        steps = list[Step]()
+        for one in found:
+            values = {name: _unplain(value) for name, value in one.items() if name != "name"}
+            steps.append(_made(str(one["name"]), (), values, "JSON"))
+        return cls(*steps)
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that are one a row, for the batch that they broadcast to."""
+        names = [(place, step, one.name) for place, step in enumerate(self.steps) for one in fields(step)]
+        values = {f"{step.name}'s {name}, step {place}": getattr(step, name) for place, step, name in names}
+        return {name: value for name, value in values.items() if np.shape(value)}
+
+    def operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int]]:
+        """Return the chain as the kernel reads it, and the last operation of each of its steps.
+
+        The shape is (1 or rows of the batch, operations, columns of `Operation`). What is off for all rows is left out,
+        unless `every` step is wanted.
+        """
+        return self._operations(batch, every) if self.parameters else self._fixed[every]
+
+    @cached_property
+    def _fixed(self) -> tuple[tuple[Rows, list[int]], ...]:
+        return self._operations((), False), self._operations((), True)
+
+    def _operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int]]:
+        steps = [np.stack(np.broadcast_arrays(*step.operations(batch)), axis=1) for step in self.steps]
+        steps = [step for step in steps if every or (step[..., 1] != OFF).any()]
+        rows = np.broadcast_shapes((1,), *(step.shape[:1] for step in steps))
+        empty = np.zeros((*rows, 0, len(Operation._fields)))
+        wide = [np.broadcast_to(step, (*rows, *step.shape[1:])) for step in steps]
+        ends = np.cumsum([step.shape[1] for step in steps], dtype=int) - 1
+        return np.ascontiguousarray(np.concatenate([empty, *wide], axis=1)), ends.tolist()
+
+    @cached_property
+    def words(self) -> dict[str, Any] | None:
+        """The words of `sample` that say the same, or None where none do."""
+        found = dict[str, Any]()
+        for step in self.steps:
+            if step.name not in WORDS[len(found) and WORDS.index([*found][-1]) + 1 :]:
+                return None
+            main, *rules = fields(step)
+            if any(np.shape(getattr(step, one.name)) or getattr(step, one.name) != one.default for one in rules):
+                return None
+            found[step.name] = getattr(step, main.name)
+        return found
+
+
+def chain_of(samplers: Any) -> SamplerChain:
+    """Return what is given as `samplers=` as a chain."""
+    if isinstance(samplers, SamplerChain):
+        return samplers
+    return _read(samplers) if isinstance(samplers, str) else SamplerChain(samplers)
+
+
+_read = lru_cache(SamplerChain)  # a string is given with every call
+
+
+def _steps(samplers: Iterable[Any]) -> Iterator[Step]:
+    for one in samplers:
+        if isinstance(one, Step):
+            yield one
+        elif isinstance(one, SamplerChain):
+            yield from one.steps
+        elif isinstance(one, str):
+            for name, values, words, place in parsed(one):
+                yield _made(name, values, words, place)
+        elif isinstance(one, Iterable) and not isinstance(one, (bytes, dict, np.ndarray)):
+            yield from _steps(one)
+        else:
+            raise TypeError(f"samplers has {_checks.described(one)}, expected a string, samplers or a SamplerChain")
+
+
+def _made(name: str, values: tuple[Any, ...], words: dict[str, Any], place: str) -> Step:
+    """Return a sampler by its name, with parameters by place and by name; `place` is where it stands, for a message."""
+    if name not in _BY_NAME:
+        raise ValueError(f"samplers has no sampler {name!r} ({place}){near(name, _BY_NAME)}")
+    kind = _BY_NAME[name]
+    known = [one.name for one in fields(kind)]
+    if len(values) > len(known):
+        raise ValueError(f"{name} ({place}) has {len(values)} values, expected at most {len(known)}")
+    for word in words:
+        if word not in known:
+            expected = ", ".join(known) or "none"
+            raise ValueError(f"{name} ({place}) has no parameter {word!r}{near(word, known)}, expected {expected}")
+        if word in known[: len(values)]:
+            raise ValueError(f"{name} ({place}) has {word} twice, expected it once")
+    return kind(*values, **words)
+
+
+def _plain(step: Step) -> dict[str, Any]:
+    """Return the parameters of a step as JSON has them: infinity is a string."""
+    values = {one.name: getattr(step, one.name) for one in fields(step)}
+    values = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+    return {name: "inf" if value == np.inf else value for name, value in values.items()}
+
+
+def _unplain(value: Any) -> Any:
+    return np.inf if value == "inf" else np.array(value) if isinstance(value, list) else value
+
+
+def _refuse_impossible(steps: tuple[Step, ...]) -> None:
+    """Raise an error for a chain that cannot be."""
+    scaled = cut = False
+    for place, step in enumerate(steps):
+        if place + 1 < len(steps) and step.followers is not None and steps[place + 1].name not in step.followers:
+            allowed = " or ".join(step.followers) or "nothing"
+            raise ValueError(
+                f"samplers has {steps[place + 1].name} after {step.name}, expected {allowed} after it: "
+                f"{step.name} picks the token or changes the order"
+            )
+        if step.way == MASS and getattr(step, "of", "") == "all" and (scaled or cut):
+            what = "a scale after a filter" if scaled else "what drops tokens from the front"
+            raise ValueError(
+                f"samplers has {step} after {what}, expected it before: p of all is of the first filter's row"
+            )
+        scaled = scaled or (step.way == SCALE and any(one.way not in (SCALE, OFF) for one in steps[:place]))
+        cut = cut or step.way in (AFTER, NEAREST)
+    coins = sum(step.way == AFTER for step in steps)
+    if coins > MOST_COINS:
+        raise ValueError(f"samplers has xtc {coins} times, expected at most {MOST_COINS}")

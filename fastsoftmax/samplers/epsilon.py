@@ -1,0 +1,40 @@
+"""Epsilon sampling: what has at least a given probability."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastsoftmax.samplers.step import LEAST, LOG_MASS, Facts, Rows, Step, log, number, whole
+
+
+@dataclass(frozen=True, eq=False)
+class Epsilon(Step):
+    """Keep what has at least the probability epsilon.
+
+    Parameters
+    ----------
+    epsilon : float, default 0.0
+        In [0, 1]; 0 is off.
+    min_keep : int, default 1
+        So many tokens stay at least, as far as there are so many.
+
+    Notes
+    -----
+    Where nothing has it, the first token stays; transformers keeps all that equal it.
+    text-generation-webui takes it in units of 1e-4.
+    Source: Hewitt, Manning and Liang, "Truncation sampling as language model desmoothing" (2022), arXiv 2210.15191.
+    """
+
+    name = "epsilon"
+    way, needs = LEAST, LOG_MASS
+
+    epsilon: Any = number(0.0, 0, 1)
+    min_keep: Any = whole(1, 1)
+
+    @staticmethod
+    def limit(facts: Facts, a: float, b: float, c: float) -> float:
+        """Return the least logit."""
+        return log(a) + facts.log_mass
+
+    @staticmethod
+    def is_off(a: Rows, b: Rows, c: Rows) -> Any:
+        return a == 0.0

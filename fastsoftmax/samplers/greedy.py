@@ -1,0 +1,19 @@
+"""Greedy: the most likely token."""
+
+from dataclasses import dataclass
+
+from fastsoftmax.samplers.step import COUNT, Facts, Step
+
+
+@dataclass(frozen=True, eq=False)
+class Greedy(Step):
+    """Keep the first token alone, the most likely one; the same as a temperature of 0."""
+
+    name = "greedy"
+    way = COUNT
+    followers = ()
+
+    @staticmethod
+    def limit(facts: Facts, a: float, b: float, c: float) -> float:
+        """Return how many stay."""
+        return 1.0

@@ -1,0 +1,56 @@
+"""One file a sampler, each its definition: a filter says which places stay, a scale returns new logits.
+
+A sampler sees the logits of the tokens that are left, larger first and lower index first among equals.
+"""
+
+from collections.abc import Callable
+
+from reference.samplers import (
+    adaptive_p,
+    dynamic_temperature,
+    epsilon,
+    eta,
+    greedy,
+    gumbel,
+    min_k,
+    min_p,
+    p_less,
+    p_step,
+    quadratic,
+    tail_free,
+    temperature,
+    top_a,
+    top_h,
+    top_k,
+    top_n_sigma,
+    top_p,
+    typical,
+    xtc,
+)
+
+SCALES: dict[str, Callable[..., list[float]]] = {
+    "temperature": temperature.scale,
+    "dynamic_temperature": dynamic_temperature.scale,
+    "quadratic": quadratic.scale,
+    "adaptive_p": adaptive_p.scale,
+}
+FILTERS: dict[str, Callable[..., list[int]]] = {
+    "top_k": top_k.keep,
+    "top_p": top_p.keep,
+    "min_p": min_p.keep,
+    "typical": typical.keep,
+    "epsilon": epsilon.keep,
+    "eta": eta.keep,
+    "top_a": top_a.keep,
+    "tail_free": tail_free.keep,
+    "top_n_sigma": top_n_sigma.keep,
+    "top_h": top_h.keep,
+    "p_less": p_less.keep,
+    "xtc": xtc.keep,
+    "min_k": min_k.keep,
+    "p_step": p_step.keep,
+    "greedy": greedy.keep,
+}
+SAMPLERS: dict[str, Callable[..., object]] = {**SCALES, **FILTERS, "gumbel": gumbel.perturbed}
+
+__all__ = ["FILTERS", "SAMPLERS", "SCALES"]

@@ -1,0 +1,16 @@
+"""Eta sampling: a smallest probability, less of one where the entropy is high."""
+
+from collections.abc import Sequence
+
+from reference.samplers.common import at_least, between, entropy, integer, log
+
+
+def keep(logits: Sequence[float], epsilon: float = 0.0, min_keep: int = 1) -> list[int]:
+    """Keep each that is at least as likely as min(epsilon, sqrt(epsilon) exp(-H)).
+
+    J. Hewitt, C. Manning and P. Liang, "Truncation sampling as language model desmoothing" (2022), arXiv 2210.15191.
+    H is the entropy in nats. 0 is off.
+    """
+    between("eta.epsilon", epsilon, 0, 1)
+    integer("eta.min_keep", min_keep)
+    return at_least(logits, min(log(epsilon), log(epsilon) / 2 - entropy(logits)), min_keep)
