@@ -54,9 +54,15 @@ class SamplerChain:
         raise AttributeError(f"a SamplerChain is frozen: make another one instead of setting its {name}")
 
     def __eq__(self, other: object) -> bool:
-        return self.steps == other.steps if isinstance(other, SamplerChain) else NotImplemented
+        if not isinstance(other, SamplerChain):
+            return NotImplemented
+        return self is other or self.steps == other.steps
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.steps)
 
     def __str__(self) -> str:

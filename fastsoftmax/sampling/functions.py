@@ -9,9 +9,9 @@ from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
-from fastsoftmax.sampling.laws import Asked, Keyed, asked_of, law_of, parameters_given
+from fastsoftmax.sampling.laws import Asked, Keyed, asked_of, law_of, one_law, parameters_given
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
-from fastsoftmax.sampling.params import number_parameters, of, words_of
+from fastsoftmax.sampling.params import of, words_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
@@ -110,19 +110,18 @@ def sample(
     >>> int(sample([1.0, 3.0, 2.0], temperature=0.7, top_k=2, seed=1))
     2
     """
-    params = (temperature, top_k, top_p, min_p)
+    asked = asked_of((temperature, top_k, top_p, min_p), samplers)
     if (
-        samplers is None
-        and type(seed) is int is type(step)
+        type(seed) is int is type(step)
         and rng is None
         and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out)
     ):
-        parameters = number_parameters(*params)
-        if parameters is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
-            token = draw_one(logits, parameters, seed, step, _scratch)
+        law = one_law(asked)
+        if law is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
+            token = draw_one(logits, law, seed, step, _scratch)
             if token is not None:
                 return token
-    wanted, asked = Wanted(n, details, kept_set, top_logprobs, out), asked_of(params, samplers)
+    wanted = Wanted(n, details, kept_set, top_logprobs, out)
     if rng is None and seed is not None:  # without the two microseconds of a context
         return draw(logits, allowed, bias, asked, None, seed, step, wanted, _scratch)
     with _checks.key_of(rng, seed) as key:

@@ -1,15 +1,17 @@
 """The two laws of a draw, with one face: the four words, which have kernels of their own, and chains of samplers."""
 
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
+from fastsoftmax._jit import Direct
 from fastsoftmax.kernels.sampling import describe, sample
 from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 from fastsoftmax.samplers.chain import SamplerChain, chain_of
-from fastsoftmax.sampling.params import Parameters, of, parameters_of
+from fastsoftmax.sampling.params import Parameters, parameters_of
 
 Words = tuple[Any, Any, Any, Any]  # temperature, top_k, top_p, min_p
 NAMES = ("temperature", "top_k", "top_p", "min_p")
@@ -51,6 +53,9 @@ class Law(Protocol):
     ) -> int:
         """Draw tokens; return the first row without a distribution, or -1."""
 
+    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+        """Draw a token from one row, of shape (1, V), without a look at the types; return what `sample` does."""
+
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
         """Write distributions; return what `sample` does."""
 
@@ -64,6 +69,14 @@ class Law(Protocol):
         out: tuple[Array, Array],
     ) -> None:
         """Write the kept sets of rows that have a distribution."""
+
+
+def example(dtype: np.dtype[Any], filters: Array | None = None) -> tuple[Any, ...]:
+    """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
+    rows = np.empty((1, 1), dtype)
+    rows.setflags(write=False)
+    words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
+    return rows, None, np.empty(1), filters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
 
 
 class WordsLaw(NamedTuple):
@@ -99,6 +112,12 @@ class WordsLaw(NamedTuple):
             )
         )
 
+    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+        """Draw a token from one row; it must be what `example` makes."""
+        temperatures, filters = self.parameters
+        kernel = (_one if filters is None else _one_filtered)[row.dtype.char]
+        return int(kernel(row, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None))
+
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
         """Write distributions."""
         return int(sample.probabilities(*rows, *self.parameters.of(some.start, some.stop), number, scratch, out))
@@ -114,79 +133,6 @@ class WordsLaw(NamedTuple):
     ) -> None:
         """Write kept sets."""
         describe.write_kept(*rows, *self.parameters.of(some.start, some.stop), number, scratch, places, *out)
-
-
-class ChainLaw(NamedTuple):
-    """Samplers in an order of the user's; the kernels are imported when a chain is first asked for."""
-
-    operations: npt.NDArray[np.float64]
-    ends: list[int]
-
-    def memory(self, size: int, itemsize: int) -> int:
-        """Return how many bytes a row takes."""
-        from fastsoftmax.kernels.chain.memory import memory_bytes
-
-        return memory_bytes(size, itemsize)
-
-    def sample(
-        self,
-        some: slice,
-        rows: Part,
-        draws: Keyed,
-        number: Any,
-        scratch: Array,
-        out: Array,
-        facts: Facts,
-        left: Array | None,
-    ) -> int:
-        """Draw tokens."""
-        from fastsoftmax.kernels.chain import draw
-
-        steps, start = self._for(some, rows, number)
-        return int(
-            draw.sample(
-                *rows,
-                steps,
-                draws.words,
-                draws.stream,
-                draws.stride,
-                draws.first,
-                number,
-                scratch,
-                start,
-                out,
-                left,
-                facts,
-            )
-        )
-
-    def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
-        """Write distributions."""
-        from fastsoftmax.kernels.chain import draw
-
-        steps, start = self._for(some, rows, number)
-        return int(draw.probabilities(*rows, steps, number, scratch, start, out))
-
-    def write_kept(
-        self,
-        some: slice,
-        rows: Part,
-        number: Any,
-        scratch: Array,
-        places: Array,
-        out: tuple[Array, Array],
-    ) -> None:
-        """Write kept sets."""
-        from fastsoftmax.kernels.chain import draw
-
-        steps, start = self._for(some, rows, number)
-        draw.write_kept(*rows, steps, number, scratch, start, places, *out)
-
-    def _for(self, some: slice, rows: Part, number: Any) -> tuple[Array, int]:
-        """Return the steps of some rows, and where in the memory a list begins."""
-        from fastsoftmax.kernels.chain.memory import list_start
-
-        return of(self.operations, some.start, some.stop), list_start(rows[0].shape[1], number.itemsize)
 
 
 Asked = Words | SamplerChain
@@ -216,8 +162,44 @@ def parameters_given(asked: Asked) -> dict[str, Any]:
 def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
     """Return the law of a batch; a chain whose words say the same has theirs, unless each step is `told` of."""
     if isinstance(asked, SamplerChain):
-        words = None if told else asked.words
-        if words is None:
-            return ChainLaw(*asked.operations(batch, told))
-        asked = tuple(words.get(name, default) for name, default in zip(NAMES, _DEFAULTS, strict=True))
+        if told or asked.words is None:
+            return _chain_law(*asked.operations(batch, told))
+        asked = _words_of(asked.words)
     return WordsLaw(parameters_of(*asked, batch))
+
+
+def one_law(asked: Asked) -> Law | None:
+    """Return the law of any row, None where a parameter is one a row."""
+    if isinstance(asked, SamplerChain):
+        return None if asked.parameters else _law_of_chain(asked)
+    if not {*map(type, asked)} <= _checks.PLAIN:
+        asked = tuple(map(_checks.plain, asked))
+        if not {*map(type, asked)} <= _checks.PLAIN:
+            return None
+    return _law_of_numbers(*asked)
+
+
+@lru_cache(typed=True)  # 5.0 equals 5 and is no top_k
+def _law_of_numbers(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Law:
+    return law_of((temperature, top_k, top_p, min_p), ())
+
+
+@lru_cache
+def _law_of_chain(chain: SamplerChain) -> Law:
+    return law_of(chain, ())
+
+
+def _words_of(words: dict[str, Any]) -> Words:
+    temperature, top_k, top_p, min_p = (words.get(name, off) for name, off in zip(NAMES, _DEFAULTS, strict=True))
+    return temperature, top_k, top_p, min_p
+
+
+def _chain_law(operations: Array, ends: list[int]) -> Law:
+    """Return the law of a chain, whose kernels are imported when one is first asked for."""
+    from fastsoftmax.sampling.chain_law import ChainLaw
+
+    return ChainLaw(operations, ends)
+
+
+_one = Direct(sample.sample, example)
+_one_filtered = Direct(sample.sample, partial(example, filters=np.empty((1, 3))))

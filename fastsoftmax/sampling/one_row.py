@@ -5,17 +5,13 @@ and numba does not look at what it is given.
 """
 
 import sys
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
-from fastsoftmax._jit import Direct
-from fastsoftmax.kernels.sampling.sample import sample
-from fastsoftmax.kernels.sampling.workspace import workspace_bytes
-from fastsoftmax.sampling.params import Parameters
+from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -29,16 +25,16 @@ def is_one_token(n: Any, allowed: Any, bias: Any, details: Any, kept_set: Any, t
     return alone and type(top_logprobs) is int and top_logprobs == 0
 
 
-def draw_one(logits: Any, parameters: Parameters, seed: int, step: int, pool: Scratch) -> Any:
+def draw_one(logits: Any, law: Law, seed: int, step: int, pool: Scratch) -> Any:
     """Return the token of one row, None for what is no plain row or has no distribution.
 
-    `parameters` are numbers; `seed` and `step` are in [0, 2**64).
+    The law is that of any row; `seed` and `step` are in [0, 2**64).
     """
     row = _plain_row(logits)
     if row is None:
         return None
     number, itemsize = (_arrays.DOUBLE, 8) if row.itemsize == 8 else (_arrays.SINGLE, 4)
-    scratch = pool.take(workspace_bytes(row.size, itemsize))
+    scratch = pool.take(law.memory(row.size, itemsize))
     try:
         memory = _idle.pop()
     except IndexError:  # the first call, or other threads have them all
@@ -46,9 +42,7 @@ def draw_one(logits: Any, parameters: Parameters, seed: int, step: int, pool: Sc
     words, flat, token = memory
     flat[0], flat[1] = seed, step
     rows = row if row.ndim == 2 else row.reshape(1, -1)
-    temperatures, filters = parameters
-    kernel = (_sample if filters is None else _sample_filtered)[row.dtype.char]
-    refused = kernel(rows, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)
+    refused = law.draw_one(rows, words, number, scratch, token)
     result = None if refused >= 0 else token[0, 0] if row.ndim == 1 else token[0].copy()
     pool.give_back(scratch)
     if len(_idle) < AT_ONCE:
@@ -70,15 +64,3 @@ def _plain_row(logits: Any) -> Array | None:
     shape = row.shape
     plain = (len(shape) == 1 or (len(shape) == 2 and shape[0] == 1)) and 0 < shape[-1] < 2**31
     return row if plain and row.flags.c_contiguous and row.flags.aligned else None
-
-
-def _example(dtype: np.dtype[Any], filters: Array | None = None) -> tuple[Any, ...]:
-    """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
-    rows = np.empty((1, 1), dtype)
-    rows.setflags(write=False)
-    words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
-    return rows, None, np.empty(1), filters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
-
-
-_sample = Direct(sample, _example)
-_sample_filtered = Direct(sample, partial(_example, filters=np.empty((1, 3))))

@@ -1,7 +1,6 @@
 """The parameters of sampling: what a user gives, and the arrays that kernels read."""
 
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,26 +77,6 @@ class Parameters(NamedTuple):
 
 def parameters_of(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Parameters:
     """Return the parameters of a batch."""
-    numbers = number_parameters(temperature, top_k, top_p, min_p)
-    return _parameters(temperature, top_k, top_p, min_p, batch) if numbers is None else numbers
-
-
-def number_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Parameters | None:
-    """Return parameters that are numbers or None each, for any batch; None where one is an array."""
-    words = temperature, top_k, top_p, min_p
-    if not {*map(type, words)} <= _checks.PLAIN:
-        words = tuple(map(_checks.plain, words))
-        if not {*map(type, words)} <= _checks.PLAIN:
-            return None
-    return _scalar_parameters(*words)
-
-
-@lru_cache(typed=True)  # 5.0 equals 5 and is no top_k
-def _scalar_parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Parameters:
-    return _parameters(temperature, top_k, top_p, min_p, ())
-
-
-def _parameters(temperature: Any, top_k: Any, top_p: Any, min_p: Any, batch: tuple[int, ...]) -> Parameters:
     temperatures, top_ks, top_ps, min_ps = _vectors(temperature, top_k, top_p, min_p, batch)
     temperatures = temperatures.copy()  # may be read-only, which is another type, and another kernel
     on = (temperatures > 0.0) & ((top_ks > 0) | (top_ps < 1.0) | (min_ps > 0.0))  # T = 0 asks no filter

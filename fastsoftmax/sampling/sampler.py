@@ -10,8 +10,9 @@ import numpy.typing as npt
 from fastsoftmax import _checks, _threads
 from fastsoftmax.samplers.chain import SamplerChain, chain_of
 from fastsoftmax.sampling.functions import Wanted, draw
+from fastsoftmax.sampling.laws import Law, one_law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
-from fastsoftmax.sampling.params import Parameters, SamplingParams, number_parameters
+from fastsoftmax.sampling.params import SamplingParams
 from fastsoftmax.sampling.scratch import Scratch
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
@@ -73,10 +74,7 @@ class Sampler:
             self._key = key
         self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
         self._scratch = Scratch()
-        self._numbers: tuple[SamplingParams | SamplerChain | None, Parameters | None] = (
-            None,
-            None,
-        )  # params, and those of kernels
+        self._law: tuple[SamplingParams | SamplerChain | None, Law | None] = (None, None)  # params, and their law
 
     @property
     def step(self) -> int:
@@ -98,7 +96,7 @@ class Sampler:
         return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _scratch=Scratch(), _numbers=(None, None))
+        self.__dict__.update(state, _scratch=Scratch(), _law=(None, None))
 
     def __call__(
         self,
@@ -149,15 +147,15 @@ class Sampler:
 
     def _draw_one(self, logits: Any, step: int) -> Any:
         """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""
-        params, numbers = self._numbers
+        params, law = self._law
         if params is not self.params:  # somebody has set them
             params = self.params
-            numbers = number_parameters(*params.values()) if isinstance(params, SamplingParams) else None
-            self._numbers = params, numbers
+            law = one_law(params if isinstance(params, SamplerChain) else params.values())
+            self._law = params, law
         key = self._seed if self._key is None else self._key
-        if numbers is None or type(key) is not int or step >= 2**64:
+        if law is None or type(key) is not int or step >= 2**64:
             return None
-        return draw_one(logits, numbers, key, step, self._scratch)
+        return draw_one(logits, law, key, step, self._scratch)
 
 
 def _params_of(params: Any, samplers: Any, words: dict[str, Any]) -> SamplingParams | SamplerChain:

@@ -1,0 +1,96 @@
+"""The law of a chain of samplers: which kernels are called, and with what."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _arrays
+from fastsoftmax._arrays import Array
+from fastsoftmax._jit import Direct
+from fastsoftmax.kernels.chain import draw
+from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
+from fastsoftmax.samplers.step import Operation
+from fastsoftmax.sampling.laws import Facts, Keyed, Part
+from fastsoftmax.sampling.params import of
+
+
+class ChainLaw(NamedTuple):
+    """Samplers in an order of the user's."""
+
+    operations: npt.NDArray[np.float64]
+    ends: list[int]
+
+    def memory(self, size: int, itemsize: int) -> int:
+        """Return how many bytes a row takes."""
+        return memory_bytes(size, itemsize)
+
+    def sample(
+        self,
+        some: slice,
+        rows: Part,
+        draws: Keyed,
+        number: Any,
+        scratch: Array,
+        out: Array,
+        facts: Facts,
+        left: Array | None,
+    ) -> int:
+        """Draw tokens."""
+        steps, start = self._for(some, rows, number)
+        return int(
+            draw.sample(
+                *rows,
+                steps,
+                draws.words,
+                draws.stream,
+                draws.stride,
+                draws.first,
+                number,
+                scratch,
+                start,
+                out,
+                left,
+                facts,
+            )
+        )
+
+    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+        """Draw a token from one row; it must be what `_example` makes."""
+        start = list_start(row.shape[1], number.itemsize)
+        kernel = _one[row.dtype.char]
+        return int(kernel(row, None, self.operations, words, 0, 0, 0, number, scratch, start, token, None, None))
+
+    def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
+        """Write distributions."""
+        steps, start = self._for(some, rows, number)
+        return int(draw.probabilities(*rows, steps, number, scratch, start, out))
+
+    def write_kept(
+        self,
+        some: slice,
+        rows: Part,
+        number: Any,
+        scratch: Array,
+        places: Array,
+        out: tuple[Array, Array],
+    ) -> None:
+        """Write kept sets."""
+        steps, start = self._for(some, rows, number)
+        draw.write_kept(*rows, steps, number, scratch, start, places, *out)
+
+    def _for(self, some: slice, rows: Part, number: Any) -> tuple[Array, int]:
+        """Return the steps of some rows, and where in the memory a list begins."""
+        return of(self.operations, some.start, some.stop), list_start(rows[0].shape[1], number.itemsize)
+
+
+def _example(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
+    rows = np.empty((1, 1), dtype)
+    rows.setflags(write=False)
+    words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
+    steps = np.empty((1, 1, len(Operation._fields)))
+    return rows, None, steps, words, 0, 0, 0, _arrays.number_for(rows), scratch, 0, token, None, None
+
+
+_one = Direct(draw.sample, _example)
