@@ -148,7 +148,8 @@ def asked_of(words: Words, samplers: Any) -> Asked:
     """
     if samplers is None:
         return words
-    for name, value, default in zip(NAMES, words, _DEFAULTS, strict=True):
+    plain = {*map(type, words)} <= _checks.PLAIN
+    for name, value, default in () if plain and words == _DEFAULTS else zip(NAMES, words, _DEFAULTS, strict=True):
         if value is not None and (np.shape(value) or value != default):
             raise ValueError(f"samplers and {name} are both given, expected one: a chain has {name} as a sampler")
     return chain_of(samplers)

@@ -127,12 +127,28 @@ def bound_of_way(
 
 @function
 def know(
-    row: MaskedRow, needs: int, row_largest: Number, total: float, scale: Scale, slope: float, exact: bool
+    row: MaskedRow,
+    needs: int,
+    row_largest: Number,
+    total: float,
+    powers: FloatRow,
+    scale: Scale,
+    slope: float,
+    exact: bool,
 ) -> Known:
-    """Return what the first filter needs to know of a row, exactly or by its light mass, relative to the largest."""
+    """Return what the first filter needs to know of a row, relative to the largest logit.
+
+    Light sums, `total` and `powers` (see `group_masses`), will do unless `exact` ones are asked for.
+    """
     facts, slack = no_facts(), 0.0
-    if needs & (ENTROPY | SQUARES) or (exact and needs & LOG_MASS):
+    mean, squares, distance = powers[0] * slope, powers[1], powers[2] * slope
+    more = needs & (ENTROPY | SQUARES) != 0
+    if (more or needs & LOG_MASS) and (exact or (more and not (squares < math.inf and mean > -math.inf))):
         facts = row_facts(row, np.float64(row_largest), slope)
+    elif more:
+        log_mass = log(total / weight_of(row_largest, scale)[1])
+        slack = LIGHT_ERROR * (2.0 + 2.0 * distance - 2.0 * mean)
+        facts = Facts(0.0, log_mass, max(log_mass - mean, 0.0), log(squares), 0.0, 0.0, 0.0, 0.0)
     elif needs & LOG_MASS:
         slack = LIGHT_ERROR
         facts = Facts(0.0, log(total / weight_of(row_largest, scale)[1]), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -174,7 +190,11 @@ def keep_chain(
     total = 0.0
     soft = slope < math.inf
     if needs & (LOG_MASS | ENTROPY | SQUARES) and soft:
-        row_largest, total = group_masses(row, scale, number, maxima, sums, (memory.row.values, memory.row.weights))
+        buffers = memory.row.values, memory.row.weights
+        if needs & (ENTROPY | SQUARES):
+            row_largest, total = group_masses(row, scale, number, maxima, sums, buffers, memory.row.pieces)
+        else:
+            row_largest, total = group_masses(row, scale, number, maxima, sums, buffers, None)
     else:
         row_largest = group_maxima(row, number, maxima)
     nothing = Known(False, no_facts(), 0.0, 0.0, -math.inf)
@@ -198,7 +218,7 @@ def keep_chain(
     while True:
         known, threshold, floor = nothing, lowest, -math.inf
         if not everything:
-            known = know(row, needs, row_largest, total, scale, slope, exact)
+            known = know(row, needs, row_largest, total, memory.row.pieces, scale, slope, exact)
             threshold = bound_for(steps[begin], known, row_largest, slope, scale, size, memory)
         count = list_row(row, threshold, row_largest, slope, memory)
         if threshold > lowest:

@@ -147,7 +147,7 @@ def describe(
             z = element(row.logits, place, row_largest)
             details.ranks[j] = rank_of(place, row, row_largest)
         details.logprobs[j] = log_weight(z, row_largest, temperature) - log_mass
-    _, total = group_masses(row, scale, row_largest, maxima, sums, (spare_values, spare_weights))
+    _, total = group_masses(row, scale, row_largest, maxima, sums, (spare_values, spare_weights), None)
     details.kept_mass[0] = min((1.0 + tail) * np.float64(weight_of(row_largest, scale)[0]) / total, 1.0)
 
 

@@ -136,7 +136,7 @@ def keep_all(
     tokens, values, weights = workspace.tokens, workspace.values, workspace.weights
     size, lowest = row.logits.size, following(like(number, -math.inf))
     if temperature > 0.0:
-        row_largest, _ = group_masses(row, scale, number, maxima, sums, (values, weights))
+        row_largest, _ = group_masses(row, scale, number, maxima, sums, (values, weights), None)
         return row_largest, Kept(False, size, lowest, size)
     row_largest = group_maxima(row, number, maxima)
     if row_largest > -math.inf:
@@ -162,7 +162,7 @@ def keep_some(
     lowest = following(like(number, -math.inf))
     total = 0.0
     if top_p < 1.0 and not by_count:  # top-p alone needs the mass of the row
-        row_largest, total = group_masses(row, scale, number, maxima, sums, (values, weights))
+        row_largest, total = group_masses(row, scale, number, maxima, sums, (values, weights), None)
     else:
         row_largest = group_maxima(row, number, maxima)
     if not row_largest > -math.inf:

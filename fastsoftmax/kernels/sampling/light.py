@@ -118,6 +118,40 @@ def light_sum(row: MaskedRow, start: int, stop: int, ahead: int, hi: Number, shi
 
 
 @inline
+def light_powers(
+    row: MaskedRow, start: int, stop: int, hi: Number, shift: Number, reference: Number, powers: FloatRow
+) -> float:
+    """Return what `light_sum` does of a group, and put two more sums of its light weights in `powers`.
+
+    These are the weights times the distance from the reference, and the squared weights.
+    """
+    number = hi
+    hi_lanes, shift_lanes, bound = splat(hi), splat(shift), splat(bound_of(hi, shift))
+    base, one = splat(reference), splat(like(number, 1.0))
+    a = splat(like(number, 0.0))
+    b, energy, other_energy, square, other_square = a, a, a, a, a
+    whole = start + (stop - start) // 32 * 32
+    for i in range(start, whole, 32):
+        prefetch_far(row.logits, i + AHEAD)
+        prefetch_far(row.logits, i + 16 + AHEAD)
+        z, y = larger(bound, read_whole(row, i, number)), larger(bound, read_whole(row, i + 16, number))
+        octave, series = light_weight(z, hi_lanes, shift_lanes, bound, one)
+        other_octave, other_series = light_weight(y, hi_lanes, shift_lanes, bound, one)
+        w, v = octave * series, other_octave * other_series
+        a, b = a + w, b + v
+        energy, other_energy = fma(w, z - base, energy), fma(v, y - base, other_energy)
+        square, other_square = fma(w, w, square), fma(v, v, other_square)
+    for i in range(whole, stop, 16):
+        z = larger(bound, read_part(row, i, stop, like(number, -math.inf)))
+        octave, series = light_weight(z, hi_lanes, shift_lanes, bound, one)
+        w = octave * series
+        a, energy, square = a + w, fma(w, z - base, energy), fma(w, w, square)
+    powers[0], powers[1] = sum_lanes(energy + other_energy), sum_lanes(square + other_square)
+    result: float = sum_lanes(a + b)
+    return result
+
+
+@inline
 def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> float:
     """Return the exact weight of the largest logit over its light one."""
     none, bound = splat(like(hi, 0.0)), splat(bound_of(hi, shift))
@@ -136,7 +170,9 @@ def maxima_of(row: MaskedRow, start: int, number: Number) -> Vector:
     return lanes
 
 
-def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow) -> tuple[Number, float]:
+def _light_masses(
+    number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow, powers: FloatRow | None
+) -> tuple[Number, float]:
     unknown = like(number, math.nan), 0.0
     s, hi, _ = scale
     hi = hi / like(hi, 16.0)
@@ -144,7 +180,7 @@ def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sum
         return unknown
     top = splat(like(number, -math.inf))
     bar, shift = like(number, -math.inf), like(number, WHOLE)
-    total = first = octave = 0.0
+    total = energy = squares = first = octave = 0.0
     lanes = maxima_of(row, 0, number)
     for group in range(groups_of(row.logits.size)):
         start = group * GROUP
@@ -159,12 +195,20 @@ def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sum
             if bar == -math.inf or octave - first > FURTHEST:  # all before is nothing beside this
                 sums[:group] = 0.0
                 total, first = 0.0 * total, octave  # still NaN if one was before
+                energy = squares = 0.0
             bar = like(number, (octave + REACH) / hi)
             shift = like(number, WHOLE - octave)
         known = bar > -math.inf and stop + GROUP <= row.logits.size
         if bar > -math.inf:
-            mass, lanes = light_sum(row, start, stop, stop if known else start, hi, shift)
-            total += mass * power_of_two(int(octave - first))
+            unit = power_of_two(int(octave - first))
+            if powers is None:
+                mass, lanes = light_sum(row, start, stop, stop if known else start, hi, shift)
+            else:
+                known = False
+                mass = light_powers(row, start, stop, hi, shift, like(number, octave / hi), powers)
+                energy += (powers[0] + mass * (octave - first) / np.float64(hi)) * unit
+                squares += powers[1] * unit * unit
+            total += mass * unit
         else:
             lanes = lane_maxima(row, start, stop, number)
             if lane_bits(unordered(lanes, lanes)) != 0:
@@ -176,11 +220,17 @@ def _light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sum
         return unknown
     row_largest = largest_lane(top)
     if row_largest > -math.inf:
+        if powers is not None:
+            powers[0] = energy / total + first / np.float64(hi) - np.float64(row_largest)
+            powers[1] = squares / (total * total)
+            powers[2] = abs(first / np.float64(hi) - np.float64(row_largest))
         total *= unit_of(row_largest, scale, hi, shift) * power_of_two(int(first - octave))
     return row_largest, total
 
 
-def _no_light_masses(number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow) -> tuple[Number, float]:
+def _no_light_masses(
+    number: Number, row: MaskedRow, scale: Scale, maxima: Row, sums: FloatRow, powers: FloatRow | None
+) -> tuple[Number, float]:
     return like(number, math.nan), 0.0
 
 
@@ -239,13 +289,23 @@ light_weights = by_type(_light_weights, _no_light_weights)
 
 @function
 def group_masses(
-    row: MaskedRow, scale: Scale, number: Number, maxima: Row, sums: FloatRow, buffers: Buffers
+    row: MaskedRow,
+    scale: Scale,
+    number: Number,
+    maxima: Row,
+    sums: FloatRow,
+    buffers: Buffers,
+    powers: FloatRow | None,
 ) -> tuple[Number, float]:
     """Fill in the maxima (see `group_maxima`) and the running masses of the groups, in any unit.
 
-    Returns the row's largest logit (NaN where one is NaN), and the row's mass in the unit of `weight_of`.
+    Returns the row's largest logit (NaN where one is NaN), and the row's mass in the unit of `weight_of`. If they are
+    wanted, `powers` get three numbers, or NaN where there are no light weights: the mean of the logits by probability,
+    less the largest one; the sum of the squared probabilities; and the distance that the mean was added up from.
     """
-    row_largest, total = light_masses(number, row, scale, maxima, sums)
+    if powers is not None:
+        powers[:3] = math.nan
+    row_largest, total = light_masses(number, row, scale, maxima, sums, powers)
     if not math.isnan(row_largest):
         return row_largest, total
     row_largest = group_maxima(row, number, maxima)
