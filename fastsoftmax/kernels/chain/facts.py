@@ -3,6 +3,7 @@
 facts_of    of a sorted list: one read of its weights, with at most four operations an element.
 row_facts   of a whole row, exactly: a read with an exponential of float64 an element, 1 to 2 ns each.
 row_spread  of a whole row: how many logits are above -inf, and their deviation; two reads without an exponential.
+light_spread  the same by one read, in float32.
 
 Of the logits 0 and -1 the weights are 1 and 0.368, so `log_mass` is 0.313, the probabilities 0.731 and 0.269, the
 entropy 0.582 and the sum of the squares 0.607.
@@ -19,14 +20,16 @@ from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     Number,
     blend,
+    by_type,
     count_lanes,
+    fma,
     larger,
     like,
     splat,
     sum_lanes,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read
+from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_part, read_whole
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.sampling.exact import read_block, weights_of
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum
@@ -81,17 +84,17 @@ def deviation_of(logs: FloatRow, first: int, last: int) -> float:
 @function
 def shape_of(logs: FloatRow, weights: FloatRow, first: int, last: int) -> tuple[float, float]:
     """Return (bends, steepest) of sorted weights, as `Facts` says."""
-    bends = 0.0
-    for i in range(first, last - 2):
-        bends += abs((weights[i] - weights[i + 1]) - (weights[i + 1] - weights[i + 2]))
-    breadth = logs[first] - logs[last - 1] + 1e-8
-    best, steepest = -1.0, 1.0
+    bends = splat(0.0)
+    for i in range(first, last - 2, LANES):
+        w, v = load_part(weights, i, last - 2, 0.0), load_part(weights, i + 1, last - 1, 0.0)
+        bend = (w - v) - (v - load_part(weights, i + 2, last, 0.0))
+        bends = bends + larger(bend, splat(0.0) - bend)
+    fall, steepest = -1.0, 1.0
     for i in range(first, last - 1):
         place = float(i - first + 1)
-        fall = (logs[i] - logs[i + 1]) / (place * breadth)
-        if fall > best:
-            best, steepest = fall, place
-    return bends, steepest
+        if (logs[i] - logs[i + 1]) * steepest > fall * place:  # steeper, for their places, than any before
+            fall, steepest = logs[i] - logs[i + 1], place
+    return sum_lanes(bends), steepest
 
 
 @function
@@ -131,6 +134,47 @@ def row_facts(row: MaskedRow, row_largest: float, slope: float) -> Facts:
         squares += sum_lanes(sums)
     mass /= unit_sum
     return Facts(0.0, log(mass), entropy_of(mass, energy), log(squares) - 2.0 * log(mass), 0.0, 0.0, 0.0, 0.0)
+
+
+def _light_spread(row_largest: Number, row: MaskedRow) -> tuple[float, float]:
+    """Return (count, deviation) as `row_spread` does, right to 1e-6, by sums of float32; NaN where they will not do."""
+    size = row.logits.size
+    none, base = splat(like(row_largest, 0.0)), splat(row_largest)
+    total = squares = 0.0
+    count = size
+    for start in range(0, size, GROUP):
+        stop = min(start + GROUP, size)
+        a, b, c, d = none, none, none, none
+        for i in range(start, stop - 31, 32):
+            z, y = read_whole(row, i, row_largest) - base, read_whole(row, i + 16, row_largest) - base
+            a, b = a + z, b + y
+            c, d = fma(z, z, c), fma(y, y, d)
+        for i in range(stop - (stop - start) % 32, stop, 16):
+            z = read_part(row, i, stop, row_largest) - base
+            a, c = a + z, fma(z, z, c)
+        sums, group_squares = sum_lanes(a + b), sum_lanes(c + d)
+        if not group_squares < math.inf:  # some are -inf
+            a, c = none, none
+            for i in range(start, stop, 16):
+                z = read_part(row, i, stop, like(row_largest, -math.inf))
+                there = z > splat(like(row_largest, -math.inf))
+                count -= LANES - count_lanes(there)
+                z = blend(there, z - base, none)
+                a, c = a + z, fma(z, z, c)
+            count += (LANES - (stop - start) % LANES) % LANES  # lanes after the end were not there
+            sums, group_squares = sum_lanes(a), sum_lanes(c)
+        total += sums
+        squares += group_squares
+    mean, mean_square = total / count, squares / count
+    variance = mean_square - mean * mean
+    return float(count), math.sqrt(variance) if mean_square < 64.0 * variance else math.nan
+
+
+def _no_light_spread(row_largest: Number, row: MaskedRow) -> tuple[float, float]:
+    return 0.0, math.nan
+
+
+light_spread = by_type(_light_spread, _no_light_spread)
 
 
 @function

@@ -15,16 +15,20 @@ from fastsoftmax.kernels.sampling.workspace import Workspace, padded, padded_len
 
 
 class Memory(NamedTuple):
-    """The memory for one row. "By place" is in index order, "by rank" in that of the logits, the largest first."""
+    """The memory for one row.
+
+    "By place" is in index order, "by rank" in that of the logits, the largest first. Until the first filter asks for
+    a sorted list, ranks are places.
+    """
 
     row: Workspace  # its tokens are those of the list
     values: FloatRow  # logits by place; at the end the masses of what is kept
     logs: FloatRow  # logits by rank, less the largest, after the scales so far
     weights: FloatRow  # exp of that
-    keys: WordRow  # in the memory of the logs, while they are sorted
-    other_keys: WordRow  # in that of the weights
     places: IntRow  # by rank
-    ranks: IntRow  # by place; spare memory while they are sorted
+    ranks: IntRow  # by place
+    words: WordRow  # what is sorted, in the memory of the places and the ranks
+    other_words: WordRow  # in that of the weights
 
 
 @lru_cache
@@ -45,10 +49,11 @@ def memory_of(scratch: Row, start: int, size: int, number: Number) -> Memory:
     word, integer, double = np.uint64(0), np.int32(0), 0.0
     values = carved(scratch, start, length, double)
     at = start + 8 * length
-    logs, keys = carved(scratch, at, length, double), carved(scratch, at, length, word)
+    logs = carved(scratch, at, length, double)
     at += 8 * length
-    weights, other_keys = carved(scratch, at, length, double), carved(scratch, at, length, word)
+    weights, other_words = carved(scratch, at, length, double), carved(scratch, at, length, word)
     at += 8 * length
     places, ranks = carved(scratch, at, length, integer), carved(scratch, at + 4 * length, length, integer)
+    words = carved(scratch, at, length, word)
     row = workspace_of(scratch, size, number)
-    return Memory(row, values, logs, weights, keys, other_keys, places, ranks)
+    return Memory(row, values, logs, weights, places, ranks, words, other_words)

@@ -17,9 +17,8 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import function, inline
-from fastsoftmax.kernels.chain.facts import mass_of_list, row_facts, row_spread
+from fastsoftmax.kernels.chain.facts import light_spread, mass_of_list, row_facts, row_spread
 from fastsoftmax.kernels.chain.memory import Memory
-from fastsoftmax.kernels.chain.rank import rank
 from fastsoftmax.kernels.chain.rules import limit_of, scale_of_step
 from fastsoftmax.kernels.chain.steps import NEAR, SHORT, Band, Known, is_filter, run, weigh
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, by_type, like
@@ -50,8 +49,9 @@ from fastsoftmax.samplers.step import (
     Facts,
 )
 
+SPREAD = 64.0  # deviations that a rule takes at most, while the light one is right enough for it
 is_double = by_type(lambda number: False, lambda number: True)
-HEAD = 1024  # tokens in the first list for a rule that looks at one after the other
+HEAD = 64  # tokens in the first list for a rule that looks at one after the other; sixteen times as many in the next
 
 
 @inline
@@ -79,15 +79,13 @@ def leading(steps: Rows, outcome: int) -> tuple[int, float]:
 
 @function
 def list_row(row: MaskedRow, threshold: Number, row_largest: Number, slope: float, memory: Memory) -> int:
-    """List, sort and weigh what reaches the threshold; return how many there are."""
+    """List what reaches the threshold, with its logits after a temperature; return how many there are."""
     tokens, listed, values, logs = memory.row.tokens, memory.row.values, memory.values, memory.logs
     count = list_tokens(row, threshold, row.logits.size, memory.row.maxima, tokens, listed)
-    for i in range(count):
-        values[i] = np.float64(listed[i])
-    rank(values, count, memory.keys, memory.places, memory.other_keys, memory.ranks)
     largest = np.float64(row_largest)
     for i in range(count):
-        distance = values[memory.places[i]] - largest
+        values[i] = np.float64(listed[i])
+        distance = values[i] - largest
         logs[i] = distance * slope if slope > 0.0 and distance < 0.0 else 0.0
     weigh(logs, memory.weights, 0, count)
     return count
@@ -95,10 +93,10 @@ def list_row(row: MaskedRow, threshold: Number, row_largest: Number, slope: floa
 
 @inline
 def bound_for(
-    step: Row, known: Known, row_largest: Number, slope: float, scale: Scale, size: int, memory: Memory
+    step: Row, known: Known, row_largest: Number, slope: float, scale: Scale, size: int, head: int, memory: Memory
 ) -> Number:
     """Return a logit that everything reaches that the first filter keeps, or as good as surely reaches."""
-    bound = bound_of_way(step, known, row_largest, slope, scale, size, memory)
+    bound = bound_of_way(step, known, row_largest, slope, scale, size, head, memory)
     if step[6] > 1.0:
         bound = min(bound, kth_maximum(int(min(step[6], float(size))), row_largest, size, memory.row))
     return max(bound, following(like(row_largest, -math.inf)))
@@ -106,12 +104,12 @@ def bound_for(
 
 @inline
 def bound_of_way(
-    step: Row, known: Known, row_largest: Number, slope: float, scale: Scale, size: int, memory: Memory
+    step: Row, known: Known, row_largest: Number, slope: float, scale: Scale, size: int, head: int, memory: Memory
 ) -> Number:
     """Return what `bound_for` does, but for `min_keep`; -inf where there is none."""
     way, facts = int(step[1]), known.facts
     if way == LOOK:
-        return kth_maximum(min(HEAD, size), row_largest, size, memory.row)
+        return kth_maximum(min(head, size), row_largest, size, memory.row)
     number = limit_of(step[0], facts, step[3], step[4], step[5])
     if way == COUNT:
         return kth_maximum(int(max(min(number, float(size)), 1.0)), row_largest, size, memory.row)
@@ -154,7 +152,12 @@ def know(
         facts = Facts(0.0, log(total / weight_of(row_largest, scale)[1]), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     count = deviation = 0.0
     if needs & MOMENTS:
-        count, deviation = row_spread(row, row_largest, slope)
+        count, deviation = light_spread(row_largest, row)
+        deviation *= slope
+        slack = max(slack, LIGHT_ERROR * SPREAD * deviation)
+        if exact or not deviation < math.inf:
+            count, deviation = row_spread(row, row_largest, slope)
+            slack = 0.0 if exact else slack
     facts = Facts(count, facts.log_mass, facts.entropy, facts.log_squares, deviation, 0.0, 0.0, 0.0)
     return Known(True, facts, slack, facts.log_mass, -math.inf)
 
@@ -207,7 +210,7 @@ def keep_chain(
     if not soft:
         memory.row.tokens[0] = first_at(row, maxima, row_largest)
         memory.values[0] = np.float64(row_largest)
-        memory.logs[0], memory.weights[0], memory.places[0] = 0.0, 1.0, 0
+        memory.logs[0], memory.weights[0] = 0.0, 1.0
         return row_largest, run(steps, begin, outcome, nothing, 1, memory, left)
     lowest = following(like(number, -math.inf))
     if row_largest == math.inf:
@@ -215,11 +218,12 @@ def keep_chain(
         return row_largest, run(steps, begin, outcome, nothing, count, memory, left)
     exact = left is not None or is_double(number)
     everything = not is_filter(way) or way == AFTER or needs & SHAPE != 0
+    head = HEAD
     while True:
         known, threshold, floor = nothing, lowest, -math.inf
         if not everything:
             known = know(row, needs, row_largest, total, memory.row.pieces, scale, slope, exact)
-            threshold = bound_for(steps[begin], known, row_largest, slope, scale, size, memory)
+            threshold = bound_for(steps[begin], known, row_largest, slope, scale, size, head, memory)
         count = list_row(row, threshold, row_largest, slope, memory)
         if threshold > lowest:
             rest = exp(known.log_whole) - mass_of_list(memory.weights, 0, count)
@@ -229,6 +233,7 @@ def keep_chain(
         if band.state == NEAR and not exact:
             exact = True
         elif band.state == SHORT and not everything:
-            everything = True
+            head *= 16
+            everything = way != LOOK or head >= size
         else:
             return row_largest, band

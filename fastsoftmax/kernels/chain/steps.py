@@ -13,6 +13,7 @@ from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.chain.facts import facts_of, mass_of_list
 from fastsoftmax.kernels.chain.memory import Memory
 from fastsoftmax.kernels.chain.narrow import CLOSE, after, least, look, nearest, nucleus, with_equals
+from fastsoftmax.kernels.chain.rank import rank
 from fastsoftmax.kernels.chain.rules import limit_of, scale_of_step, weigh_of
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load_part, store_part
@@ -137,6 +138,18 @@ def is_filter(way: int) -> bool:
 
 
 @function
+def order(memory: Memory, count: int) -> None:
+    """Sort a list whose logits and weights are by place: they are by rank then."""
+    logs, weights = memory.logs, memory.weights
+    rank(memory, count)
+    for i in range(count):
+        weights[i] = logs[memory.places[i]]
+    for i in range(count):
+        logs[i] = weights[i]
+    weigh(logs, weights, 0, count)
+
+
+@function
 def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory: Memory, left: FloatRow | None) -> Band:
     """Do the steps from `begin` on; the first of them is told what is `known` of the row, if anything is.
 
@@ -145,16 +158,22 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
     """
     logs, weights = memory.logs, memory.weights
     first, last = 0, count
-    share, asked, log_whole = 1.0, False, known.log_whole
+    share, asked, log_whole, ordered = 1.0, False, known.log_whole, False
     for index in range(begin, len(steps)):
         step = steps[index]
         way = int(step[1])
         if way == AFTER:
             way = AFTER if outcome & 1 else OFF
             outcome >>= 1
+        if not ordered and is_filter(way):
+            order(memory, count)
+            ordered = True
         if way == SCALE:
             facts = facts_of(int(step[2]), logs, weights, first, last)
             slope, square, cube = scale_of_step(step[0], facts, step[3], step[4], step[5])
+            if slope == math.inf and not ordered:
+                order(memory, count)
+                ordered = True
             last = rescale(logs, weights, first, last, slope, square, cube)
         elif way == REWEIGH:
             reweigh(step[0], step[3], logs, weights, first, last)
@@ -177,4 +196,7 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
             left[index] = float(last - first)
     if left is not None:
         left[len(steps)] = share
+    if not ordered:
+        for i in range(count):
+            memory.places[i] = i
     return Band(first, last, DONE, count)
