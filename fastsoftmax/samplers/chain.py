@@ -89,6 +89,32 @@ class SamplerChain:
     def __reduce__(self) -> tuple[Any, ...]:
         return SamplerChain, self.steps
 
+    @classmethod
+    def preset(cls, name: str, /, **words: Any) -> "SamplerChain":
+        """Return the chain of another library: its order and its rules, by its own words, the defaults its own.
+
+        Parameters
+        ----------
+        name : str
+            "transformers", "vllm", "sglang", "flashinfer", "llama.cpp", "llama-cpp-python", "mlx-lm", "ollama",
+            "ollama-mlx", "exllamav3", "koboldcpp" or "text-generation-webui".
+        **words
+            The peer's own, as `fastsoftmax.samplers.presets` has them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an unknown name or word, or a value outside its range.
+
+        Examples
+        --------
+        >>> print(SamplerChain.preset("llama.cpp", temp=0.7))
+        top_k=40 top_p=0.95 min_p=0.05 temperature=0.7
+        """
+        from fastsoftmax.samplers.presets import steps_of
+
+        return cls(steps_of(name, words))
+
     def to_json(self) -> str:
         """Return the chain as JSON: a list of samplers, each with its name and all its parameters."""
         return json.dumps([{"name": step.name} | _plain(step) for step in self.steps])

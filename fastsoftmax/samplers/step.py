@@ -154,8 +154,11 @@ class Step(Valued):
             return f"{self.name}={_shown(getattr(self, main.name))}"
         return f"{self.name}({', '.join(f'{one.name}={_shown(getattr(self, one.name))}' for one in given)})"
 
-    def operations(self, batch: tuple[int, ...]) -> list[Rows]:
-        """Return what the kernel does for this step: for each operation a row of numbers, or one for each row."""
+    def operations(self, batch: tuple[int, ...] | None) -> list[Rows]:
+        """Return what the kernel does for this step: for each operation a row of numbers, or one for each row.
+
+        Without a batch the rows are as many as the parameters have values.
+        """
         numbers = {
             one.name: _rows(f"{self.name}'s {one.name}", getattr(self, one.name), one.metadata["range"], batch)
             for one in fields(self)

@@ -47,7 +47,7 @@ class TopH(Step):
     def is_off(a: Rows, b: Rows, c: Rows) -> Any:
         return a == 0.0
 
-    def operations(self, batch: tuple[int, ...]) -> list[Rows]:
+    def operations(self, batch: tuple[int, ...] | None) -> list[Rows]:
         (own,) = super().operations(batch)
         if self.rule == "paper":
             return [own]
