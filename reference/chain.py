@@ -31,7 +31,7 @@ COMPLETE = ("greedy", "gumbel", "min_k", "p_less")  # need no field
 def parse(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Return the samplers of a chain and their fields; ValueError that tells the place.
 
-    `name=value` sets the first field, `name(field=value, ...)` any, and a value without a name there the first.
+    `name=value` sets the first field, `name(field=value, ...)` any, and values without a name there the first ones.
     """
     steps = []
     at = len(text) - len(text.lstrip())
@@ -56,9 +56,9 @@ def fields_of(name: str, text: str, place: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for i, part in enumerate(text.split(",") if text.strip() else []):
         found = FIELD.fullmatch(part)
-        if not found or (found["name"] is None and (i > 0 or not allowed)):
+        if not found or (found["name"] is None and i >= len(allowed)):
             raise ValueError(f"{place}: {part.strip()!r} in {name}, expected field=value")
-        field = found["name"] or allowed[0]
+        field = found["name"] or allowed[i]
         if field not in allowed:
             raise ValueError(f"{place}: {name} has no field {field!r}{nearest(field, allowed)}")
         if field in fields:

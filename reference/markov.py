@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Self, TypeVar
 
+from reference.chain import probabilities
 from reference.philox import uniform
 from reference.sampling import check_parameters, cut, draw
 
@@ -119,13 +120,15 @@ class MarkovChain:
         top_k: int = 0,
         top_p: float = 1.0,
         min_p: float = 0.0,
+        samplers: str | None = None,
         seed: int,
         on_dead_end: str = "stop",
     ) -> Walks:
         """Walk n times; `length` counts the start. Token t of walk w takes uniform(seed, t, restarts, w).
 
         A walk ends with its sequence, or at a dead end, a state without a row. With on_dead_end="restart" it
-        goes back to the boundary instead and draws that token again; with "raise" a dead end is an error.
+        goes back to the boundary instead and draws that token again; with "raise" a dead end is an error. `samplers`
+        is a chain instead of the four parameters.
         """
         check_parameters(temperature, top_k, top_p, min_p)
         if on_dead_end not in ("stop", "restart", "raise"):
@@ -135,7 +138,7 @@ class MarkovChain:
         beginning = self._known(start)
         if len(beginning) > length:
             raise ValueError(f"length is {length}, expected at least the {len(beginning)} tokens of start")
-        laws = {s: law(row, temperature, top_k, top_p, min_p) for s, row in self.rows.items()}
+        laws = {s: law(row, temperature, top_k, top_p, min_p, samplers) for s, row in self.rows.items()}
         first_tokens, _ = laws.get(self._state([]), ([], []))
         if on_dead_end == "restart" and set(first_tokens) <= {BOUNDARY}:
             raise ValueError("on_dead_end is 'restart', expected a chain in which a sequence can start")
@@ -195,13 +198,14 @@ class MarkovChain:
         top_k: int = 0,
         top_p: float = 1.0,
         min_p: float = 0.0,
+        samplers: str | None = None,
     ) -> tuple[list[Token | None], list[float]]:
         """Return the tokens that can follow, likeliest first, and their probabilities; None is the end."""
         check_parameters(temperature, top_k, top_p, min_p)
         state = self._state(self._known(context))
         if state not in self.rows:
             raise KeyError(f"context {context!r} has never been followed by anything")
-        tokens, masses = law(self.rows[state], temperature, top_k, top_p, min_p)
+        tokens, masses = law(self.rows[state], temperature, top_k, top_p, min_p, samplers)
         total = math.fsum(masses)
         return self._tokens(tokens), [mass / total for mass in masses]
 
@@ -276,11 +280,22 @@ class MarkovChain:
         return [token[i] for i in ids]
 
 
-def law(row: Mapping[Drawn, float], temperature: float, top_k: int, top_p: float, min_p: float) -> Law[Drawn]:
+def law(
+    row: Mapping[Drawn, float],
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    min_p: float,
+    samplers: str | None = None,
+) -> Law[Drawn]:
     """Return the next tokens, or states, that can be drawn and their masses: larger count first, then smaller id."""
     if not row:
         return [], []
     ranked = sorted(row, key=lambda token: (-row[token], token))
+    if samplers is not None:  # the counts' logarithms are logits; what is left is in the order of its own masses
+        shares = probabilities([math.log(row[token]) for token in ranked], samplers)
+        left = {token: share for token, share in zip(ranked, shares, strict=True) if share > 0}
+        return (drawable := sorted(left, key=lambda token: (-left[token], token))), [left[token] for token in drawable]
     kept = cut(tempered([row[token] for token in ranked], temperature), top_k, top_p, min_p)
     masses = [mass for mass in kept if mass > 0]
     return ranked[: len(masses)], masses

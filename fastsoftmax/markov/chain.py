@@ -19,7 +19,7 @@ from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.longrun.analysis import Analysis
 from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking import smoothed as smoothed_walks
-from fastsoftmax.markov.walking.arguments import checked_filters, key_of, progress_bar
+from fastsoftmax.markov.walking.arguments import checked_law, key_of, progress_bar
 from fastsoftmax.markov.walking.walks import Walks, checked_request, draw_walks
 
 
@@ -172,6 +172,7 @@ class MarkovChain(Counted, Analysis):
         top_k: int = 0,
         top_p: float = 1.0,
         min_p: float = 0.0,
+        samplers: Any = None,
         rng: int | np.random.Generator | None = None,
         seed: int | None = None,
         on_dead_end: str = "stop",
@@ -197,6 +198,10 @@ class MarkovChain(Counted, Analysis):
         top_k, top_p, min_p
             Cut-offs, as in `sample`: the k likeliest; the likeliest that hold the mass p; those at least `min_p` times
             as likely as the likeliest. 0, 1 and 0 are off.
+        samplers : str, SamplerChain, or samplers, optional
+            A chain instead of these four, as in `sample`: it has the logarithms of the counts for logits. Of samplers
+            that toss a coin, as XTC, the walk has the mean law. A state in the middle is drawn by how often each was
+            seen, without samplers.
         rng : None, int or numpy.random.Generator
             A 64-bit key is drawn from it (SPEC 7).
         seed : int in [0, 2**64), optional
@@ -229,13 +234,14 @@ class MarkovChain(Counted, Analysis):
         of a chain takes 12 bytes a state and keeps 4 a transition. With smoothing 2**27 bytes, or 32 V if that is more,
         beside those of `sample` and of `log_likelihood`.
         """
-        model, filters = self._fitted(), checked_filters(temperature, top_k, top_p, min_p)
+        model, law = self._fitted(), checked_law(temperature, top_k, top_p, min_p, samplers)
         rule = checked_rule(smoothing, k, alpha, discount)
         with key_of(rng, seed) as key:
             wish = checked_request(model, n, length, start, key, on_dead_end)
             if rule is not None:
-                return smoothed_walks.draw(self._held.smoothed(model, rule), model, wish, filters, progress)
-            return draw_walks(model, self._held.tables, wish, filters, progress)
+                return smoothed_walks.draw(self._held.smoothed(model, rule), model, wish, law, progress)
+            model = self._held.conditioned(model, law.chain)
+            return draw_walks(model, self._held.tables, wish, law.filters, progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "MarkovChain":

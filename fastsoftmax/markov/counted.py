@@ -17,7 +17,7 @@ from fastsoftmax.markov.counts.vocabulary import names_of
 from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.scores import Scores, checked_question, log_probabilities, perplexity_of, sum_of
 from fastsoftmax.markov.smoothing.rules import checked_rule
-from fastsoftmax.markov.walking.arguments import checked_filters
+from fastsoftmax.markov.walking.arguments import checked_law
 from fastsoftmax.sampling import probabilities as sampled_probabilities
 
 
@@ -120,6 +120,7 @@ class Counted:
         top_k: int = 0,
         top_p: float = 1.0,
         min_p: float = 0.0,
+        samplers: Any = None,
         smoothing: str = "none",
         k: float = 1.0,
         alpha: float = 0.4,
@@ -131,7 +132,7 @@ class Counted:
         ----------
         context : token, sequence of tokens, text, or None
             As `start` of `MarkovChain.walk` or of `MarkovText.generate`; None is the beginning of a sequence.
-        temperature, top_k, top_p, min_p
+        temperature, top_k, top_p, min_p, samplers
             As in `MarkovChain.walk`.
         smoothing, k, alpha, discount
             As in `log_likelihood`. With smoothing every known token can come next, after any context of known tokens.
@@ -154,15 +155,16 @@ class Counted:
         Memory: 96 bytes a transition of the state; with smoothing 80 a known token, and the rule as `log_likelihood`.
         """
         model = self._fitted()
-        filters, rule = checked_filters(temperature, top_k, top_p, min_p), checked_rule(smoothing, k, alpha, discount)
+        law = checked_law(temperature, top_k, top_p, min_p, samplers)
+        rule = checked_rule(smoothing, k, alpha, discount)
         given = self._ids("context", context, model)
         if rule is None:
             state = state_of("context", given, model.transitions, model.vocabulary, may_be_dead_end=False)
-            ids, likely = next_of(model.transitions, state, filters)
+            ids, likely = next_of(self._held.conditioned(model, law.chain).transitions, state, law.filters)
             return names_of(ids, model.vocabulary), likely
         known, likely = self._held.smoothed(model, rule).probabilities(given)
         with np.errstate(divide="ignore"):
-            kept = sampled_probabilities(np.log(likely), **filters._asdict())
+            kept = sampled_probabilities(np.log(likely), **law.words())
         order = np.argsort(-kept, kind="stable")
         order = order[: np.count_nonzero(kept)]
         return names_of(known[order].tolist(), model.vocabulary), kept[order]

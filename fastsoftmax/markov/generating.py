@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from fastsoftmax import _checks
 from fastsoftmax._types import Ids
 from fastsoftmax.markov.counted import Counted
 from fastsoftmax.markov.counts.states import start_of
-from fastsoftmax.markov.walking.arguments import checked_filters, key_of
+from fastsoftmax.markov.walking.arguments import checked_law, key_of
 from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
 
@@ -34,6 +35,7 @@ class Generating(Counted):
         top_k: int = 0,
         top_p: float = 1.0,
         min_p: float = 0.0,
+        samplers: Any = None,
         rng: int | np.random.Generator | None = None,
         seed: int | None = None,
         progress: bool = False,
@@ -60,7 +62,7 @@ class Generating(Counted):
             words, by up to 100 attempts. Needs `keep_text`. The text is indexed at the first call (a suffix array:
             about half a microsecond and 4 bytes a word, and 4 for the text itself); after that a sentence takes some
             microseconds.
-        temperature, top_k, top_p, min_p, rng, seed, progress
+        temperature, top_k, top_p, min_p, samplers, rng, seed, progress
             As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
 
         Returns
@@ -85,7 +87,8 @@ class Generating(Counted):
         others, 8 bytes a transition and 8 a state and word. The first call with `novelty` takes 50 bytes a word of the
         text, of which it keeps 8.
         """
-        model, filters = self._fitted(), checked_filters(temperature, top_k, top_p, min_p)
+        law = checked_law(temperature, top_k, top_p, min_p, samplers)
+        model, filters = self._held.conditioned(self._fitted(), law.chain), law.filters
         n = _checks.integer("n", n, 0, 2**32)
         given = self._ids("start", start, model)
         least = _checks.integer("min_words", min_words, 0, MOST_WORDS)

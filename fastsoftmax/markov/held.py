@@ -14,6 +14,7 @@ from fastsoftmax.markov.counts.model import Model, merged
 from fastsoftmax.markov.counts.transitions import Transitions
 from fastsoftmax.markov.smoothing.rules import Rule, Smoothed
 from fastsoftmax.markov.walking.walks import TableCache
+from fastsoftmax.samplers.chain import SamplerChain
 
 _swapping = _threads.lock()  # held for a comparison and an assignment, never for work
 
@@ -25,6 +26,7 @@ class Held:
         self.model = model
         self.tables = TableCache()
         self._smoothed = Last[tuple[Transitions, Rule], Smoothed]()
+        self._conditioned = Last[tuple[Transitions, SamplerChain], Model]()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Held, (self.model,)
@@ -55,6 +57,15 @@ class Held:
                     break
         self.tables.clear()
         self._smoothed.clear()
+        self._conditioned.clear()
+
+    def conditioned(self, model: Model, chain: SamplerChain | None) -> Model:
+        """Return what a chain of samplers makes of a model, anew unless it was the last one; None changes nothing."""
+        if chain is None:
+            return model
+        from fastsoftmax.markov.walking.conditioned import conditioned  # its kernels are imported when asked for
+
+        return self._conditioned.get((model.transitions, chain), lambda: conditioned(model, chain))
 
     def smoothed(self, model: Model, rule: Rule) -> Smoothed:
         """Return a model with smoothing, built anew unless it was the last one."""

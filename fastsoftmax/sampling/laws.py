@@ -165,7 +165,7 @@ def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
     if isinstance(asked, SamplerChain):
         if told or asked.words is None:
             return _chain_law(*asked.operations(batch, told))
-        asked = _words_of(asked.words)
+        asked = words_of_chain(asked)
     return WordsLaw(parameters_of(*asked, batch))
 
 
@@ -190,8 +190,10 @@ def _law_of_chain(chain: SamplerChain) -> Law:
     return law_of(chain, ())
 
 
-def _words_of(words: dict[str, Any]) -> Words:
-    temperature, top_k, top_p, min_p = (words.get(name, off) for name, off in zip(NAMES, _DEFAULTS, strict=True))
+def words_of_chain(chain: SamplerChain) -> Words:
+    """Return the four words of a chain that says the same."""
+    said = chain.words or {}
+    temperature, top_k, top_p, min_p = (said.get(name, off) for name, off in zip(NAMES, _DEFAULTS, strict=True))
     return temperature, top_k, top_p, min_p
 
 

@@ -60,6 +60,12 @@ def no_facts() -> Facts:
     return Facts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
+@inline
+def nothing_known() -> Known:
+    """Return what is known of a row whose first filter is told of its list alone."""
+    return Known(False, no_facts(), 0.0, 0.0, -math.inf)
+
+
 @function
 def leading(steps: Rows, outcome: int) -> tuple[int, float]:
     """Return the first step that is no temperature, and 1 / T of those before it; what is off is passed over."""
@@ -200,7 +206,7 @@ def keep_chain(
             row_largest, total = group_masses(row, scale, number, maxima, sums, buffers, None)
     else:
         row_largest = group_maxima(row, number, maxima)
-    nothing = Known(False, no_facts(), 0.0, 0.0, -math.inf)
+    nothing = nothing_known()
     if not row_largest > -math.inf:
         return row_largest, Band(0, 0, 0, 0)
     if left is not None:

@@ -21,7 +21,7 @@ from fastsoftmax.kernels.lanes.numbers import FloatRow, Row, Rows, splat
 from fastsoftmax.kernels.math.exp import exp
 from fastsoftmax.kernels.sampling.groups import list_weights
 from fastsoftmax.kernels.softmax.weights import scale_of, weight_of
-from fastsoftmax.samplers.step import AFTER, COUNT, LEAST, LOOK, MASS, NEAREST, NOTHING, OFF, REWEIGH, SCALE, Facts
+from fastsoftmax.samplers.step import AFTER, COUNT, LEAST, LOOK, MASS, NEAREST, OFF, REWEIGH, SCALE, Facts
 
 DONE, NEAR, SHORT = 0, 1, 2
 
@@ -111,8 +111,7 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
         end = first + int(min(max(number, 1.0), float(last - first)))
         end = with_equals(logs, end, last) if ties else end
     elif way == LEAST:
-        bound = number - CLOSE if int(step[2]) != NOTHING else number  # a bound of sums is rounded
-        end, near = least(logs, first, last, bound, min_keep, slack)
+        end, near = least(logs, first, last, number - CLOSE, min_keep, slack)
     elif way == AFTER:
         start, near = after(logs, first, last, number, min_keep, ties, equal, slack)
     else:

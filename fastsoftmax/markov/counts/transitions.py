@@ -144,6 +144,19 @@ class Transitions:
             self.__dict__["totals"] = totals
         return totals
 
+    def totals_of(self, first: int, stop: int) -> Counts:
+        """Return those of the rows [first, stop), without a look at others."""
+        totals: Counts | None = self.__dict__.get("totals")
+        if totals is not None:
+            return totals[first:stop]
+        offsets = self.offsets[first : stop + 1]
+        return np.add.reduceat(self.counts[: offsets[-1]], offsets[:-1])
+
+    def with_totals(self, totals: Counts) -> Self:
+        """Return the table, whose rows are known to have these totals: its weights add up to them but for rounding."""
+        self.__dict__["totals"] = totals
+        return self
+
     @property
     def rows(self) -> Rows:
         """What the kernels of walks read, once it can be trusted."""

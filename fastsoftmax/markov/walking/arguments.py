@@ -2,15 +2,43 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax.kernels.math.filters import Filters
+from fastsoftmax.samplers.chain import SamplerChain
+from fastsoftmax.sampling.laws import asked_of, words_of_chain
 
 Progress = Callable[[int], object]
 
 
 _MOST_KEPT = 2**31  # a top_k that is off for any row, and can be added to the number of an edge
+
+
+class DrawLaw(NamedTuple):
+    """How a token is drawn: by the four words, or by a chain, with which the words are off."""
+
+    filters: Filters
+    chain: SamplerChain | None
+
+    def words(self) -> dict[str, Any]:
+        """Return the words of `sample`."""
+        return self.filters._asdict() if self.chain is None else {"samplers": self.chain}
+
+
+def checked_law(temperature: Any, top_k: Any, top_p: Any, min_p: Any, samplers: Any) -> DrawLaw:
+    """Check the parameters of a draw; a chain that says the same as words is taken as those."""
+    asked = asked_of((temperature, top_k, top_p, min_p), samplers)
+    if isinstance(asked, SamplerChain):
+        if asked.parameters:
+            name, value = next(iter(asked.parameters.items()))
+            raise ValueError(f"{name}, has shape {np.shape(value)}, expected one value: walks have no batch")
+        if asked.words is None:
+            return DrawLaw(checked_filters(1.0, 0, 1.0, 0.0), asked)
+        asked = words_of_chain(asked)
+    return DrawLaw(checked_filters(*asked), None)
 
 
 def checked_filters(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Filters:

@@ -6,11 +6,10 @@ With three known tokens each step samples from three logarithms and that of the 
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.transitions import BOUNDARY
 from fastsoftmax.markov.smoothing.rules import Smoothed
-from fastsoftmax.markov.walking.arguments import Progress, progress_bar
+from fastsoftmax.markov.walking.arguments import DrawLaw, Progress, progress_bar
 from fastsoftmax.markov.walking.restarts import check_start
 from fastsoftmax.markov.walking.walks import WalkRequest, Walks
 from fastsoftmax.sampling import probabilities, sample
@@ -19,24 +18,24 @@ _AT_ONCE = 2**22  # logits
 _LEAST_START = 2.0**-10  # of the mass beside the end: a try takes as long as a thousand of a walk without smoothing
 
 
-def draw(smoothed: Smoothed, model: Model, wish: WalkRequest, filters: Filters, progress: bool) -> Walks:
+def draw(smoothed: Smoothed, model: Model, wish: WalkRequest, law: DrawLaw, progress: bool) -> Walks:
     """Return walks as they were wished for.
 
     Token t of walk i is `sample` of the logarithms of the probabilities, with seed key + i and step t. With restarts
     a walk that ends goes on from the beginning, and draws that token again with step t + 2**40, and so on.
     """
     with progress_bar(progress, "walking", wish.length - len(wish.given)) as report:
-        ids, lengths = _walked(smoothed, wish, filters, report or (lambda done: None))
+        ids, lengths = _walked(smoothed, wish, law, report or (lambda done: None))
     return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens)
 
 
 def _walked(
-    smoothed: Smoothed, wish: WalkRequest, filters: Filters, report: Progress
+    smoothed: Smoothed, wish: WalkRequest, law: DrawLaw, report: Progress
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     n, length, given, key, at_dead_end = wish
     if at_dead_end == "restart":
         first, likely = smoothed.probabilities([])
-        check_start(first.tolist(), probabilities(_logarithms(likely), **filters._asdict()).tolist(), _LEAST_START)
+        check_start(first.tolist(), probabilities(_logarithms(likely), **law.words()).tolist(), _LEAST_START)
     ids = np.full((n, length), BOUNDARY, np.int32)
     ids[:, : len(given)] = given
     lengths = np.full(n, length)
@@ -44,14 +43,14 @@ def _walked(
     contexts = [list(given) for _ in range(n)]
     walking = np.arange(n)
     for step in range(len(given), length):
-        drawn = _drawn(smoothed, [contexts[i] for i in walking], filters, seeds[walking], step)
+        drawn = _drawn(smoothed, [contexts[i] for i in walking], law, seeds[walking], step)
         again = 1
         while at_dead_end == "restart" and (drawn == BOUNDARY).any():
             ended = np.flatnonzero(drawn == BOUNDARY)
             for i in walking[ended].tolist():
                 contexts[i] = []
             retried = [contexts[i] for i in walking[ended]]
-            drawn[ended] = _drawn(smoothed, retried, filters, seeds[walking[ended]], (again << 40) + step)
+            drawn[ended] = _drawn(smoothed, retried, law, seeds[walking[ended]], (again << 40) + step)
             again += 1
         lengths[walking[drawn == BOUNDARY]] = step
         walking, drawn = walking[drawn != BOUNDARY], drawn[drawn != BOUNDARY]
@@ -65,7 +64,7 @@ def _walked(
 
 
 def _drawn(
-    smoothed: Smoothed, contexts: list[list[int]], filters: Filters, seeds: npt.NDArray[np.uint64], step: int
+    smoothed: Smoothed, contexts: list[list[int]], law: DrawLaw, seeds: npt.NDArray[np.uint64], step: int
 ) -> npt.NDArray[np.int32]:
     """Return one token after each context, a part of them at a time."""
     tokens = np.empty(len(contexts), np.int32)
@@ -76,7 +75,7 @@ def _drawn(
             known, likely = smoothed.probabilities(context)
             rows.append(likely)
         logits = _logarithms(rows)
-        chosen = sample(logits, **filters._asdict(), seed=seeds[first : first + piece], step=step)
+        chosen = sample(logits, **law.words(), seed=seeds[first : first + piece], step=step)
         tokens[first : first + piece] = known[chosen]
     return tokens
 

@@ -276,8 +276,7 @@ def begin(
     if not start.middle:
         return given, np.full(len(walks), start.state)
     first, stop = start.middle.start, start.middle.stop
-    offsets = transitions.offsets[first : stop + 1]
-    totals = np.add.reduceat(transitions.counts[: offsets[-1]], offsets[:-1])
+    totals = transitions.totals_of(first, stop)
     order = np.argsort(-totals, kind="stable")
     weights = np.empty(totals.size)
     order = order[: tables.row_weights(totals[order], filters, weights)]
