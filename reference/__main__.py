@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastsoftmax
+from reference import chain
 from reference.philox import uniform
 from reference.sampling import check_logits, check_parameters, draw, kept_masses
 from reference.softmax import softmax
@@ -167,6 +168,25 @@ def cross_check(rows: NDArray[Any], parameters: Parameters, seed: int) -> tuple[
     return table, error_ulps <= precision.ulps and error_masses <= allowed and wrong_tokens == 0
 
 
+def cross_check_chain(rows: NDArray[Any], samplers: str, seed: int) -> tuple[list[str], bool]:
+    """Return the same for a chain of samplers: tokens are compared as they are, without a boundary."""
+    precision = PRECISION.get(rows.dtype.name, PRECISION["float64"])
+    distributions = fastsoftmax.probabilities(rows, samplers=samplers)
+    tokens = fastsoftmax.sample(rows, samplers=samplers, n=DRAWS, seed=seed)
+    error, wrong = 0.0, 0
+    for row, distribution, drawn in zip(rows, distributions, tokens, strict=True):
+        error = max(error, mass_error(chain.probabilities(floats(row), samplers), floats(distribution), precision))
+        expected = chain.sample(floats(row), samplers, n=DRAWS, seed=seed)
+        wrong += sum(a != b for a, b in zip(np.ravel(expected).tolist(), drawn.tolist(), strict=True))
+    allowed = allowed_error(precision)
+    table = [
+        f"{'':14}{'compared':>12}{'difference':>14}{'allowed':>12}",
+        f"{'probabilities':14}{rows.size:>12}{error:>14.1e}{allowed:>12.1e}",
+        f"{'sample':14}{len(rows) * DRAWS:>12}{wrong:>14}{0:>12}",
+    ]
+    return table, error <= allowed and wrong == 0
+
+
 def floats(row: NDArray[Any]) -> list[float]:
     """Return an array of any real type as a list of floats, without rounding."""
     values: list[float] = np.asarray(row).astype(np.float64).tolist()
@@ -205,20 +225,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--top-k", type=int, default=0, help="keep the k largest; 0 is off (default)")
     parser.add_argument("--top-p", type=float, default=1.0, help="keep the nucleus; 1 is off (default)")
     parser.add_argument("--min-p", type=float, default=0.0, help="relative to the largest; 0 is off (default)")
+    parser.add_argument("--samplers", help="a chain instead of the four, as 'typical=0.9 temperature=0.8'")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
     parser.add_argument("--rows", type=int, default=8, help="how many rows to compare at most (default: 8)")
     given = parser.parse_args(arguments)
     parameters = Parameters(given.temperature, given.top_k, given.top_p, given.min_p)
     try:
         check_parameters(**asdict(parameters))
+        if given.samplers is not None:
+            if parameters != Parameters(1.0, 0, 1.0, 0.0):
+                raise ValueError("--samplers and one of the four words are both given, expected one")
+            chain.survivors([0.0], given.samplers)
         uniform(given.seed)
         rows = load_rows(given.file, given.rows)
     except ValueError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
-    print(f"{given.file}: {len(rows)} rows of {rows.shape[1]} {rows.dtype}, {parameters}, seed {given.seed}")
+    asked = parameters if given.samplers is None else given.samplers
+    print(f"{given.file}: {len(rows)} rows of {rows.shape[1]} {rows.dtype}, {asked}, seed {given.seed}")
     try:
-        table, agree = cross_check(rows, parameters, given.seed)
+        if given.samplers is None:
+            table, agree = cross_check(rows, parameters, given.seed)
+        else:
+            table, agree = cross_check_chain(rows, given.samplers, given.seed)
     except ValueError as error:
         print(f"DISAGREE: the library refuses what the reference accepts: {error}")
         return 1

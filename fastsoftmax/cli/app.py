@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from fastsoftmax.cli import markov_app
 from fastsoftmax.cli.inputs import InputError
-from fastsoftmax.cli.options import Json, MinP, Temperature, TopK, TopP
+from fastsoftmax.cli.options import Json, MinP, Samplers, Temperature, TopK, TopP
 
 BAD_INPUT = 2
 # Typer carries click's UsageError, under no name of its own.
@@ -145,6 +145,7 @@ def table(
     top_k: TopK = 0,
     top_p: TopP = 1.0,
     min_p: MinP = 0.0,
+    samplers: Samplers = None,
     sort: Annotated[bool, typer.Option("--sort", help="Largest logit first.")] = False,
     top: Annotated[
         int | None,
@@ -159,7 +160,8 @@ def table(
 ) -> None:
     """Show logits as distributions: for each temperature logit / T, probability and a bar.
 
-    The probabilities are those that sampling draws from, after --top-k, --top-p and --min-p, in this order.
+    The probabilities are those that sampling draws from, after --top-k, --top-p and --min-p, in this order, or after
+    the samplers of a chain, which come after the temperature.
     """
     from fastsoftmax.cli import table
     from fastsoftmax.cli.inputs import parse_logits, read_logits
@@ -172,7 +174,11 @@ def table(
     if bool(logits) == (file is not None):
         raise InputError("expected either logits as arguments, such as the=1.1 quick=.5, or --file")
     row = parse_logits(logits or []) if file is None else read_logits(file)
-    filters = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+    filters: dict[str, Any] = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+    if samplers is not None:
+        if filters != {"top_k": 0, "top_p": 1.0, "min_p": 0.0}:
+            raise InputError("--samplers and one of --top-k, --top-p and --min-p are both given, expected one")
+        filters = {"samplers": samplers}
     table.show(row, list(dict.fromkeys(temperature or [1.0])), filters, sort, top, as_json)
 
 
@@ -189,6 +195,7 @@ def sample(
     top_k: TopK = 0,
     top_p: TopP = 1.0,
     min_p: MinP = 0.0,
+    samplers: Samplers = None,
     draws: Annotated[
         int | None, typer.Option("--draws", "-n", metavar="N", help="Draws a row.", show_default="1")
     ] = None,
@@ -216,7 +223,7 @@ def sample(
     """Draw tokens from logits: one row a line, as indices into the vocabulary, or the names that the file has."""
     from fastsoftmax.cli.sample import draw
 
-    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "samplers": samplers}
     draw(file, {**params, "seed": seed, "rng": rng, "step": step}, draws, as_json)
 
 

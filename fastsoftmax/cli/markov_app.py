@@ -11,6 +11,7 @@ from fastsoftmax.cli.options import (
     MinP,
     OwnSequences,
     OwnTokens,
+    Samplers,
     Seed,
     Sequences,
     Smoothing,
@@ -85,6 +86,7 @@ def generate(
     top_k: TopK = 0,
     top_p: TopP = 1.0,
     min_p: MinP = 0.0,
+    samplers: Samplers = None,
     seed: Seed = None,
     order: OwnOrder = None,
     tokens: OwnTokens = None,
@@ -97,7 +99,8 @@ def generate(
     from fastsoftmax.cli.models import Kind
 
     bounds = {"min_words": min_words, "max_words": max_words, "max_chars": max_chars, "novelty": novelty}
-    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+    params = {**words, "samplers": samplers, "seed": seed}
     wanted = {"n": number, "start": start, **bounds, **params}
     if not markov.generate(sources or [], Kind(order, tokens, sequences, encoding), wanted, as_json):
         raise typer.Exit(1)
@@ -114,6 +117,7 @@ def walk(
     top_k: TopK = 0,
     top_p: TopP = 1.0,
     min_p: MinP = 0.0,
+    samplers: Samplers = None,
     seed: Seed = None,
     order: OwnOrder = None,
     tokens: OwnTokens = None,
@@ -125,7 +129,8 @@ def walk(
     from fastsoftmax.cli.models import Kind
     from fastsoftmax.cli.walk import walk as run
 
-    params = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+    params = {**words, "samplers": samplers, "seed": seed}
     run(sources or [], Kind(order, tokens, sequences, encoding), length, start, params, as_json)
 
 

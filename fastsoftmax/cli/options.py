@@ -53,6 +53,15 @@ MinP = Annotated[
         "--min-p", metavar="P", help="Keep what has at least P times the largest probability, in [0, 1]; 0 is off."
     ),
 ]
+Samplers = Annotated[
+    str | None,
+    typer.Option(
+        "--samplers",
+        metavar="CHAIN",
+        help="Any samplers in any order instead of the four, as 'top_k=40 min_p=0.05 temperature=0.8'.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Key in [0, 2**64).", show_default="fresh randomness")
 ]

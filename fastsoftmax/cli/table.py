@@ -19,10 +19,7 @@ def show(
 ) -> None:
     """Print tokens with their logits and, for each temperature, logit / T, probability and a bar."""
     values, count = logits.values.astype(np.float64), len(logits.tokens)
-    columns = {
-        temperature: fastsoftmax.probabilities(values, temperature=temperature, **filters)
-        for temperature in temperatures
-    }
+    columns = {temperature: _distribution(values, temperature, **filters) for temperature in temperatures}
     if top is None:
         top = ROWS_ON_TERMINAL if output.on_terminal() and not as_json and count > ROWS_ON_TERMINAL else 0
     rows = np.argsort(-values, kind="stable")[: top or None] if sort or top else np.arange(count)
@@ -44,6 +41,15 @@ def show(
     output.write_table(table)
     if rows.size < count and output.on_terminal():
         output.write(f"{count - rows.size:,} tokens more: --top 0 shows all")
+
+
+def _distribution(values: Floats, temperature: float, *, samplers: str | None = None, **filters: Any) -> Floats:
+    """Return the probabilities at a temperature, after filters or a chain of samplers."""
+    if samplers is None:
+        found = fastsoftmax.probabilities(values, temperature=temperature, **filters)
+    else:
+        found = fastsoftmax.probabilities(values, samplers=f"temperature={temperature!r} {samplers}")
+    return np.asarray(found, np.float64)
 
 
 def _scaled(logits: Floats, temperature: float) -> Floats:

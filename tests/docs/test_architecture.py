@@ -111,7 +111,7 @@ def test_rooms_say_in_which_order_to_read_them():
 
 
 def test_only_the_cross_check_imports_the_library():
-    for file in (ROOT / "reference").glob("*.py"):
+    for file in (ROOT / "reference").rglob("*.py"):
         if file.name != "__main__.py":
             assert not {name for name in imported(file) if not name.startswith("reference")}, file
 

@@ -20,7 +20,7 @@ def test_names():
 
 def test_the_reference_imports_nothing_but_the_standard_library():
     """Only the cross-check sees the library and NumPy."""
-    for path in Path(reference.__file__).parent.glob("*.py"):
+    for path in Path(reference.__file__).parent.rglob("*.py"):
         if path.name == "__main__.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

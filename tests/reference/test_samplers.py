@@ -306,7 +306,7 @@ def test_parse():
         ("adaptive_p()", "adaptive_p is without a target"),
         ("top_k(3, tie=all)", "top_k has no field 'tie', did you mean ties?"),
         ("top_k(3, k=2)", "top_k has k twice"),
-        ("top_p(0.5, 2)", "'2' in top_p, expected field=value"),
+        ("p_less(0.5)", "'0.5' in p_less, expected field=value"),
         ("top_p(whole=1)", "no field 'whole'"),
         ("greedy=1", "'1' in greedy"),
         ("gumbel(u=1)", "gumbel has no field 'u'; there are none"),
