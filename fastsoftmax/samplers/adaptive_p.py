@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastsoftmax.samplers.step import REWEIGH, Step, number
+from fastsoftmax.samplers.step import GUMBEL, REWEIGH, Step, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +21,17 @@ class AdaptiveP(Step):
     -----
     In llama.cpp and koboldcpp the target moves with the probabilities that were drawn: give it, one a row, as it is.
     Source: MrJackSpade, llama.cpp, pull request 17927 (2026).
+
+    Examples
+    --------
+    >>> from fastsoftmax import probabilities
+    >>> probabilities([3.0, 2.0, 1.0], samplers="adaptive_p=0.2").round(3)
+    array([0.006, 0.909, 0.085])
     """
 
     name = "adaptive_p"
     way = REWEIGH
-    followers = ("gumbel",)
+    followers = (GUMBEL,)
 
     target: Any = number(0.5, 0, 1)
 

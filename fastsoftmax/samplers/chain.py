@@ -236,8 +236,8 @@ def _refuse_impossible(steps: tuple[Step, ...]) -> None:
     """Raise an error for a chain that cannot be."""
     scaled = cut = False
     for place, step in enumerate(steps):
-        if place + 1 < len(steps) and step.followers is not None and steps[place + 1].name not in step.followers:
-            allowed = " or ".join(step.followers) or "nothing"
+        if place + 1 < len(steps) and step.followers is not None and steps[place + 1].way not in step.followers:
+            allowed = " or ".join(kind.name for kind in SAMPLERS if kind.way in step.followers) or "nothing"
             raise ValueError(
                 f"samplers has {steps[place + 1].name} after {step.name}, expected {allowed} after it: "
                 f"{step.name} picks the token or changes the order"
@@ -249,6 +249,6 @@ def _refuse_impossible(steps: tuple[Step, ...]) -> None:
             )
         scaled = scaled or (step.way == SCALE and any(one.way not in (SCALE, OFF) for one in steps[:place]))
         cut = cut or step.way in (AFTER, NEAREST)
-    coins = sum(step.way == AFTER for step in steps)
-    if coins > MOST_COINS:
-        raise ValueError(f"samplers has xtc {coins} times, expected at most {MOST_COINS}")
+    coins = [step.name for step in steps if step.way == AFTER]
+    if len(coins) > MOST_COINS:
+        raise ValueError(f"samplers has {len(coins)} that toss a coin ({coins[0]}), expected at most {MOST_COINS}")

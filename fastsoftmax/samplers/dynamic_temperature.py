@@ -21,8 +21,8 @@ class DynamicTemperature(Step):
 
     Notes
     -----
-    llama.cpp and koboldcpp name low and high by their middle and half of their distance (`dynatemp_range`). One token
-    alone is left as it is. text-generation-webui sums the entropy over the whole batch.
+    llama.cpp and koboldcpp name low and high by their middle and half of their distance (`dynatemp_range`), and count
+    tokens of -inf in n. One token alone is left as it is. text-generation-webui sums the entropy over the whole batch.
     Source: kalomaze, koboldcpp (2023); llama.cpp cites Zhu et al., arXiv 2309.02772.
     """
 

@@ -19,7 +19,7 @@ class Eta(Step):
 
     Notes
     -----
-    Where nothing has it, the first token stays; transformers keeps all that equal it.
+    Where nothing has it, the first token stays; transformers keeps all that equal that one, which ours do not.
     text-generation-webui takes it in units of 1e-4.
     Source: Hewitt, Manning and Liang, "Truncation sampling as language model desmoothing" (2022), arXiv 2210.15191.
     """

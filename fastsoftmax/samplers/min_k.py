@@ -19,8 +19,9 @@ class MinK(Step):
     Notes
     -----
     The fall after the i-th logit is (z_i - z_(i+1)) / (i (range + 1e-8)). A temperature before it changes nothing
-    while tau is 0.
-    Source: arXiv 2604.11012 (2026).
+    while tau is 0. It is always on. Asked for in vLLM; no engine ships it.
+    Source: Ding et al., "Min-k sampling: decoupling truncation from temperature scaling via relative logit dynamics"
+    (2026), arXiv 2604.11012.
     """
 
     name = "min_k"

@@ -19,7 +19,7 @@ class MinP(Step):
 
     Notes
     -----
-    All peers keep a token that has exactly p times the largest probability.
+    All engines have it, and all keep a token that has exactly p times the largest probability.
     Source: Nguyen et al., "Turning up the heat: min-p sampling" (2024), arXiv 2407.01082.
     """
 

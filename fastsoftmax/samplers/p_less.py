@@ -9,13 +9,9 @@ from fastsoftmax.samplers.step import LEAST, SQUARES, Facts, Step
 class PLess(Step):
     """Keep what has at least the probability that two draws are the same: the sum of the squared probabilities.
 
-    Parameters
-    ----------
-    There are none.
-
     Notes
     -----
-    The largest probability is never below that sum.
+    It has no parameter: the largest probability is never below that sum. Asked for in vLLM; no engine ships it.
     Source: Tan et al., "p-less sampling" (2025), arXiv 2509.23234.
     """
 

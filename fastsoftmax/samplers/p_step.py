@@ -19,6 +19,7 @@ class PStep(Step):
 
     Notes
     -----
+    Asked for in llama.cpp since 2024; no engine ships it.
     Source: llama.cpp, pull request 5675 (2024).
     """
 

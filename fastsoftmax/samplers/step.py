@@ -130,7 +130,7 @@ class Step(Valued):
     way: ClassVar[int] = OFF
     needs: ClassVar[int] = NOTHING
     code: ClassVar[int] = -1  # its place in the registry
-    followers: ClassVar[tuple[str, ...] | None] = None  # the names of what may follow it; None for anything
+    followers: ClassVar[tuple[int, ...] | None] = None  # the ways of what may follow it; None for anything
 
     def __post_init__(self) -> None:
         for one in fields(self):

@@ -19,7 +19,6 @@ class TailFree(Step):
     crossing : {"drop", "keep"}, default "drop"
         Whether the token stays at which z is exceeded.
 
-
     Notes
     -----
     koboldcpp drops the crossing token, text-generation-webui keeps it. One or two tokens stay as they are. It sorts all

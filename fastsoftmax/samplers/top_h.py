@@ -20,10 +20,13 @@ class TopH(Step):
     rule : {"paper", "transformers"}, default "paper"
         The entropy is that of the beginning, its probabilities made to sum to 1; or of the 100 largest alone, of which
         the beginning adds up its own terms -p log p.
+    min_keep : int, default 1
+        So many tokens stay at least, as far as there are so many.
 
     Notes
     -----
-    An entropy that is 2**-40 of itself above the bound has not exceeded it.
+    transformers has it, and ignores its `min_tokens_to_keep` there. An entropy that is 2**-40 of itself above the bound
+    has not exceeded it.
     Source: Potraghloo et al., "Top-H decoding" (2025), arXiv 2509.02510.
     """
 

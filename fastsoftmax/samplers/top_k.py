@@ -19,7 +19,8 @@ class TopK(Step):
 
     Notes
     -----
-    transformers and vLLM keep all ties, llama.cpp, SGLang and mlx-lm k tokens in an order that they do not say.
+    transformers, vLLM and FlashInfer keep all ties; llama.cpp, SGLang and mlx-lm keep k tokens, and do not say which of
+    equal ones.
     Source: Fan, Lewis and Dauphin, "Hierarchical neural story generation" (2018), arXiv 1805.04833.
     """
 

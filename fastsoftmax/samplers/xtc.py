@@ -25,6 +25,7 @@ class XTC(Step):
 
     Notes
     -----
+    llama.cpp, koboldcpp, mlx-lm, exllamav3 and text-generation-webui have it, some with tokens that are never dropped.
     mlx-lm asks for more than the threshold, and keeps the equals. exllamav3 draws from the mean of both outcomes.
     Source: p-e-w, text-generation-webui, pull request 6335 (2024).
     """

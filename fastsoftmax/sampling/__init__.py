@@ -1,6 +1,7 @@
 """From logits to tokens.
 
-Read `functions` (sample, probabilities) with `params`, `batch` and `scratch`, then `details` and `sampler`.
+Read `functions` (sample, probabilities) with `asked` (the words or a chain), `params`, `batch` and `scratch`, then
+`laws` (which kernels are called: `words_law`, `chain_law`), `one_row`, `details` and `sampler`.
 """
 
 from fastsoftmax.sampling.details import Details, KeptSet, TopLogprobs

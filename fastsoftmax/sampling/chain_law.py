@@ -70,6 +70,7 @@ class ChainLaw(NamedTuple):
         self,
         some: slice,
         rows: Part,
+        draws: Keyed,
         number: Any,
         scratch: Array,
         places: Array,
@@ -77,7 +78,7 @@ class ChainLaw(NamedTuple):
     ) -> None:
         """Write kept sets."""
         steps, start = self._for(some, rows, number)
-        draw.write_kept(*rows, steps, number, scratch, start, places, *out)
+        draw.write_kept(*rows, steps, draws.words, draws.stream, draws.stride, number, scratch, start, places, *out)
 
     def _for(self, some: slice, rows: Part, number: Any) -> tuple[Array, int]:
         """Return the steps of some rows, and where in the memory a list begins."""

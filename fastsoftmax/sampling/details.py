@@ -11,8 +11,9 @@ from fastsoftmax._arrays import Array
 from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.softmax import logs
+from fastsoftmax.sampling.asked import law_of
 from fastsoftmax.sampling.batch import Batch
-from fastsoftmax.sampling.laws import Keyed, Law, law_of
+from fastsoftmax.sampling.laws import Keyed, Law
 from fastsoftmax.sampling.scratch import Scratch
 
 _AT_ONCE = 2**16  # draws of a row whose log-probabilities are computed together
@@ -159,14 +160,16 @@ def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
     return logprobs
 
 
-def kept_set_of(rows: Batch, law: Law, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
+def kept_set_of(rows: Batch, law: Law, draws: Keyed, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
     """List what the law leaves of rows that have a distribution; `kept` says how many tokens."""
     offsets = np.concatenate([[0], np.cumsum(kept)])
     tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
         places = offsets[some.start : some.stop + 1]
-        law.write_kept(some, (logits, bits), rows.number, scratch, places, (tokens, masses))
+        law.write_kept(
+            some, (logits, bits), draws.of(some.start, some.stop), rows.number, scratch, places, (tokens, masses)
+        )
         return -1
 
     rows.each(work, pool, law.memory)
@@ -189,7 +192,7 @@ def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
         return -1
 
     raw.each(work, pool, law.memory)
-    kept = kept_set_of(raw, law, recorder.kept, pool)
+    kept = kept_set_of(raw, law, draws, recorder.kept, pool)
     tokens = np.full((raw.count, n), -1)
     for row in range(raw.count):
         part = slice(kept.offsets[row], kept.offsets[row + 1])

@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
+from fastsoftmax.sampling.asked import Asked, asked_of, law_of, one_law, parameters_given
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
-from fastsoftmax.sampling.laws import Asked, Keyed, asked_of, law_of, one_law, parameters_given
+from fastsoftmax.sampling.laws import Keyed
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
-from fastsoftmax.sampling.params import of, words_of
+from fastsoftmax.sampling.params import words_of
 from fastsoftmax.sampling.scratch import Scratch
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
@@ -229,7 +230,7 @@ def draw(
     if details or kept_set or top > 0:
         raw = rows if bias is None and allowed is None else Batch(logits, batch=batch)
         recorder = Recorder(raw, draws, law.ends)
-    stride = 0 if key is None else 1
+    keyed = Keyed(words, 0, 0 if key is None else 1, 0)
     span = max(_DRAWS, size)  # so many that going over the row again costs little
 
     def work(some: slice, part: int, logits: Array, bits: Array | None, scratch: Array) -> int:
@@ -237,8 +238,8 @@ def draw(
         facts = left = None
         if recorder is not None:
             facts, left = recorder.part(some, slice(first, first + span)), recorder.left[some]
-        keyed = Keyed(of(words, some.start, some.stop), stride * some.start, stride, first)
-        return law.sample(some, (logits, bits), keyed, number, scratch, tokens[some, first : first + span], facts, left)
+        drawn = keyed.of(some.start, some.stop)._replace(first=first)
+        return law.sample(some, (logits, bits), drawn, number, scratch, tokens[some, first : first + span], facts, left)
 
     rows.each(work, pool, law.memory, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
     result = tokens.reshape(result_shape)[()]
@@ -247,6 +248,6 @@ def draw(
         result = out
     if recorder is None:
         return result
-    kept = kept_set_of(rows, law, recorder.kept, pool) if kept_set else None
+    kept = kept_set_of(rows, law, keyed, recorder.kept, pool) if kept_set else None
     top_logprobs = top_logprobs_of(raw, top, pool) if top > 0 else None
     return recorder.details(result, batch, kept, top_logprobs)

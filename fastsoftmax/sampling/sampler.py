@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
 from fastsoftmax.samplers.chain import SamplerChain, chain_of
+from fastsoftmax.sampling.asked import one_law
 from fastsoftmax.sampling.functions import Wanted, draw
-from fastsoftmax.sampling.laws import Law, one_law
+from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import SamplingParams
 from fastsoftmax.sampling.scratch import Scratch

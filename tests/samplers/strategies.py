@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastsoftmax.samplers import SAMPLERS
 from fastsoftmax.samplers.chain import SamplerChain
-from fastsoftmax.samplers.step import Step
+from fastsoftmax.samplers.step import OFF, Step
 
 Strategy = st.SearchStrategy[Any]
 
@@ -71,3 +71,19 @@ def rows(draw: Any) -> Any:
         z[generator.random(size) < 0.5] = -np.inf
         z[generator.integers(size)] = 1.0
     return z.astype(draw(st.sampled_from(["float32", "float64", "float16"])))
+
+
+def off_value(kind: type[Step]) -> dict[str, Any] | None:
+    """Return parameters with which a sampler does nothing, whatever the others are; None if there are none."""
+    for one in fields(kind):
+        if "range" in one.metadata and one.name != "min_keep":
+            limits = one.metadata["range"]
+            for value in (limits.low, 0, 1, limits.high):
+                if value < math.inf and not is_on(kind(**{one.name: int(value) if limits.whole else value})):
+                    return {one.name: int(value) if limits.whole else value}
+    return None
+
+
+def is_on(step: Step) -> bool:
+    """Return whether a sampler does anything."""
+    return any((rows[:, 1] != OFF).any() for rows in step.operations(()))

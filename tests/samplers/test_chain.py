@@ -71,7 +71,7 @@ def test_chains_are_put_together():
         ("adaptive_p=0.5 top_k=3", "has top_k after adaptive_p, expected gumbel after it"),
         ("top_k=2 temperature=2 top_p(0.5, of=all)", "after a scale after a filter, expected it before"),
         ("typical=0.9 top_p(0.5, of=all)", "after what drops tokens from the front, expected it before"),
-        ("xtc=0.1 " * 5, "has xtc 5 times, expected at most 4"),
+        ("xtc=0.1 " * 5, r"has 5 that toss a coin \(xtc\), expected at most 4"),
     ],
 )
 def test_refusals(samplers, message):

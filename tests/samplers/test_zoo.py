@@ -1,6 +1,8 @@
 """Every sampler of the registry: what it declares is checked, and what it does is what the reference says."""
 
+import ast
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ import fastsoftmax as fs
 from fastsoftmax.samplers import SAMPLERS
 from reference import chain as reference
 from reference.samplers import SAMPLERS as TWINS
-from tests.samplers.strategies import chains, rows, steps_of
+from tests.samplers.strategies import chains, is_on, off_value, rows, steps_of
 
 TOLERANCE = {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12}
-BOUNDARY = 1e-12
+ROOT = Path(fs.__file__).parents[1]
+WORDS = {"temperature", "top_k", "top_p", "min_p"}  # which calls have by themselves
 
 
 def assert_same(row, chain):
@@ -48,3 +51,74 @@ def test_a_sampler_has_a_twin_with_the_same_parameters(kind):
     assert kind.name in TWINS
     if kind.name != "gumbel":
         assert [one.name for one in fields(kind)] == reference.field_names(kind.name)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS, ids=lambda kind: kind.name)
+def test_a_sampler_says_what_it_is(kind):
+    text = kind.__doc__
+    for part in ("Parameters", "Notes", "Source:"):
+        assert part in text or (part == "Parameters" and not fields(kind)), part
+    for one in fields(kind):
+        assert f"{one.name} :" in text or f"{one.name}," in text or f", {one.name}" in text, one.name
+
+
+@pytest.mark.parametrize("kind", SAMPLERS, ids=lambda kind: kind.name)
+def test_a_sampler_s_name_stands_in_its_own_places_alone(kind):
+    """Its file, its twin, the registries and the presets: what else there is follows from the file."""
+    own = {"fastsoftmax/samplers/presets.py", f"fastsoftmax/samplers/{kind.name}.py"}
+    for file in (ROOT / "fastsoftmax").rglob("*.py"):
+        place = file.relative_to(ROOT).as_posix()
+        tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        strings = {node.value for node in tree if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        assert place in own or kind.name in WORDS or kind.name not in strings, place
+
+
+@given(row=rows())
+@pytest.mark.parametrize("kind", [kind for kind in SAMPLERS if off_value(kind) is not None], ids=lambda kind: kind.name)
+def test_off_is_identity(kind, row):
+    neutral = "top_k=100000 quadratic=1.0"  # which no words say
+    found = fs.probabilities(row, samplers=[kind(**off_value(kind)), neutral])
+    assert np.array_equal(found, fs.probabilities(row, samplers=neutral))
+
+
+@given(row=rows(), data=st.data())
+@pytest.mark.parametrize("kind", [kind for kind in SAMPLERS if hasattr(kind, "limit")], ids=lambda kind: kind.name)
+def test_a_filter_keeps_a_band_of_the_order(kind, row, data):
+    step = data.draw(steps_of(kind).filter(is_on))
+    kept = fs.sample(row, samplers=step, seed=1, kept_set=True).kept_set.tokens
+    order = np.argsort(-row.astype(np.float64), kind="stable")
+    places = np.flatnonzero(np.isin(order, kept))
+    assert places.tolist() == list(range(places[0], places[-1] + 1))
+    if step.name not in ("typical", "xtc"):  # which drop from the front
+        assert places[0] == 0
+
+
+@given(row=rows(), data=st.data())
+@pytest.mark.parametrize("kind", SAMPLERS, ids=lambda kind: kind.name)
+def test_one_value_is_one_a_row(kind, row, data):
+    step = data.draw(steps_of(kind))
+    wide = {
+        one.name: np.full(3, getattr(step, one.name)) if "range" in one.metadata else getattr(step, one.name)
+        for one in fields(kind)
+    }
+    batch = np.stack([row] * 3)
+    expected = fs.probabilities(row, samplers=["top_k=500", step])
+    found = fs.probabilities(batch, samplers=["top_k=500", kind(**wide)])
+    assert all(np.allclose(one, expected, rtol=TOLERANCE[str(row.dtype)]) for one in found)
+    assert all(np.array_equal(one > 0, expected > 0) for one in found)
+
+
+@given(row=rows(), data=st.data())
+@pytest.mark.parametrize("kind", SAMPLERS, ids=lambda kind: kind.name)
+def test_a_constant_and_an_order_change_nothing_else(kind, row, data):
+    """What is added to all logits changes no set, and tokens that change places change them in the set."""
+    step = data.draw(steps_of(kind))
+    row = row.astype(np.float64)
+    some = fs.sample(row, samplers=step, seed=1, kept_set=True).kept
+    assert fs.sample(row[::-1], samplers=step, seed=1, kept_set=True).kept == some
+    if np.all(np.abs(row) < 2**10):
+        moved = np.round(row * 2**20) / 2**20  # to which 64 can be added exactly
+        before = fs.probabilities(moved, samplers=step)
+        after = fs.probabilities(moved + 64.0, samplers=step)
+        assert np.allclose(after, before, rtol=1e-12)
+        assert np.array_equal(after > 0, before > 0)

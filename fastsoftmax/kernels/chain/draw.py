@@ -165,7 +165,7 @@ def sample(
 
     `steps` (see `Operation`) and `words` (seed and step) have an entry for each row, or one for all. `scratch` has the
     list's memory from byte `start` on. Returns the first row without a distribution, or -1. `details` are those of the
-    set that the last draw of a row comes from; `left` has their memory, two numbers more than there are steps.
+    set that the first draw of a row comes from; `left` has their memory, two numbers more than there are steps.
     """
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
@@ -177,22 +177,23 @@ def sample(
         draws = Draws(words[word, 0], words[word, 1], np.uint64(first_draw), np.uint64(stream + stride * index))
         told, after = facts_at(details, index), left_at(left, index)
         gumbel = len(own) > 0 and int(own[len(own) - 1, 1]) == GUMBEL
-        coins = coins_of(own)
-        for outcome in range(1 << coins):
+        outcomes = 1 << coins_of(own)
+        first_outcome = outcome_of(own, Draws(draws.seed, draws.step, np.uint64(0), draws.stream), 0)
+        for i in range(outcomes):
+            outcome = (first_outcome + 1 + i) % outcomes  # that of the first draw comes last: what is told is of it
             kept = 0
-            if coins == 0 or out.shape[1] == 0:  # without a draw the row is looked at all the same
-                kept = distribution(row, own, outcome, number, memory, after)
-                if kept > 0:
-                    tell_set(told, after, kept, memory)
-            for j in range(out.shape[1]):
-                if coins > 0 and outcome_of(own, draws, j) != outcome:
+            for j in range(-1, out.shape[1]):
+                if j < 0 and outcome != first_outcome:
+                    continue
+                if j >= 0 and outcomes > 1 and outcome_of(own, draws, j) != outcome:
                     continue
                 if kept == 0:
                     kept = distribution(row, own, outcome, number, memory, after)
-                    if kept > 0:
-                        tell_set(told, after, kept, memory)
-                if kept < 0:
-                    break
+                    if kept < 0:
+                        return index
+                    tell_set(told, after, kept, memory)
+                if j < 0:  # the row is looked at also without a draw
+                    continue
                 if gumbel:
                     place = draw_gumbel(draws, j, kept, memory)
                 else:
@@ -200,8 +201,6 @@ def sample(
                     place = draw_token(u, kept, memory)
                 tell_draw(told, after, j, place, memory)
                 out[index, j] = memory.row.tokens[place]
-            if kept < 0:
-                return index
     return -1
 
 
@@ -256,6 +255,9 @@ def write_kept(
     logits: Rows,
     allowed: Rows | None,
     steps: Rows,
+    words: Rows,
+    stream: int,
+    stride: int,
     number: Number,
     scratch: Row,
     start: int,
@@ -263,18 +265,20 @@ def write_kept(
     out_tokens: IntRow,
     out_masses: FloatRow,
 ) -> None:
-    """Write the kept set of each row, its tokens in index order and their probabilities, from the row's offset on.
+    """Write the set that the first draw of each row comes from, its tokens in index order and their probabilities.
 
-    Rows with no room, since they have no distribution, are passed over.
+    They are written from the row's offset on. Rows with no room, since they have no distribution, are passed over.
     """
     size = logits.shape[1]
-    logits, allowed, steps = borrowed(logits), borrowed(allowed), borrowed(steps)
+    logits, allowed, steps, words = borrowed(logits), borrowed(allowed), borrowed(steps), borrowed(words)
     memory = memory_of(borrowed(scratch), start, size, number)
     for index in range(len(logits)):
         if offsets[index] == offsets[index + 1]:
             continue
-        own = steps[min(index, len(steps) - 1)]
-        kept = distribution(row_at(logits, allowed, index), own, 0, number, memory, None)
+        own, word = steps[min(index, len(steps) - 1)], min(index, len(words) - 1)
+        draws = Draws(words[word, 0], words[word, 1], np.uint64(0), np.uint64(stream + stride * index))
+        outcome = outcome_of(own, draws, 0)
+        kept = distribution(row_at(logits, allowed, index), own, outcome, number, memory, None)
         total = memory.row.sums[groups_of(kept) - 1]
         for place in range(kept):
             out_tokens[offsets[index] + place] = memory.row.tokens[place]

@@ -7,7 +7,8 @@
 3. The steps. Where light masses come too near to a decision the row is weighed exactly, and where the list was too
    short all of it is listed: each once at most, and seldom.
 
-Where nothing narrows first, as in a chain of scales, all of the row is listed and sorted: 10 ns a logit.
+Where nothing narrows first, as in a chain of scales, all of the row is listed, 6 ns a logit; a filter that comes later
+sorts it, 20 ns a logit more.
 
 Of the logits 1, 3, 2 and -9 "temperature=0.5 min_p=0.1" lists tokens 1 and 2, which are at least 3 + 0.5 log 0.1.
 """

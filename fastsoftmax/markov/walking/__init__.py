@@ -1,5 +1,5 @@
 """From a model to walks and sentences.
 
-Read `arguments`, `restarts`, `walks` (with the tables that they read), `smoothed` (with smoothing), then `sentences`
-(within bounds) and `novelty` (how much of one is copied).
+Read `arguments`, `restarts`, `walks` (with the tables that they read), `smoothed` (with smoothing) and `conditioned`
+(with samplers), then `sentences` (within bounds) and `novelty` (how much of one is copied).
 """

@@ -9,7 +9,7 @@ import numpy as np
 from fastsoftmax import _checks
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.samplers.chain import SamplerChain
-from fastsoftmax.sampling.laws import asked_of, words_of_chain
+from fastsoftmax.sampling.asked import asked_of, words_of_chain
 
 Progress = Callable[[int], object]
 

@@ -1,0 +1,83 @@
+"""The law of the four words: temperature, top-k, top-p and min-p, which have kernels of their own."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastsoftmax import _arrays
+from fastsoftmax._arrays import Array
+from fastsoftmax._jit import Direct
+from fastsoftmax.kernels.sampling import describe, sample
+from fastsoftmax.kernels.sampling.workspace import workspace_bytes
+from fastsoftmax.sampling.laws import Facts, Keyed, Part
+from fastsoftmax.sampling.params import Parameters
+
+
+class WordsLaw(NamedTuple):
+    """Temperature, top-k, top-p and min-p, in this order."""
+
+    parameters: Parameters
+
+    @property
+    def ends(self) -> list[int]:
+        """None: the words have no steps."""
+        return []
+
+    def memory(self, size: int, itemsize: int) -> int:
+        """Return how many bytes a row takes."""
+        return workspace_bytes(size, itemsize)
+
+    def sample(
+        self,
+        some: slice,
+        rows: Part,
+        draws: Keyed,
+        number: Any,
+        scratch: Array,
+        out: Array,
+        facts: Facts,
+        left: Array | None,
+    ) -> int:
+        """Draw tokens."""
+        parameters = self.parameters.of(some.start, some.stop)
+        return int(
+            sample.sample(
+                *rows, *parameters, draws.words, draws.stream, draws.stride, draws.first, number, scratch, out, facts
+            )
+        )
+
+    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+        """Draw a token from one row; it must be what `example` makes."""
+        temperatures, filters = self.parameters
+        kernel = (_one if filters is None else _one_filtered)[row.dtype.char]
+        return int(kernel(row, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None))
+
+    def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
+        """Write distributions."""
+        return int(sample.probabilities(*rows, *self.parameters.of(some.start, some.stop), number, scratch, out))
+
+    def write_kept(
+        self,
+        some: slice,
+        rows: Part,
+        draws: Keyed,
+        number: Any,
+        scratch: Array,
+        places: Array,
+        out: tuple[Array, Array],
+    ) -> None:
+        """Write kept sets."""
+        describe.write_kept(*rows, *self.parameters.of(some.start, some.stop), number, scratch, places, *out)
+
+
+def _example(dtype: np.dtype[Any], filters: Array | None = None) -> tuple[Any, ...]:
+    """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
+    rows = np.empty((1, 1), dtype)
+    rows.setflags(write=False)
+    words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
+    return rows, None, np.empty(1), filters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
+
+
+_one = Direct(sample.sample, _example)
+_one_filtered = Direct(sample.sample, partial(_example, filters=np.empty((1, 3))))
