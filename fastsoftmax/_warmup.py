@@ -16,6 +16,7 @@ from fastsoftmax.markov import MarkovChain, MarkovText
 from fastsoftmax.sampling import Sampler, probabilities, sample
 
 LENGTHS = (4, 200, 1000)  # a batch has a kernel for short rows, one for middling and one for long ones
+CHAIN = "top_k=3 temperature=0.5"  # any chain of samplers is the same kernel
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -120,8 +121,12 @@ def _samples(dtype: str, logits: Any, details: bool, allowed: bool) -> Iterator[
             if details:
                 yield Job(f"sample {dtype}{filtered}, details", partial(sample, logits, **words, **everything))
         yield Job(f"sample {dtype}{some}, refused", partial(_refused, logits, mask))
+    # Chains with masks or details are rare, and take some seconds each: they are compiled when first needed.
+    yield Job(f"sample {dtype}, samplers", partial(sample, logits, n=2, samplers=CHAIN))
+    yield Job(f"probabilities {dtype}, samplers", partial(probabilities, logits, samplers=CHAIN))
     yield Job(f"Sampler {dtype}", lambda: Sampler(seed=1)(logits))
     yield Job(f"Sampler {dtype}, a filter", lambda: Sampler(top_p=0.9, seed=1)(logits))
+    yield Job(f"Sampler {dtype}, samplers", lambda: Sampler(CHAIN, seed=1)(logits))
 
 
 def _refused(logits: Any, mask: Any) -> None:
@@ -135,6 +140,7 @@ def _chains() -> Iterator[Job]:
     yield Job("MarkovChain.fit", partial(chain.fit, [["a", "b"], ["a", "a"]]))
     yield Job("MarkovChain.walk", lambda: chain.walk(n=2, length=4))
     yield Job("MarkovChain.walk at T=0.5", lambda: chain.walk(n=2, length=4, temperature=0.5, top_p=0.9))
+    yield Job("MarkovChain.walk by samplers", lambda: chain.walk(n=2, length=4, samplers=CHAIN))
     yield Job("MarkovChain.next_tokens", lambda: chain.next_tokens(["a"], temperature=0.5))
     yield Job("MarkovChain.log_likelihood", lambda: chain.log_likelihood(["a", "b"]))
     yield Job("MarkovChain.log_likelihood, smoothed", lambda: chain.log_likelihood(["a"], smoothing="kneser-ney"))

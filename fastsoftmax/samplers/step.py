@@ -29,7 +29,7 @@ from fastsoftmax._values import Valued
 OFF, COUNT, MASS, LEAST, NEAREST, AFTER, LOOK, SCALE, REWEIGH, GUMBEL = range(10)
 
 # What a rule needs to know of what is left.
-NOTHING, LOG_MASS, ENTROPY, SQUARES, MOMENTS, SHAPE = 0, 1, 2, 4, 8, 16
+NOTHING, LOG_MASS, ENTROPY, SQUARES, MOMENTS, SHAPE, TOKENS = 0, 1, 2, 4, 8, 16, 32
 
 _RULES = {"ties": "all", "equal": "keep", "crossing": "keep", "of": "all"}  # by the word that sets their column
 
@@ -37,14 +37,14 @@ Rows = npt.NDArray[np.float64]
 
 
 class Facts(NamedTuple):
-    """What rules know of what is left of a row. What the sampler does not need is void."""
+    """What rules know of what is left of a row. What the sampler's `needs` do not say is void."""
 
-    tokens: float  # how many there are
-    log_mass: float  # of the sum of the weights
-    entropy: float  # in nats
-    log_squares: float  # of the sum of the squared probabilities
-    deviation: float  # the population's, of the logits
-    lowest: float  # the smallest logit
+    tokens: float  # TOKENS, MOMENTS, SHAPE: how many there are
+    log_mass: float  # LOG_MASS, ENTROPY, SQUARES: of the sum of the weights
+    entropy: float  # ENTROPY: in nats
+    log_squares: float  # SQUARES: of the sum of the squared probabilities
+    deviation: float  # MOMENTS: the population's, of the logits
+    lowest: float  # SHAPE, as the next two: the smallest logit
     bends: float  # the sum of the absolute second differences of the sorted weights
     steepest: float  # how many tokens come before the largest fall from one logit to the next, over its place
 

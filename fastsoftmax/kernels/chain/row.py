@@ -47,6 +47,7 @@ from fastsoftmax.samplers.step import (
     SCALE,
     SHAPE,
     SQUARES,
+    TOKENS,
     Facts,
 )
 
@@ -158,10 +159,11 @@ def know(
         slack = LIGHT_ERROR
         facts = Facts(0.0, log(total / weight_of(row_largest, scale)[1]), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     count = deviation = 0.0
-    if needs & MOMENTS:
+    if needs & (MOMENTS | TOKENS):
         count, deviation = light_spread(row_largest, row)
         deviation *= slope
-        slack = max(slack, LIGHT_ERROR * SPREAD * deviation)
+        if needs & MOMENTS:
+            slack = max(slack, LIGHT_ERROR * SPREAD * deviation)
         if exact or not deviation < math.inf:
             count, deviation = row_spread(row, row_largest, slope)
             slack = 0.0 if exact else slack
