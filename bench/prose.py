@@ -30,10 +30,10 @@ temperature other than 1 costs the peers one more pass.""",
     "sample": """\
 One token a row, unless n says more. The peers do the same in the same order, on logits that lie ready in their own
 form: for llama.cpp an array of candidates, which its samplers use up, so that one memmove a row refills it inside the
-timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. Locally
-typical sampling is another law, which the library does not have: shown aside, for its time. `chat` is temperature 0.7,
-top-k 50, top-p 0.9 and min-p 0.05; `(tensor)` gives ours a torch tensor, as torch gets; `hot` is temperature 5
-and top-p 0.9, a nucleus of most of the vocabulary.""",
+timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. `chat` is
+temperature 0.7, top-k 50, top-p 0.9 and min-p 0.05; `(tensor)` gives ours a torch tensor, as torch gets; `hot` is
+temperature 5 and top-p 0.9, a nucleus of most of the vocabulary. `samplers NAME` is that sampler at temperature 0.7,
+with the parameter of its figure in docs/sampling.md, beside the peers that have it.""",
     "walk": """\
 1,000 walks of 1,000 tokens, which begin again where a sequence ends; or one walk of 100,000; or 10,000 "sentences" of
 up to 100 tokens, which stop there. The time is that of a step. The peers have neither temperature nor cut-offs;

@@ -55,7 +55,7 @@ def skipped() -> dict[str, str]:
 
 
 def contestants(work: str, *args: Any) -> Iterator[Contestant]:
-    """Yield what the peers have for `work` (softmax, sample, walk, fit or fit_text)."""
+    """Yield what the peers have for `work` (softmax, sample, samplers, walk, fit or fit_text)."""
     for peer in peers():
         if hasattr(peer, work):
             yield from getattr(peer, work)(*args)

@@ -51,6 +51,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "llama_sampler_init_top_p": (ctypes.c_void_p, [ctypes.c_float, ctypes.c_size_t]),
     "llama_sampler_init_min_p": (ctypes.c_void_p, [ctypes.c_float, ctypes.c_size_t]),
     "llama_sampler_init_typical": (ctypes.c_void_p, [ctypes.c_float, ctypes.c_size_t]),
+    "llama_sampler_init_top_n_sigma": (ctypes.c_void_p, [ctypes.c_float]),
 }
 
 
@@ -70,20 +71,32 @@ def _open() -> ctypes.CDLL:
 _library = _open()
 
 
-def sample(logits: Array, params: fastsoftmax.SamplingParams, n: int) -> Iterator[Contestant]:
-    """Chain top-k (before the temperature, which does not change it), temperature, top-p, min-p, dist: the law of ours.
+_LINKS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "temperature": lambda step: ("temp", step.temperature),
+    "top_k": lambda step: ("top_k", step.k),
+    "top_p": lambda step: ("top_p", step.p, 1),
+    "min_p": lambda step: ("min_p", step.p, 1),
+    "typical": lambda step: ("typical", step.p, 1),
+    "top_n_sigma": lambda step: ("top_n_sigma", step.n),
+}
 
-    Where only top-p is on, also locally typical sampling with the same mass, for the time it takes: another law.
-    """
+
+def sample(logits: Array, params: fastsoftmax.SamplingParams, n: int) -> Iterator[Contestant]:
+    """Chain top-k (before the temperature, which does not change it), temperature, top-p, min-p, dist: our law."""
     if n != 1 or logits.size > LARGEST:
         return
     row = _Rows(logits)
     chain = _chain(params)
     yield Contestant(NAME, "peer", lambda: [row.run(i, chain) for i in range(len(logits))])
     yield Contestant(f"{NAME} (refill alone)", "aside", lambda: [row.refill(i) for i in range(len(logits))])
-    if params == fastsoftmax.SamplingParams(top_p=params.top_p) and params.top_p < 1:
-        typical = _strung(("typical", params.top_p, 1), ("dist", 0))
-        yield Contestant(f"{NAME} (typical)", "aside", lambda: [row.run(i, typical) for i in range(len(logits))])
+
+
+def samplers(logits: Array, chain: fastsoftmax.SamplerChain) -> Iterator[Contestant]:
+    """Chain the same samplers, where llama.cpp has them all."""
+    if not {step.name for step in chain} <= _LINKS.keys():
+        return
+    row, apply = _Rows(logits), _strung(*(_LINKS[step.name](step) for step in chain), ("dist", 0))
+    yield Contestant(NAME, "peer", lambda: [row.run(i, apply) for i in range(len(logits))])
 
 
 class _Rows:

@@ -1,10 +1,12 @@
 """Hugging Face transformers: its logits warpers, as `generate` strings them together, and torch.multinomial."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from transformers.generation.logits_process import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
     LogitsProcessor,
     LogitsProcessorList,
     MinPLogitsWarper,
@@ -24,16 +26,29 @@ DISTRIBUTIONS = ("transformers",)
 
 
 def sample(logits: Array, params: fastsoftmax.SamplingParams, n: int) -> Iterator[Contestant]:
-    """Temperature, top-k, top-p, min-p in this order, on float32, as `generate` does.
-
-    Where only top-p is on, also locally typical sampling with the same mass, for the time it takes: another law.
-    """
+    """Temperature, top-k, top-p, min-p in this order, on float32, as `generate` does."""
     z = torch_.tensor(logits)
     warpers = _warpers(params)
     yield Contestant(NAME, "peer", lambda: _draw(z.float(), warpers, params, n))
-    if params == fastsoftmax.SamplingParams(top_p=params.top_p) and params.top_p < 1:
-        typical = LogitsProcessorList([TypicalLogitsWarper(params.top_p)])
-        yield Contestant(f"{NAME} (typical)", "aside", lambda: _draw(z.float(), typical, params, n))
+
+
+_WARPERS: dict[str, Callable[[Any], LogitsProcessor]] = {
+    "temperature": lambda step: TemperatureLogitsWarper(float(step.temperature)),
+    "top_k": lambda step: TopKLogitsWarper(step.k),
+    "top_p": lambda step: TopPLogitsWarper(step.p),
+    "min_p": lambda step: MinPLogitsWarper(step.p),
+    "typical": lambda step: TypicalLogitsWarper(step.p),
+    "epsilon": lambda step: EpsilonLogitsWarper(step.epsilon),
+    "eta": lambda step: EtaLogitsWarper(step.epsilon),
+}
+
+
+def samplers(logits: Array, chain: fastsoftmax.SamplerChain) -> Iterator[Contestant]:
+    """Chain the same warpers, where transformers has them all."""
+    if not {step.name for step in chain} <= _WARPERS.keys():
+        return
+    z, warpers = torch_.tensor(logits), LogitsProcessorList([_WARPERS[step.name](step) for step in chain])
+    yield Contestant(NAME, "peer", lambda: _draw(z.float(), warpers, fastsoftmax.SamplingParams(), 1))
 
 
 def _warpers(params: fastsoftmax.SamplingParams) -> LogitsProcessorList:
