@@ -33,7 +33,8 @@ form: for llama.cpp an array of candidates, which its samplers use up, so that o
 timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. `chat` is
 temperature 0.7, top-k 50, top-p 0.9 and min-p 0.05; `(tensor)` gives ours a torch tensor, as torch gets; `hot` is
 temperature 5 and top-p 0.9, a nucleus of most of the vocabulary. `samplers NAME` is that sampler at temperature 0.7,
-with the parameter of its figure in docs/sampling.md, beside the peers that have it.""",
+with the parameter of its figure in docs/sampling.md, beside the peers that have it. Earlier runs show the locally
+typical sampling of peers aside, for its time.""",
     "walk": """\
 1,000 walks of 1,000 tokens, which begin again where a sequence ends; or one walk of 100,000; or 10,000 "sentences" of
 up to 100 tokens, which stop there. The time is that of a step. The peers have neither temperature nor cut-offs;

@@ -231,8 +231,9 @@ class MarkovChain(Counted, Analysis):
         -----
         Memory: the walks, 4 bytes a token and 24 a walk; and a table that is kept until walks have another temperature
         or cut-off, as it is made at most 32 bytes a state and 104 a transition (256 at temperature 1). The first walk
-        of a chain takes 12 bytes a state and keeps 4 a transition. With smoothing 2**27 bytes, or 32 V if that is more,
-        beside those of `sample` and of `log_likelihood`.
+        of a chain takes 12 bytes a state and keeps 4 a transition. With samplers a second model of 8 bytes a state and
+        16 a transition is made, in 60 a transition, and kept as the table is. With smoothing 2**27 bytes, or 32 V if
+        that is more, beside those of `sample` and of `log_likelihood`.
         """
         model, law = self._fitted(), checked_law(temperature, top_k, top_p, min_p, samplers)
         rule = checked_rule(smoothing, k, alpha, discount)

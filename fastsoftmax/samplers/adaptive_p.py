@@ -26,7 +26,7 @@ class AdaptiveP(Step):
     --------
     >>> from fastsoftmax import probabilities
     >>> probabilities([3.0, 2.0, 1.0], samplers="adaptive_p=0.2").round(3)
-    array([0.006, 0.909, 0.085])
+    array([0.   , 0.688, 0.312])
     """
 
     name = "adaptive_p"

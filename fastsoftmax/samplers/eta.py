@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastsoftmax.samplers.step import ENTROPY, LEAST, Facts, Rows, Step, log, number, whole
+from fastsoftmax.samplers.step import ENTROPY, LEAST, Facts, Rows, Step, log, number, whole, word
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +16,13 @@ class Eta(Step):
         In [0, 1]; 0 is off.
     min_keep : int, default 1
         So many tokens stay at least, as far as there are so many.
+    ties : {"first", "all"}, default "first"
+        Whether of the equals of the last one that `min_keep` keeps the first stay, or all.
 
     Notes
     -----
-    Where nothing has it, the first token stays; transformers keeps all that equal that one, which ours do not.
-    text-generation-webui takes it in units of 1e-4.
+    Where nothing has it, the first token stays; transformers keeps all that equal it. text-generation-webui takes it in
+    units of 1e-4.
     Source: Hewitt, Manning and Liang, "Truncation sampling as language model desmoothing" (2022), arXiv 2210.15191.
     """
 
@@ -29,6 +31,7 @@ class Eta(Step):
 
     epsilon: Any = number(0.0, 0, 1)
     min_keep: Any = whole(1, 1)
+    ties: str = word("first", "all")
 
     @staticmethod
     def limit(facts: Facts, a: float, b: float, c: float) -> float:

@@ -90,8 +90,8 @@ def transformers(
     yield TopP(_or_off(top_p, 1.0), min_keep=least)
     yield MinP(_or_off(min_p, 0.0), min_keep=least)
     yield Typical(_or_off(typical_p, 1.0), min_keep=least, ties="all")
-    yield Epsilon(_or_off(epsilon_cutoff, 0.0), min_keep=least)
-    yield Eta(_or_off(eta_cutoff, 0.0), min_keep=least)
+    yield Epsilon(_or_off(epsilon_cutoff, 0.0), min_keep=least, ties="all")
+    yield Eta(_or_off(eta_cutoff, 0.0), min_keep=least, ties="all")
 
 
 def vllm(*, temperature: Any = 1.0, min_p: Any = 0.0, top_k: Any = 0, top_p: Any = 1.0) -> Iterator[Step]:
@@ -133,7 +133,10 @@ def llama_cpp(
     dynatemp_exponent: Any = 1.0,
     min_keep: Any = 0,
 ) -> Iterator[Step]:
-    """Return llama.cpp's default chain, the temperature last."""
+    """Return llama.cpp's default chain, the temperature last.
+
+    Its top-n-sigma masks tokens instead of removing them: its dynamic temperature and `min_keep` count them after it.
+    """
     least = _keep(min_keep)
     yield TopNSigma(_nothing_below(top_n_sigma))
     yield TopK(_nothing_below(top_k))
@@ -175,7 +178,7 @@ def mlx_lm(
     if not np.shape(temp) and temp == 0:
         yield Temperature(0.0)
         return
-    yield TopP(np.where(np.equal(top_p, 0), 1.0, top_p)[()], of="all")
+    yield TopP(np.where(np.equal(top_p, 0), 1.0, top_p)[()], of="all", ties="all")
     yield MinP(min_p, min_keep=_keep(min_tokens_to_keep))
     yield XTC(xtc_probability, xtc_threshold, equal="drop", ties="all")
     yield TopK(top_k)
@@ -276,8 +279,8 @@ def text_generation_webui(
     yield TopK(top_k, ties="all")
     yield TopP(top_p)
     yield Typical(typical_p, ties="all")
-    yield Epsilon(np.multiply(epsilon_cutoff, 1e-4)[()])
-    yield Eta(np.multiply(eta_cutoff, 1e-4)[()])
+    yield Epsilon(np.multiply(epsilon_cutoff, 1e-4)[()], ties="all")
+    yield Eta(np.multiply(eta_cutoff, 1e-4)[()], ties="all")
     yield TailFree(tfs, crossing="keep")
     yield TopA(top_a)
     yield MinP(min_p)

@@ -29,7 +29,7 @@ class TopP(Step):
     -----
     A mass that is less than 2**-40 of itself short of p has reached it: ten equal tokens at p = 0.1 leave one.
     exllamav3 drops the crossing token. SGLang keeps one more where p is reached exactly. SGLang, mlx-lm and the joint
-    filter of FlashInfer take p of the whole row. FlashInfer keeps all ties.
+    filter of FlashInfer take p of the whole row. FlashInfer and mlx-lm keep all ties.
     Source: Holtzman et al., "The curious case of neural text degeneration" (2020), arXiv 1904.09751.
     """
 

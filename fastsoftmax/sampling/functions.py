@@ -97,12 +97,12 @@ def sample(
     ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
     out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting (O(n V) with
     `details`).
-    Memory: the result, and 21 V + 2**16 bytes for each thread (37 V for float64), of which up to 64 MB for each CPU are
-    kept for the next call; 80 bytes a row for arrays of parameters, seeds and steps; 8 a draw for `out`, 3/8 a logit
-    for `allowed`, and for `top_logprobs` once more what it returns and 32 a row. Rows that do not lie contiguous are
-    copied, 2**22 numbers or one row at a time for each thread. With a `bias` all rows are copied so, at up to 48 bytes
-    a number, and 32 bytes an entry of the bias. Integers are converted all at once; `details` of masked or biased ones
-    convert them a second time.
+    Memory: the result, and 21 V + 2**16 bytes for each thread (37 V for float64; with `samplers` 32 V more), of which
+    up to 64 MB for each CPU are kept for the next call; 80 bytes a row for arrays of parameters, seeds and steps; 8 a
+    draw for `out`, 3/8 a logit for `allowed`, and for `top_logprobs` once more what it returns and 32 a row. Rows that
+    do not lie contiguous are copied, 2**22 numbers or one row at a time for each thread. With a `bias` all rows are
+    copied so, at up to 48 bytes a number, and 32 bytes an entry of the bias. Integers are converted all at once;
+    `details` of masked or biased ones convert them a second time.
     Sources: Holtzman et al., "The curious case of neural text degeneration" (2020) for top-p; Nguyen et al., "Turning
     up the heat: min-p sampling" (2024); Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 

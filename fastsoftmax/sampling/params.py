@@ -17,7 +17,8 @@ class SamplingParams(Valued):
     """How logits become a distribution. Each field is a scalar, or has one value a row of the batch; None is off.
 
     Applied in this order; each filter works on the renormalised survivors of the one before (as in Hugging Face
-    transformers and vLLM). Larger logits come first, lower indices first among equals.
+    transformers). Larger logits come first, lower indices first among equals. For other orders and other samplers see
+    `SamplerChain`.
 
     Parameters
     ----------

@@ -60,9 +60,9 @@ def prefix(logits: Sequence[float], count: int, min_keep: int = 1, ties: str = "
     return list(range(count))
 
 
-def at_least(logits: Sequence[float], log_cutoff: float, min_keep: int = 1) -> list[int]:
-    """Return the places whose ln p reaches the cut-off, but at least `min_keep`."""
-    return prefix(logits, sum(log_p >= log_cutoff - SLACK for log_p in log_probabilities(logits)), min_keep)
+def at_least(logits: Sequence[float], log_cutoff: float, min_keep: int = 1, ties: str = "first") -> list[int]:
+    """Return the places whose ln p reaches the cut-off, but at least `min_keep`; of ties see `prefix`."""
+    return prefix(logits, sum(log_p >= log_cutoff - SLACK for log_p in log_probabilities(logits)), min_keep, ties)
 
 
 def between(name: str, value: float, low: float, high: float) -> None:

@@ -14,7 +14,8 @@ def keep(
     C. Meister, T. Pimentel, G. Wiher and R. Cotterell, "Locally typical sampling" (2022), arXiv 2202.00666.
     The distance of a token is |-ln p_i - H|; among equally near ones the larger logit comes first. Of equal logits
     comes first the one next to what is kept already, so that no gap is left: above the entropy's the last, otherwise
-    the first. p=1 is off. equal="keep": while that mass is at most p. ties="all": with the last kept stay all as near.
+    the first. p=1 is off. equal="keep": while that mass is at most p. ties="all": all stay that are as near as the one
+    that reaches p. At least `min_keep` stay.
     """
     between("typical.p", p, 0, 1)
     integer("typical.min_keep", min_keep)
@@ -32,7 +33,8 @@ def keep(
         count = sum(mass <= p * (1 + SLACK) for mass in before)
     else:
         count = sum(mass < p * (1 - SLACK) for mass in before)
-    count = min(max(count, min_keep), len(logits))
+    count = max(count, 1)
     if ties == "all":
         count = sum(distance <= distances[nearest[count - 1]] for distance in distances)
+    count = min(max(count, min_keep), len(logits))
     return sorted(nearest[:count])

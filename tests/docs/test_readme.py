@@ -19,7 +19,14 @@ ROOT = Path(__file__).parents[2]
 PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md")}
 EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
 MODULES = ["_softmax", "sampling", "markov.chain", "markov.text", "_threads"]
-MODULES += ["_warmup", "markov.longrun.analysis", "markov.counted", "markov.walking.walks"]
+MODULES += [
+    "samplers.chain",
+    "samplers.adaptive_p",
+    "_warmup",
+    "markov.longrun.analysis",
+    "markov.counted",
+    "markov.walking.walks",
+]
 
 
 pytestmark = pytest.mark.slow

@@ -56,13 +56,16 @@ def is_kept(before: float, weight: float, target: float, equal: bool, crossing: 
 
 
 @function
-def least(logs: FloatRow, first: int, last: int, bound: float, min_keep: int, slack: float) -> tuple[int, bool]:
+def least(
+    logs: FloatRow, first: int, last: int, bound: float, min_keep: int, ties: bool, slack: float
+) -> tuple[int, bool]:
     """Return where what reaches the bound ends; at least one token does."""
     end = first_below(logs, first, last, bound)
     near = slack > 0.0 and first_below(logs, first, last, bound - slack) != first_below(
         logs, first, last, bound + slack
     )
-    return min(max(end, first + min_keep), last), near
+    end = min(max(end, first + min_keep), last)
+    return (with_equals(logs, end, last) if ties else end), near
 
 
 @function
@@ -112,17 +115,18 @@ def nearest(
     mass = lost = 0.0
     distance = distance_above = distance_below = 0.0
     kept = 0
-    near = False
+    near = reached = False  # whether the target is
     while high > first or low < last:
         above = logs[high - 1] - centre if high > first else math.inf
         below = abs(centre - logs[low]) if low < last else math.inf
         before = mass + lost
         near = near or abs(before - target) <= slack * target
-        enough = kept >= min_keep and not is_kept(before, 0.0, target, equal, True)
-        if enough and not (ties and min(above, below) == distance):
+        reached = reached or not is_kept(before, 0.0, target, equal, True)
+        if reached and kept >= min_keep and not (ties and min(above, below) == distance):
             near = near or above - distance_below <= 2.0 * slack or below - distance_above <= 2.0 * slack
             break
-        distance = min(above, below)
+        if not reached:  # equals of the token that reaches it stay, not those that `min_keep` adds
+            distance = min(above, below)
         if above <= below:
             high -= 1
             distance_above = above

@@ -111,7 +111,7 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
         end = first + int(min(max(number, 1.0), float(last - first)))
         end = with_equals(logs, end, last) if ties else end
     elif way == LEAST:
-        end, near = least(logs, first, last, number - CLOSE, min_keep, slack)
+        end, near = least(logs, first, last, number - CLOSE, min_keep, ties, slack)
     elif way == AFTER:
         start, near = after(logs, first, last, number, min_keep, ties, equal, slack)
     else:
