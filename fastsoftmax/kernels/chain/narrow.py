@@ -13,6 +13,7 @@ import math
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.chain.rules import look_of
 from fastsoftmax.kernels.lanes.numbers import FloatRow
+from fastsoftmax.kernels.sampling.exact import NEAR as LIGHT_ERROR  # of a mass; of a logit that facts give the slack
 from fastsoftmax.samplers.step import Facts, Seen
 
 CLOSE = 2.0**-40  # a mass that is this near to a share of another, relative to it, is the same
@@ -88,7 +89,7 @@ def nucleus(
     while end < last:
         before = mass + lost
         edge = before if crossing else before + weights[end]
-        near = near or abs(edge - target) <= slack * target
+        near = near or abs(edge - target) <= min(slack, LIGHT_ERROR) * target
         if not is_kept(before, weights[end], target, equal, crossing):
             break
         mass, lost = add(mass, lost, weights[end])
@@ -120,7 +121,7 @@ def nearest(
         above = logs[high - 1] - centre if high > first else math.inf
         below = abs(centre - logs[low]) if low < last else math.inf
         before = mass + lost
-        near = near or abs(before - target) <= slack * target
+        near = near or abs(before - target) <= min(slack, LIGHT_ERROR) * target
         reached = reached or not is_kept(before, 0.0, target, equal, True)
         if reached and kept >= min_keep and not (ties and min(above, below) == distance):
             near = near or above - distance_below <= 2.0 * slack or below - distance_above <= 2.0 * slack

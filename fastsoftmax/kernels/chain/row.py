@@ -124,10 +124,13 @@ def bound_of_way(
     if way == LEAST and slope > 0.0:
         return below(row_largest, (2.0 * known.slack - min(number, 0.0)) / slope)
     if way in (MASS, NEAREST):
-        share = step[3] if way == MASS else 1.0 - 0.25 * (1.0 - step[3])
+        share = step[3] if way == MASS else 1.0 - 0.5 * (1.0 - step[3])
         unit = weight_of(row_largest, scale)[1]
         mass = max(share, 2.0**-1000) * exp(known.log_whole) * unit * (1.0 + 4.0 * known.slack)
-        return nucleus_maximum(mass, row_largest, size, scale, memory.row)
+        bound = nucleus_maximum(mass, row_largest, size, scale, memory.row)
+        if bound > -math.inf or size < 16 * HEAD:
+            return bound
+        return kth_maximum(16 * HEAD, row_largest, size, memory.row)  # the maxima do not tell: the list may
     return like(row_largest, -math.inf)
 
 
@@ -211,7 +214,7 @@ def keep_chain(
         row_largest = group_maxima(row, number, maxima)
     nothing = nothing_known()
     if not row_largest > -math.inf:
-        return row_largest, Band(0, 0, 0, 0)
+        return row_largest, Band(0, 0, 0, 0, 0.0)
     if left is not None:
         tokens = row_spread(row, row_largest, 1.0)[0] if row_largest < math.inf and soft else 1.0
         for index in range(begin):
@@ -227,12 +230,14 @@ def keep_chain(
         return row_largest, run(steps, begin, outcome, nothing, count, memory, left)
     exact = left is not None or is_double(number)
     everything = not is_filter(way) or way == AFTER or needs & SHAPE != 0
-    head = HEAD
+    head, deeper = HEAD, 0.0
     while True:
         known, threshold, floor = nothing, lowest, -math.inf
         if not everything:
             known = know(row, needs, row_largest, total, memory.row.pieces, scale, slope, exact)
             threshold = bound_for(steps[begin], known, row_largest, slope, scale, size, head, memory)
+            if deeper < 0.0:
+                threshold = max(min(threshold, below(row_largest, (known.slack - deeper) / slope)), lowest)
         count = list_row(row, threshold, row_largest, slope, memory)
         if threshold > lowest:
             rest = exp(known.log_whole) - mass_of_list(memory.weights, 0, count)
@@ -243,6 +248,7 @@ def keep_chain(
             exact = True
         elif band.state == SHORT and not everything:
             head *= 16
-            everything = way != LOOK or head >= size
+            everything = head >= size if way == LOOK else not band.needed < deeper
+            deeper = band.needed
         else:
             return row_largest, band

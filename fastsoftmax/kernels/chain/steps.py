@@ -24,6 +24,7 @@ from fastsoftmax.kernels.softmax.weights import scale_of, weight_of
 from fastsoftmax.samplers.step import AFTER, COUNT, LEAST, LOOK, MASS, NEAREST, OFF, REWEIGH, SCALE, Facts
 
 DONE, NEAR, SHORT = 0, 1, 2
+DEEPER = 4.0  # by so much the next list goes down where nothing says how far it should
 
 
 class Band(NamedTuple):
@@ -33,6 +34,7 @@ class Band(NamedTuple):
     last: int
     state: int
     listed: int  # how many tokens the list has
+    needed: float  # where it is SHORT: what the next list should reach down to
 
 
 class Known(NamedTuple):
@@ -104,9 +106,10 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
     ties, equal, crossing, whole = step[7] != 0.0, step[8] != 0.0, step[9] != 0.0, step[10] != 0.0
     if way == LOOK:
         end = look(code, facts, logs, weights, first, last, a, c, min_keep, crossing)
-        return Band(first, max(end, first + 1), SHORT if known.floor > -math.inf and end == last else DONE, 0)
+        return Band(first, max(end, first + 1), SHORT if known.floor > -math.inf and end == last else DONE, 0, 0.0)
     number = limit_of(code, facts, a, b, c)
-    start, end, near, short = first, last, False, False
+    distance = 0.0
+    start, end, near, short, needed = first, last, False, False, known.floor - DEEPER
     if way == COUNT:
         end = first + int(min(max(number, 1.0), float(last - first)))
         end = with_equals(logs, end, last) if ties else end
@@ -120,14 +123,18 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
             end, near = nucleus(logs, weights, first, last, target, min_keep, ties, equal, crossing, slack)
         else:
             start, end, near = nearest(logs, weights, first, last, number, target, min_keep, ties, equal, slack)
-            short = max(logs[start] - number, number - logs[end - 1]) >= number - known.floor
-        if end == last and known.floor > -math.inf:
-            short = short or not mass_of_list(weights, start, end) >= target * (1.0 + 2.0**-20)
+            distance = max(logs[start] - number, number - logs[end - 1])
+            short = distance >= number - known.floor
+        if known.floor > -math.inf:
+            reached = end < last or mass_of_list(weights, start, end) >= target * (1.0 + 2.0**-20)
+            if way == NEAREST and reached:  # with more tokens below, what is kept is nearer
+                needed = number - distance
+            short = short or not reached
         else:
             short = False
     if near:
-        return Band(start, end, NEAR, 0)
-    return Band(start, max(end, start + 1), SHORT if short else DONE, 0)
+        return Band(start, end, NEAR, 0, 0.0)
+    return Band(start, max(end, start + 1), SHORT if short else DONE, 0, needed)
 
 
 @inline
@@ -198,4 +205,4 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
     if not ordered:
         for i in range(count):
             memory.places[i] = i
-    return Band(first, last, DONE, count)
+    return Band(first, last, DONE, count, 0.0)
