@@ -150,11 +150,16 @@ class SamplerChain:
         The shape is (1 or rows of the batch, operations, columns of `Operation`). What is off for all rows is left out,
         unless `every` step is wanted.
         """
-        return self._operations(batch, every) if self.parameters else self._fixed[every]
+        key = batch if self.parameters else (), every
+        found = self._made.get(key)
+        if found is None:
+            self._made.clear()  # but for the last ones; what they are made of cannot be changed
+            found = self._made[key] = self._operations(*key)
+        return found
 
     @cached_property
-    def _fixed(self) -> tuple[tuple[Rows, list[int]], ...]:
-        return self._operations((), False), self._operations((), True)
+    def _made(self) -> dict[tuple[tuple[int, ...], bool], tuple[Rows, list[int]]]:
+        return {}
 
     def _operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int]]:
         steps = [np.stack(np.broadcast_arrays(*step.operations(batch)), axis=1) for step in self.steps]
