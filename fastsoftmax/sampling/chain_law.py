@@ -1,6 +1,7 @@
 """The law of a chain of samplers: which kernels are called, and with what."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +16,14 @@ from fastsoftmax.sampling.laws import Facts, Keyed, Part
 from fastsoftmax.sampling.params import of
 
 
-class ChainLaw(NamedTuple):
+@dataclass(frozen=True)
+class ChainLaw:
     """Samplers in an order of the user's."""
 
     operations: npt.NDArray[np.float64]
     ends: list[int]
 
-    def memory(self, size: int, itemsize: int) -> int:
-        """Return how many bytes a row takes."""
-        return memory_bytes(size, itemsize)
+    memory = staticmethod(memory_bytes)
 
     def sample(
         self,
@@ -59,7 +59,8 @@ class ChainLaw(NamedTuple):
         """Draw a token from one row; it must be what `_example` makes."""
         start = list_start(row.shape[1], number.itemsize)
         kernel = _one[row.dtype.char]
-        return int(kernel(row, None, self.operations, words, 0, 0, 0, number, scratch, start, token, None, None))
+        refused: int = kernel(row, None, self.operations, words, 0, 0, 0, number, scratch, start, token, None, None)
+        return refused
 
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
         """Write distributions."""

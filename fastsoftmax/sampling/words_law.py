@@ -1,7 +1,8 @@
 """The law of the four words: temperature, top-k, top-p and min-p, which have kernels of their own."""
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from fastsoftmax.sampling.laws import Facts, Keyed, Part
 from fastsoftmax.sampling.params import Parameters
 
 
-class WordsLaw(NamedTuple):
+@dataclass(frozen=True)
+class WordsLaw:
     """Temperature, top-k, top-p and min-p, in this order."""
 
     parameters: Parameters
@@ -24,9 +26,7 @@ class WordsLaw(NamedTuple):
         """None: the words have no steps."""
         return []
 
-    def memory(self, size: int, itemsize: int) -> int:
-        """Return how many bytes a row takes."""
-        return workspace_bytes(size, itemsize)
+    memory = staticmethod(workspace_bytes)
 
     def sample(
         self,
@@ -51,7 +51,8 @@ class WordsLaw(NamedTuple):
         """Draw a token from one row; it must be what `example` makes."""
         temperatures, filters = self.parameters
         kernel = (_one if filters is None else _one_filtered)[row.dtype.char]
-        return int(kernel(row, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None))
+        refused: int = kernel(row, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)
+        return refused
 
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
         """Write distributions."""
