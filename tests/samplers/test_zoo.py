@@ -46,6 +46,23 @@ def test_draws_are_those_of_the_reference(row, chain, seed, step):
     assert fs.sample(row, samplers=chain, n=5, seed=seed, step=step).tolist() == expected, str(chain)
 
 
+@given(row=rows(), chain=chains)
+def test_details_are_those_of_the_distribution(row, chain):
+    row = row.astype(np.float64)
+    if any(step.name == "xtc" for step in chain):  # the details are of one outcome, the distribution is the mean
+        return
+    found = fs.sample(row, samplers=chain, n=3, seed=1, details=True, kept_set=True)
+    shares = fs.probabilities(row, samplers=chain)
+    drawn = shares[shares > 0]
+    assert np.allclose(found.logprobs, np.log(shares[found.tokens]), rtol=1e-9, atol=1e-12)
+    assert np.isclose(found.entropy, -np.sum(drawn * np.log(drawn)), rtol=1e-9, atol=1e-12)
+    order = np.argsort(-row, kind="stable")
+    assert np.array_equal(order[found.ranks], found.tokens)
+    assert found.kept == found.kept_set.tokens.size == found.kept_after[-1] >= drawn.size
+    assert set(found.kept_set.tokens) >= set(np.flatnonzero(shares))
+    assert 0 < found.kept_mass <= 1
+
+
 @pytest.mark.parametrize("kind", SAMPLERS, ids=lambda kind: kind.name)
 def test_a_sampler_has_a_twin_with_the_same_parameters(kind):
     assert kind.name in TWINS

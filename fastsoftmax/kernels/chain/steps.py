@@ -202,6 +202,9 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
             left[index] = float(last - first)
     if left is not None:
         left[len(steps)] = share
+        if not ordered:  # details tell ranks
+            order(memory, count)
+            ordered = True
     if not ordered:
         for i in range(count):
             memory.places[i] = i
