@@ -72,7 +72,7 @@ def fields_of(name: str, text: str, place: str) -> dict[str, Any]:
 def field_names(name: str) -> list[str]:
     """Return the fields of a sampler, the main one first."""
     if name == "gumbel":
-        return []
+        return ["draws"]
     _, *fields = inspect.signature(SAMPLERS[name]).parameters.values()
     return [field.name for field in fields if field.kind is not field.KEYWORD_ONLY]
 
@@ -175,7 +175,7 @@ def sample(
     """Return a token, or a list of n; draw j takes uniform(seed, step, j, stream).
 
     The coin of the i-th XTC step is that number under key(seed, COIN, i). With `gumbel` the noise of a token is
-    uniform(key(seed, GUMBEL, j), step, token, stream).
+    uniform(key(seed, GUMBEL, j), step, token, stream); distinct draws take that of j=0, and the n largest.
     """
     if n is not None and n < 0:
         raise ValueError(f"n is {n}, expected an integer >= 0")
@@ -184,12 +184,16 @@ def sample(
     survivors(logits, steps)  # refuses what is wrong, for n=0, too
     left = cache(lambda *coins: survivors(logits, steps, coins))
     masses = cache(lambda *coins: masses_of(logits, steps, coins))
+    if steps and steps[-1] == ("gumbel", {"draws": "distinct"}):
+        found = by_noise(*left(), key(seed, GUMBEL), step, stream)
+        found += [-1] * (len(range(1 if n is None else n)) - len(found))
+        return found[0] if n is None else found[:n]
     drawn = []
     for j in range(1 if n is None else n):
         tosses = (uniform(key(seed, COIN, i), step, j, stream) for i in range(len(shares)))
         coins = [0.0 if u < share else 1.0 for u, share in zip(tosses, shares, strict=True)]
         if steps and steps[-1][0] == "gumbel":
-            drawn.append(largest_perturbed(*left(*coins), key(seed, GUMBEL, j), step, stream))
+            drawn.append(by_noise(*left(*coins), key(seed, GUMBEL, j), step, stream)[0])
         else:
             drawn.append(draw(masses(*coins), uniform(seed, step, j, stream)))
     return drawn[0] if n is None else drawn
@@ -203,7 +207,7 @@ def xtc_shares(steps: Steps) -> list[float]:
     return shares
 
 
-def largest_perturbed(tokens: Sequence[int], logits: Sequence[float], seed: int, step: int, stream: int) -> int:
-    """Return the token whose logit is the largest after Gumbel noise."""
-    noisy = [perturbed(z, uniform(seed, step, i, stream)) for i, z in zip(tokens, logits, strict=True)]
-    return tokens[noisy.index(max(noisy))]
+def by_noise(tokens: Sequence[int], logits: Sequence[float], seed: int, step: int, stream: int) -> list[int]:
+    """Return the tokens by their logits after Gumbel noise, the largest first."""
+    noisy = {i: perturbed(z, uniform(seed, step, i, stream)) for i, z in zip(tokens, logits, strict=True)}
+    return sorted(tokens, key=lambda i: (-noisy[i], i))

@@ -255,5 +255,9 @@ def _refuse_impossible(steps: tuple[Step, ...]) -> None:
         scaled = scaled or (step.way == SCALE and any(one.way not in (SCALE, OFF) for one in steps[:place]))
         cut = cut or step.way in (AFTER, NEAREST)
     coins = [step.name for step in steps if step.way == AFTER]
+    if coins and any(getattr(step, "draws", "") == "distinct" for step in steps):
+        raise ValueError(
+            f"samplers has distinct draws and {coins[0]}, expected one: a coin gives each draw its own set"
+        )
     if len(coins) > MOST_COINS:
         raise ValueError(f"samplers has {len(coins)} that toss a coin ({coins[0]}), expected at most {MOST_COINS}")

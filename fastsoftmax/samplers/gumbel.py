@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastsoftmax.samplers.step import GUMBEL, Step
+from fastsoftmax.samplers.step import GUMBEL, Step, word
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,12 +12,21 @@ class Gumbel(Step):
     The distribution is that of the plain draw. Noise belongs to the seed, step and token, so that a change of one logit
     seldom changes the token.
 
+    Parameters
+    ----------
+    draws : {"independent", "distinct"}, default "independent"
+        Whether each of n draws has noise of its own, or they are n tokens without replacement, those with the largest
+        sums, -1 where there are no more.
+
     Notes
     -----
-    It takes a random number for each token that is left: put it after a filter.
-    Source: Gumbel, "Statistical theory of extreme values and some practical applications" (1954).
+    vLLM, SGLang and exllamav3 draw so. It takes a random number for each token that is left: put it after a filter.
+    Sources: Gumbel, "Statistical theory of extreme values and some practical applications" (1954); Kool, van Hoof and
+    Welling, "Stochastic beams and where to find them" (2019), arXiv 1903.06059, for draws without replacement.
     """
 
     name = "gumbel"
     way = GUMBEL
     followers = ()
+
+    draws: str = word("independent", "distinct")

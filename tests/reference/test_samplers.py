@@ -309,7 +309,7 @@ def test_parse():
         ("p_less(0.5)", "'0.5' in p_less, expected field=value"),
         ("top_p(whole=1)", "no field 'whole'"),
         ("greedy=1", "'1' in greedy"),
-        ("gumbel(u=1)", "gumbel has no field 'u'; there are none"),
+        ("gumbel(u=1)", "gumbel has no field 'u'; there are draws"),
         ("gumbel top_k=3", "top_k follows gumbel, expected gumbel to be the last"),
         ("adaptive_p=0.5 top_k=3", "top_k follows adaptive_p"),
         ("top_k=2.5", "top_k.k is 2.5, expected an integer >= -1"),

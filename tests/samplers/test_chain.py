@@ -10,6 +10,7 @@ from hypothesis import given
 import fastsoftmax as fs
 from fastsoftmax.samplers import XTC, MinP, Temperature, TopK
 from fastsoftmax.samplers.chain import SamplerChain
+from reference import chain as reference
 from tests.samplers.strategies import chains
 
 ROW = np.array([3.0, 2.0, 1.0, 4.0, 0.5], np.float32)
@@ -162,6 +163,23 @@ def test_gumbel_draws_from_the_same_distribution():
     assert np.abs(np.bincount(tokens, minlength=5) / 100_000 - expected).max() < 0.01
     nudged = ROW + np.array([0, 0, 0, 0.01, 0], np.float32)
     assert np.mean(fs.sample(nudged, samplers="top_k=3 gumbel", seed=1, n=10_000) == tokens[:10_000]) > 0.99
+
+
+def test_distinct_draws_are_without_replacement():
+    chain = "top_k=4 gumbel(draws=distinct)"
+    tokens = fs.sample(ROW, samplers=chain, seed=1, n=6)
+    assert sorted(tokens[:4]) == [0, 1, 2, 3]
+    assert tokens[4:].tolist() == [-1, -1]
+    assert tokens.tolist() == reference.sample(ROW.tolist(), chain, seed=1, n=6)
+    details = fs.sample(ROW, samplers=chain, seed=1, n=6, details=True)
+    assert details.tokens.tolist() == tokens.tolist()
+    assert details.ranks[4] == -1
+    assert details.logprobs[4] == details.raw_logprobs[4] == -np.inf
+    first = [fs.sample(ROW, samplers=chain, seed=seed, n=2)[0] for seed in range(3000)]
+    shares = np.bincount(first, minlength=5) / 3000
+    assert np.abs(shares - fs.probabilities(ROW, samplers="top_k=4")).max() < 0.04
+    with pytest.raises(ValueError, match="distinct draws and xtc, expected one"):
+        SamplerChain("xtc=0.5 gumbel(draws=distinct)")
 
 
 def test_rows_without_a_distribution_are_refused():

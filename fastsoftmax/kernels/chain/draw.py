@@ -95,16 +95,20 @@ def draw_token(u: float, count: int, memory: Memory) -> int:
 
 
 @function
-def draw_gumbel(draws: Draws, draw: int, count: int, memory: Memory) -> int:
-    """Return the place among what is left with the largest logit plus noise."""
-    seed = key_of(draws.seed, GUMBEL_NOISE, draws.first + np.uint64(draw))
-    best, chosen = -math.inf, 0
+def draw_gumbel(
+    seed: np.uint64, draws: Draws, count: int, memory: Memory, ceiling: float, before: int
+) -> tuple[float, int]:
+    """Return (noisy, place): the largest logit plus noise among what is left, below `ceiling` or after `before` at it.
+
+    The place is -1 where there is none.
+    """
+    best, chosen = -math.inf, -1
     for place in range(count):
         u = uniform(seed, draws.step, np.uint64(memory.row.tokens[place]), draws.stream)
         noisy = memory.logs[memory.ranks[place]] - log(-log(u))
-        if noisy > best:
+        if noisy > best and (noisy < ceiling or (noisy == ceiling and place > before)):
             best, chosen = noisy, place
-    return chosen
+    return best, chosen
 
 
 @inline
@@ -140,9 +144,9 @@ def tell_set(told: Told, left: FloatRow, kept: int, memory: Memory) -> None:
 @if_given
 def tell_draw(told: Told, left: FloatRow, draw: int, place: int, memory: Memory) -> None:
     """Fill in what is to know of a draw."""
-    rank = memory.ranks[place]
+    rank = memory.ranks[place] if place >= 0 else -1
     told.ranks[draw] = rank
-    told.logprobs[draw] = memory.logs[rank] - left[left.size - 1]
+    told.logprobs[draw] = memory.logs[rank] - left[left.size - 1] if place >= 0 else -math.inf
 
 
 @jit
@@ -177,11 +181,12 @@ def sample(
         draws = Draws(words[word, 0], words[word, 1], np.uint64(first_draw), np.uint64(stream + stride * index))
         told, after = facts_at(details, index), left_at(left, index)
         gumbel = len(own) > 0 and int(own[len(own) - 1, 1]) == GUMBEL
+        distinct = gumbel and own[len(own) - 1, 5] == 1.0
         outcomes = 1 << coins_of(own)
         first_outcome = outcome_of(own, Draws(draws.seed, draws.step, np.uint64(0), draws.stream), 0)
         for i in range(outcomes):
             outcome = (first_outcome + 1 + i) % outcomes  # that of the first draw comes last: what is told is of it
-            kept = 0
+            kept, noisy, place = 0, math.inf, -1
             for j in range(-1, out.shape[1]):
                 if j < 0 and outcome != first_outcome:
                     continue
@@ -192,15 +197,22 @@ def sample(
                     if kept < 0:
                         return index
                     tell_set(told, after, kept, memory)
+                    for _ in range(first_draw if distinct else 0):  # those that came before
+                        noisy, place = draw_gumbel(
+                            key_of(draws.seed, GUMBEL_NOISE, 0), draws, kept, memory, noisy, place
+                        )
                 if j < 0:  # the row is looked at also without a draw
                     continue
-                if gumbel:
-                    place = draw_gumbel(draws, j, kept, memory)
+                if distinct:
+                    noisy, place = draw_gumbel(key_of(draws.seed, GUMBEL_NOISE, 0), draws, kept, memory, noisy, place)
+                elif gumbel:
+                    seed = key_of(draws.seed, GUMBEL_NOISE, draws.first + np.uint64(j))
+                    _, place = draw_gumbel(seed, draws, kept, memory, math.inf, -1)
                 else:
                     u = uniform(draws.seed, draws.step, draws.first + np.uint64(j), draws.stream)
                     place = draw_token(u, kept, memory)
                 tell_draw(told, after, j, place, memory)
-                out[index, j] = memory.row.tokens[place]
+                out[index, j] = memory.row.tokens[place] if place >= 0 else -1
     return -1
 
 
