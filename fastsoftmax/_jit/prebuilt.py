@@ -17,6 +17,7 @@ import re
 import sysconfig
 from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ def why_unused() -> str:
     if not FOLDER.is_dir():
         return "this installation has none"
     try:
-        import lzma  # noqa: F401  # Python can be built without it, and its library can be missing
+        import_module("lzma")  # Python can be built without it, and its library can be missing
     except ImportError:
         return "this Python has no lzma"
     if sysconfig.get_config_var("Py_GIL_DISABLED"):

@@ -6,7 +6,7 @@ merge puts a new model in its place, and the table is forgotten.
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastsoftmax import _threads
 from fastsoftmax._last import Last
@@ -14,7 +14,9 @@ from fastsoftmax.markov.counts.model import Model, merged
 from fastsoftmax.markov.counts.transitions import Transitions
 from fastsoftmax.markov.smoothing.rules import Rule, Smoothed
 from fastsoftmax.markov.walking.walks import TableCache
-from fastsoftmax.samplers.chain import SamplerChain
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax.samplers.chain import SamplerChain
 
 _swapping = _threads.lock()  # held for a comparison and an assignment, never for work
 
@@ -26,7 +28,7 @@ class Held:
         self.model = model
         self.tables = TableCache()
         self._smoothed = Last[tuple[Transitions, Rule], Smoothed]()
-        self._conditioned = Last[tuple[Transitions, SamplerChain], Model]()
+        self._conditioned = Last["tuple[Transitions, SamplerChain]", Model]()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Held, (self.model,)
@@ -59,7 +61,7 @@ class Held:
         self._smoothed.clear()
         self._conditioned.clear()
 
-    def conditioned(self, model: Model, chain: SamplerChain | None) -> Model:
+    def conditioned(self, model: Model, chain: "SamplerChain | None") -> Model:
         """Return what a chain of samplers makes of a model, anew unless it was the last one; None changes nothing."""
         if chain is None:
             return model

@@ -134,7 +134,7 @@ class SamplerChain:
         steps = list[Step]()
         for one in found:
             values = {name: _unplain(value) for name, value in one.items() if name != "name"}
-            steps.append(_made(str(one["name"]), (), values, "JSON"))
+            steps.append(_step_of(str(one["name"]), (), values, "JSON"))
         return cls(*steps)
 
     @cached_property
@@ -202,14 +202,14 @@ def _steps(samplers: Iterable[Any]) -> Iterator[Step]:
             yield from one.steps
         elif isinstance(one, str):
             for name, values, words, place in parsed(one):
-                yield _made(name, values, words, place)
+                yield _step_of(name, values, words, place)
         elif isinstance(one, Iterable) and not isinstance(one, (bytes, dict, np.ndarray)):
             yield from _steps(one)
         else:
             raise TypeError(f"samplers has {_checks.described(one)}, expected a string, samplers or a SamplerChain")
 
 
-def _made(name: str, values: tuple[Any, ...], words: dict[str, Any], place: str) -> Step:
+def _step_of(name: str, values: tuple[Any, ...], words: dict[str, Any], place: str) -> Step:
     """Return a sampler by its name, with parameters by place and by name; `place` is where it stands, for a message."""
     if name not in _BY_NAME:
         raise ValueError(f"samplers has no sampler {name!r} ({place}){near(name, _BY_NAME)}")

@@ -8,7 +8,6 @@ from typing import Any
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _VALUE = re.compile(r"\[[^\]]*\]|[^\s()]+")
-_BLANKS = re.compile(r"\s*")
 
 
 def parsed(text: str) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any], str]]:
@@ -19,7 +18,7 @@ def parsed(text: str) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any], st
     ValueError
         For what cannot be read, with its place.
     """
-    at = _BLANKS.match(text).end()  # type: ignore[union-attr]
+    at = _past_blanks(text, 0)
     while at < len(text):
         place = f"at character {at + 1} of {_short(text)!r}"
         name = _NAME.match(text, at)
@@ -42,7 +41,11 @@ def parsed(text: str) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any], st
         if at < len(text) and not text[at].isspace():
             raise ValueError(f"samplers has {_short(text[at:])!r} after {name[0]} {place}, expected a blank")
         yield name[0], values, words, place
-        at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+        at = _past_blanks(text, at)
+
+
+def _past_blanks(text: str, at: int) -> int:
+    return len(text) - len(text[at:].lstrip())
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -69,6 +69,14 @@ def _nothing_below(value: Any) -> Any:
     return np.maximum(value, 0) if np.shape(value) else max(value, 0)
 
 
+def _heat(temperature: Any, breadth: Any, exponent: Any) -> Step:
+    """Return the temperature of llama.cpp and koboldcpp: a dynamic one where it has a breadth."""
+    if not np.any(np.greater(breadth, 0)):
+        return Temperature(_nothing_below(temperature))
+    low, high = np.maximum(np.subtract(temperature, breadth), 0.0)[()], np.add(temperature, breadth)[()]
+    return DynamicTemperature(low, high, exponent)
+
+
 def transformers(
     *,
     temperature: Any = 1.0,
@@ -144,12 +152,7 @@ def llama_cpp(
     yield TopP(top_p, min_keep=least)
     yield MinP(np.clip(min_p, 0.0, 1.0)[()], min_keep=least)
     yield XTC(xtc_probability, xtc_threshold, min_keep=least)
-    low, high = np.maximum(np.subtract(temp, dynatemp_range), 0.0)[()], np.add(temp, dynatemp_range)[()]
-    yield (
-        DynamicTemperature(low, high, dynatemp_exponent)
-        if np.any(np.greater(dynatemp_range, 0))
-        else Temperature(_nothing_below(temp))
-    )
+    yield _heat(temp, dynatemp_range, dynatemp_exponent)
 
 
 def llama_cpp_python(
@@ -236,12 +239,7 @@ def koboldcpp(
     yield Typical(typical, equal="keep")
     yield TopP(top_p)
     yield MinP(min_p)
-    low, high = np.maximum(np.subtract(temperature, dynatemp_range), 0.0)[()], np.add(temperature, dynatemp_range)[()]
-    yield (
-        DynamicTemperature(low, high, dynatemp_exponent)
-        if np.any(np.greater(dynatemp_range, 0))
-        else Temperature(_nothing_below(temperature))
-    )
+    yield _heat(temperature, dynatemp_range, dynatemp_exponent)
     yield Quadratic(smoothing_factor, smoothing_curve)
     yield TopNSigma(nsigma)
     yield XTC(xtc_probability, xtc_threshold)

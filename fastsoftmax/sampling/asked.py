@@ -1,21 +1,23 @@
 """What a call asks for, the four words or a chain of samplers, and the law of it."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from fastsoftmax import _checks
-from fastsoftmax.samplers.chain import SamplerChain, chain_of
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.params import parameters_of
 from fastsoftmax.sampling.words_law import WordsLaw
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax.samplers.chain import SamplerChain
 
 Words = tuple[Any, Any, Any, Any]  # temperature, top_k, top_p, min_p
 NAMES = ("temperature", "top_k", "top_p", "min_p")
 _DEFAULTS = (1.0, 0, 1.0, 0.0)
 
-Asked = Words | SamplerChain
+Asked: TypeAlias = "Words | SamplerChain"
 
 
 def asked_of(words: Words, samplers: Any) -> Asked:
@@ -28,6 +30,8 @@ def asked_of(words: Words, samplers: Any) -> Asked:
     """
     if samplers is None:
         return words
+    from fastsoftmax.samplers.chain import chain_of
+
     plain = {*map(type, words)} <= _checks.PLAIN
     for name, value, default in () if plain and words == _DEFAULTS else zip(NAMES, words, _DEFAULTS, strict=True):
         if value is not None and (np.shape(value) or value != default):
@@ -37,12 +41,12 @@ def asked_of(words: Words, samplers: Any) -> Asked:
 
 def parameters_given(asked: Asked) -> dict[str, Any]:
     """Return the parameters that the batch is broadcast to."""
-    return asked.parameters if isinstance(asked, SamplerChain) else dict(zip(NAMES, asked, strict=True))
+    return dict(zip(NAMES, asked, strict=True)) if isinstance(asked, tuple) else asked.parameters
 
 
 def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
     """Return the law of a batch; a chain whose words say the same has theirs, unless each step is `told` of."""
-    if isinstance(asked, SamplerChain):
+    if not isinstance(asked, tuple):
         if told or asked.words is None:
             return _chain_law(*asked.operations(batch, told))
         asked = words_of_chain(asked)
@@ -51,7 +55,7 @@ def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
 
 def one_law(asked: Asked) -> Law | None:
     """Return the law of any row, None where a parameter is one a row."""
-    if isinstance(asked, SamplerChain):
+    if not isinstance(asked, tuple):
         return None if asked.parameters else _law_of_chain(asked)
     if not {*map(type, asked)} <= _checks.PLAIN:
         asked = tuple(map(_checks.plain, asked))
@@ -66,11 +70,11 @@ def _law_of_numbers(temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Law
 
 
 @lru_cache
-def _law_of_chain(chain: SamplerChain) -> Law:
+def _law_of_chain(chain: "SamplerChain") -> Law:
     return law_of(chain, ())
 
 
-def words_of_chain(chain: SamplerChain) -> Words:
+def words_of_chain(chain: "SamplerChain") -> Words:
     """Return the four words of a chain that says the same."""
     said = chain.words or {}
     temperature, top_k, top_p, min_p = (said.get(name, off) for name, off in zip(NAMES, _DEFAULTS, strict=True))

@@ -2,19 +2,21 @@
 
 from dataclasses import fields, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
-from fastsoftmax.samplers.chain import SamplerChain, chain_of
 from fastsoftmax.sampling.asked import one_law
 from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import SamplingParams
 from fastsoftmax.sampling.scratch import Scratch
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax.samplers.chain import SamplerChain
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
 
@@ -60,7 +62,7 @@ class Sampler:
 
     def __init__(
         self,
-        params: SamplingParams | SamplerChain | str | None = None,
+        params: "SamplingParams | SamplerChain | str | None" = None,
         /,
         *,
         rng: Any = None,
@@ -138,7 +140,7 @@ class Sampler:
                 if token is not None:
                     return token
             wanted = Wanted(n, details, kept_set, top_logprobs, out)
-            asked = self.params if isinstance(self.params, SamplerChain) else self.params.values()
+            asked = self.params.values() if isinstance(self.params, SamplingParams) else self.params
             return draw(logits, allowed, bias, asked, self._key, self._seed, step, wanted, self._scratch)
         except BaseException:
             with _counting:
@@ -151,7 +153,7 @@ class Sampler:
         params, law = self._law
         if params is not self.params:  # somebody has set them
             params = self.params
-            law = one_law(params if isinstance(params, SamplerChain) else params.values())
+            law = one_law(params.values() if isinstance(params, SamplingParams) else params)
             self._law = params, law
         key = self._seed if self._key is None else self._key
         if law is None or type(key) is not int or step >= 2**64:
@@ -159,11 +161,13 @@ class Sampler:
         return draw_one(logits, law, key, step, self._scratch)
 
 
-def _params_of(params: Any, samplers: Any, words: dict[str, Any]) -> SamplingParams | SamplerChain:
+def _params_of(params: Any, samplers: Any, words: dict[str, Any]) -> "SamplingParams | SamplerChain":
     """Return what a sampler is made from: parameters and words, or a chain."""
+    if samplers is None and (params is None or isinstance(params, SamplingParams)):
+        return replace(SamplingParams() if params is None else params, **words)
+    from fastsoftmax.samplers.chain import SamplerChain, chain_of
+
     if params is None or isinstance(params, SamplingParams):
-        if samplers is None:
-            return replace(SamplingParams() if params is None else params, **words)
         given = "params" if params is not None else next(iter(words), None)
     elif isinstance(params, (SamplerChain, str)):
         given = "samplers" if samplers is not None else next(iter(words), None)

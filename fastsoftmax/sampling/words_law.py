@@ -48,7 +48,7 @@ class WordsLaw:
         )
 
     def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
-        """Draw a token from one row; it must be what `example` makes."""
+        """Draw a token from one row; it must be what `_example` makes."""
         temperatures, filters = self.parameters
         kernel = (_one if filters is None else _one_filtered)[row.dtype.char]
         refused: int = kernel(row, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)

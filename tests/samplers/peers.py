@@ -5,9 +5,10 @@ less likely than FAINT is not looked at, since float32 has no number for it.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations, product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ class Case(NamedTuple):
     row: Array
     values: tuple[Any, ...]
     chain_of: Callable[[tuple[Any, ...]], Any]
-    slack: dict[int, float] = {}  # noqa: RUF012  # how far a value may be off at least, by its place; SCALE is that of the row
+    slack: Mapping[int, float] = MappingProxyType({})  # how far a value may be off at least, by its place, or SCALE
     roundings: tuple[Array, ...] = ()  # the row, as the arithmetic of the peer may have rounded it
 
     @property

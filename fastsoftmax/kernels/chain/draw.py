@@ -30,8 +30,6 @@ from fastsoftmax.kernels.sampling.sample import Draws
 from fastsoftmax.kernels.sampling.workspace import row_at
 from fastsoftmax.samplers.step import AFTER, GUMBEL
 
-MOST_COINS = 4  # in a chain
-
 
 @inline
 def coins_of(steps: Rows) -> int:

@@ -1,7 +1,7 @@
 """What rules know of a row and of what is left of it.
 
 facts_of    of a sorted list: one read of its weights, with at most four operations an element.
-row_facts   of a whole row, exactly: a read with an exponential of float64 an element, 1 to 2 ns each.
+row_facts   of a whole row, exactly: a read with an exponential of float64 an element.
 row_spread  of a whole row: how many logits are above -inf, and their deviation; two reads without an exponential.
 light_spread  the same by one read, in float32.
 

@@ -2,7 +2,7 @@
 
 Up to 96 logits are inserted one by one. More are dealt out by eleven bits at a time, from the lowest ones up, which
 keeps the order of equals: words of 64 bits, 32 of a key and 32 of a place. Bits that all keys share, as the low ones of
-what was float32, take no pass: four passes of 2 ns a logit are left of six. Keys are smaller the larger the logit.
+what was float32, take no pass: four of six are left. Keys are smaller the larger the logit.
 
 Of the logits 1, 3, 2, 3 the places by rank are 1, 3, 2, 0.
 """

@@ -7,8 +7,8 @@
 3. The steps. Where light masses come too near to a decision the row is weighed exactly, and where the list was too
    short all of it is listed: each once at most, and seldom.
 
-Where nothing narrows first, as in a chain of scales, all of the row is listed, 6 ns a logit; a filter that comes later
-sorts it, 20 ns a logit more.
+Where nothing narrows first, as in a chain of scales, all of the row is listed; a filter that comes later sorts it,
+which takes five times as long (docs/performance.md).
 
 Of the logits 1, 3, 2 and -9 "temperature=0.5 min_p=0.1" lists tokens 1 and 2, which are at least 3 + 0.5 log 0.1.
 """
@@ -69,7 +69,7 @@ def nothing_known() -> Known:
 
 
 @function
-def leading(steps: Rows, outcome: int) -> tuple[int, float]:
+def leading(steps: Rows) -> tuple[int, float]:
     """Return the first step that is no temperature, and 1 / T of those before it; what is off is passed over."""
     slope = 1.0
     for index in range(len(steps)):
@@ -189,14 +189,14 @@ def keep_chain(
 
     Where the largest logit is NaN or -inf, there is no distribution, and the band is void.
     """
-    begin, slope = leading(steps, outcome)
+    begin, slope = leading(steps)
     size = row.logits.size
     temperature = 1.0 / slope if slope > 0.0 else math.inf
     scale = scale_of(temperature if slope < math.inf else 0.0, number)
     needs = way = 0
     if begin < len(steps):
         needs, way = int(steps[begin, 2]), int(steps[begin, 1])
-    whole_asked = False
+    whole_asked = False  # a later step may ask for a share of the whole row
     for index in range(begin, len(steps)):
         whole_asked = whole_asked or (int(steps[index, 1]) == MASS and steps[index, 10] != 0.0)
     if left is not None or whole_asked:
@@ -211,21 +211,21 @@ def keep_chain(
         else:
             row_largest, total = group_masses(row, scale, number, maxima, sums, buffers, None)
     else:
-        row_largest = group_maxima(row, number, maxima)
+        row_largest = group_maxima(row, number, maxima)  # no mass is asked for
     nothing = nothing_known()
     if not row_largest > -math.inf:
         return row_largest, Band(0, 0, 0, 0, 0.0)
-    if left is not None:
+    if left is not None:  # details: temperatures before the first filter leave all of the row
         tokens = row_spread(row, row_largest, 1.0)[0] if row_largest < math.inf and soft else 1.0
         for index in range(begin):
             left[index] = tokens
-    if not soft:
+    if not soft:  # T = 0: the first of the largest, whatever the chain says later
         memory.row.tokens[0] = first_at(row, maxima, row_largest)
         memory.values[0] = np.float64(row_largest)
         memory.logs[0], memory.weights[0] = 0.0, 1.0
         return row_largest, run(steps, begin, outcome, nothing, 1, memory, left)
     lowest = following(like(number, -math.inf))
-    if row_largest == math.inf:
+    if row_largest == math.inf:  # these alone, as equals
         count = list_row(row, row_largest, row_largest, 0.0, memory)
         return row_largest, run(steps, begin, outcome, nothing, count, memory, left)
     exact = left is not None or is_double(number)

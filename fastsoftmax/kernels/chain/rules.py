@@ -1,6 +1,6 @@
 """The samplers' rules as functions of the kernels: one function for each kind of rule, which asks for a sampler's code.
 
-A rule is a few additions and at most two logarithms, and there is one call a step: 5 to 20 ns.
+A rule is a few additions and at most two logarithms, and there is one call a step.
 
 `limit_of(code, facts, a, b, c)` with the code of min-p and a = 0.05 is log(0.05) = -2.996, the least logit that stays.
 """

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax.kernels.math.filters import Filters
-from fastsoftmax.samplers.chain import SamplerChain
 from fastsoftmax.sampling.asked import asked_of, words_of_chain
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax.samplers.chain import SamplerChain
 
 Progress = Callable[[int], object]
 
@@ -21,7 +23,7 @@ class DrawLaw(NamedTuple):
     """How a token is drawn: by the four words, or by a chain, with which the words are off."""
 
     filters: Filters
-    chain: SamplerChain | None
+    chain: "SamplerChain | None"
 
     def words(self) -> dict[str, Any]:
         """Return the words of `sample`."""
@@ -31,7 +33,7 @@ class DrawLaw(NamedTuple):
 def checked_law(temperature: Any, top_k: Any, top_p: Any, min_p: Any, samplers: Any) -> DrawLaw:
     """Check the parameters of a draw; a chain that says the same as words is taken as those."""
     asked = asked_of((temperature, top_k, top_p, min_p), samplers)
-    if isinstance(asked, SamplerChain):
+    if not isinstance(asked, tuple):
         if asked.parameters:
             name, value = next(iter(asked.parameters.items()))
             raise ValueError(f"{name}, has shape {np.shape(value)}, expected one value: walks have no batch")
