@@ -142,6 +142,7 @@ class Details:
 
     logprob: float
     raw_logprob: float
+    tempered_logprob: float
     rank: int
     kept: int
     kept_mass: float
@@ -170,6 +171,7 @@ def details(
     return Details(
         logprob=math.log(masses[token]),
         raw_logprob=log_softmax(raw)[token],
+        tempered_logprob=log_softmax(raw, temperature)[token],
         rank=order(logits).index(token),
         kept=len(kept),
         kept_mass=math.fsum(whole[i] for i in kept),

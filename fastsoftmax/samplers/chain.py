@@ -1,6 +1,7 @@
 """Chains of samplers: ordered and frozen, with a string that prints and parses."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import cached_property, lru_cache
@@ -169,6 +170,14 @@ class SamplerChain:
         wide = [np.broadcast_to(step, (*rows, *step.shape[1:])) for step in steps]
         ends = np.cumsum([step.shape[1] for step in steps], dtype=int) - 1
         return np.ascontiguousarray(np.concatenate([empty, *wide], axis=1)), ends.tolist()
+
+    def temperatures(self, batch: tuple[int, ...]) -> Rows:
+        """Return the temperature of each row of a batch, or of all rows: the product of all that the chain has."""
+        steps = [step.operations(batch)[0][:, 3] for step in self.steps if step.name == WORDS[0]]
+        cold = [values == 0.0 for values in steps]
+        with np.errstate(invalid="ignore"):  # 0 * inf, which is 0 here: T = 0 leaves one token
+            product = math.prod(steps, start=np.ones(1))
+        return np.where(sum(cold, start=np.zeros(1, bool)), 0.0, product)
 
     @cached_property
     def words(self) -> dict[str, Any] | None:

@@ -48,7 +48,7 @@ def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
     """Return the law of a batch; a chain whose words say the same has theirs, unless each step is `told` of."""
     if not isinstance(asked, tuple):
         if told or asked.words is None:
-            return _chain_law(*asked.operations(batch, told))
+            return _chain_law(*asked.operations(batch, told), asked.temperatures(batch))
         asked = words_of_chain(asked)
     return WordsLaw(parameters_of(*asked, batch))
 
@@ -81,8 +81,8 @@ def words_of_chain(chain: "SamplerChain") -> Words:
     return temperature, top_k, top_p, min_p
 
 
-def _chain_law(operations: Any, ends: list[int]) -> Law:
+def _chain_law(operations: Any, ends: list[int], temperatures: Any) -> Law:
     """Return the law of a chain, whose kernels are imported when one is first asked for."""
     from fastsoftmax.sampling.chain_law import ChainLaw
 
-    return ChainLaw(operations, ends)
+    return ChainLaw(operations, ends, temperatures)

@@ -22,6 +22,7 @@ class ChainLaw:
 
     operations: npt.NDArray[np.float64]
     ends: list[int]
+    temperatures: Array
 
     memory = staticmethod(memory_bytes)
 

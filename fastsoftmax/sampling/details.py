@@ -14,8 +14,10 @@ from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.asked import law_of
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.laws import Keyed, Law
+from fastsoftmax.sampling.params import of
 from fastsoftmax.sampling.scratch import Scratch
 
+_UNTOUCHED = np.ones(1)  # the temperature of raw log-probabilities
 _AT_ONCE = 2**16  # draws of a row whose log-probabilities are computed together
 
 
@@ -66,6 +68,9 @@ class Details(Valued):
         Natural logarithms of the probabilities that the tokens were drawn with.
     raw_logprobs : float64 or ndarray of float64, shape of `tokens`
         The same under the untouched softmax: T = 1, no filter, mask or bias.
+    tempered_logprobs : float64 or ndarray of float64, shape of `tokens`
+        The same under the softmax at the temperature: no filter, mask or bias. Of a chain it is the product of its
+        temperatures, wherever they stand; at T = 0 the largest logits share the probability.
     ranks : int64 or ndarray of int64, shape of `tokens`
         How many tokens come before, by logit (with the bias, among the allowed): 0 for the most likely.
     kept : int64 or ndarray of int64, shape (...)
@@ -85,6 +90,7 @@ class Details(Valued):
     tokens: Any
     logprobs: Any
     raw_logprobs: Any
+    tempered_logprobs: Any
     ranks: Any
     kept: Any
     kept_mass: Any
@@ -97,12 +103,12 @@ class Details(Valued):
 class Recorder:
     """The arrays that the kernel fills in, a part of the rows and draws at a time.
 
-    `ends` are the last operations of the steps of a chain, after each of which the number of tokens is told.
+    `raw` are the logits without a mask or a bias, `law` is what they are drawn by.
     """
 
-    def __init__(self, raw: Batch, draws: int, ends: list[int]) -> None:
-        rows = raw.count
-        self._raw, self._ends = raw, ends
+    def __init__(self, raw: Batch, draws: int, law: Law) -> None:
+        rows, ends = raw.count, law.ends
+        self._raw, self._ends, self._temperatures = raw, ends, law.temperatures
         self.left = np.zeros(
             (rows, (ends[-1] if ends else 0) + 3)
         )  # tokens after each operation of a chain, and two more numbers
@@ -124,11 +130,15 @@ class Recorder:
         kept, kept_mass, entropy = (facts.reshape(batch)[()] for facts in self._of_rows)
         shape = np.shape(tokens)
         logprobs, ranks = (facts.reshape(shape)[()] for facts in self._of_draws)
-        raw_logprobs = logprobs_of(self._raw, np.reshape(tokens, self._of_draws[0].shape)).reshape(shape)[()]
+        drawn = np.reshape(tokens, self._of_draws[0].shape)
+        raw = logprobs_of(self._raw, drawn, _UNTOUCHED)
+        warm = (self._temperatures == 1.0).all()
+        tempered = raw.copy() if warm else logprobs_of(self._raw, drawn, self._temperatures)
+        raw, tempered = raw.reshape(shape)[()], tempered.reshape(shape)[()]
         after = None
         if self._ends:
             after = self.left[:, self._ends].astype(np.int64).reshape(*batch, len(self._ends))
-        return Details(tokens, logprobs, raw_logprobs, ranks, kept, kept_mass, entropy, kept_set, top_logprobs, after)
+        return Details(tokens, logprobs, raw, tempered, ranks, kept, kept_mass, entropy, kept_set, top_logprobs, after)
 
     @property
     def kept(self) -> npt.NDArray[np.int64]:
@@ -136,23 +146,25 @@ class Recorder:
         return self._of_rows[0]
 
 
-def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64], temperatures: Array) -> npt.NDArray[np.float64]:
     """Return the log-probabilities of some tokens of each row under softmax; of a token of -1 it is -inf.
 
-    NaN in a row that holds one.
+    There is a temperature for each row, or one for all rows. NaN in a row that holds one.
     """
     logprobs = np.empty(tokens.shape)
 
     def piece(start: int, stop: int) -> None:
         logits, _ = raw.part(start, stop)
         largest, log_sums = np.empty(stop - start), np.empty(stop - start)
-        logs.log_sums(logits, raw.number, largest, log_sums)
+        own = of(temperatures, start, stop)
+        logs.log_sums(logits, own, raw.number, largest, log_sums)
         tops, sums = largest[:, np.newaxis], log_sums[:, np.newaxis]
         for first in range(0, tokens.shape[1], _AT_ONCE):
             some = tokens[start:stop, first : first + _AT_ONCE]
             chosen = _arrays.widened(np.take_along_axis(logits, np.maximum(some, 0), axis=1)).astype(np.float64)
-            with np.errstate(invalid="ignore"):  # inf - inf
-                distances = np.where(chosen == tops, 0.0, chosen - tops)
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # inf - inf, and T = 0
+                far = np.isinf(chosen - tops)  # -inf also at T = inf
+                distances = np.where(chosen == tops, 0.0, np.where(far, -np.inf, (chosen - tops) / own[:, np.newaxis]))
             found = np.where((some < 0) & ~np.isnan(sums), -np.inf, distances - sums)
             logprobs[start:stop, first : first + _AT_ONCE] = found
 
@@ -179,7 +191,7 @@ def kept_set_of(rows: Batch, law: Law, draws: Keyed, kept: npt.NDArray[np.int64]
 def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
     """Return the n most likely tokens of each row under softmax."""
     law = law_of((1.0, n, 1.0, 0.0), ())
-    recorder = Recorder(raw, 0, [])
+    recorder = Recorder(raw, 0, law)
     draws, nothing = Keyed(np.zeros((1, 2), np.uint64), 0, 0, 0), np.empty((raw.count, 0), np.int64)
 
     def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
@@ -199,4 +211,4 @@ def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
         logits = _arrays.widened(raw.part(row, row + 1)[0][0, kept.tokens[part]])
         order = np.argsort(-logits, kind="stable")[:n]  # lower indices first among equals
         tokens[row, : order.size] = kept.tokens[part][order]
-    return TopLogprobs(tokens.reshape(*raw.batch, n), logprobs_of(raw, tokens).reshape(*raw.batch, n))
+    return TopLogprobs(tokens.reshape(*raw.batch, n), logprobs_of(raw, tokens, _UNTOUCHED).reshape(*raw.batch, n))

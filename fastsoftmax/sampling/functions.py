@@ -229,7 +229,7 @@ def draw(
     recorder = None
     if details or kept_set or top > 0:
         raw = rows if bias is None and allowed is None else Batch(logits, batch=batch)
-        recorder = Recorder(raw, draws, law.ends)
+        recorder = Recorder(raw, draws, law)
     keyed = Keyed(words, 0, 0 if key is None else 1, 0)
     span = max(_DRAWS, size)  # so many that going over the row again costs little
 

@@ -27,6 +27,10 @@ class Law(Protocol):
     """How the kernels are called for rows of a batch; `some` are the rows of that part, in the whole batch."""
 
     @property
+    def temperatures(self) -> Array:
+        """The temperature of each row or of all rows: the product of all that the law has."""
+
+    @property
     def ends(self) -> list[int]:
         """The last operation of each step, after which details tell how many tokens are left."""
 

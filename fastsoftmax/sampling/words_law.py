@@ -22,6 +22,11 @@ class WordsLaw:
     parameters: Parameters
 
     @property
+    def temperatures(self) -> Array:
+        """The temperature of each row, or of all rows."""
+        return self.parameters.temperatures
+
+    @property
     def ends(self) -> list[int]:
         """None: the words have no steps."""
         return []

@@ -55,6 +55,8 @@ def test_details(words, dtype, constrained):
         assert found.entropy[i] == pytest.approx(entropy, abs=close, rel=close)
         untouched = log_softmax(raw[i].astype(np.float64))
         np.testing.assert_allclose(found.raw_logprobs[i], untouched[tokens], atol=close, rtol=close)
+        tempered = log_softmax(raw[i].astype(np.float64), temperature=words.get("temperature", 1.0))
+        np.testing.assert_allclose(found.tempered_logprobs[i], tempered[tokens], atol=close, rtol=close)
         best = order(raw[i])[:4]
         assert found.top_logprobs.tokens[i].tolist() == best.tolist()
         np.testing.assert_allclose(found.top_logprobs.logprobs[i], untouched[best], atol=close, rtol=close)
@@ -75,7 +77,8 @@ def test_shapes():
     found = sample(cube, seed=1, details=True)
     assert found.kept_set is None
     assert found.top_logprobs is None
-    for facts in (found.tokens, found.logprobs, found.raw_logprobs, found.ranks, found.kept, found.kept_mass):
+    for name in ("tokens", "logprobs", "raw_logprobs", "tempered_logprobs", "ranks", "kept", "kept_mass"):
+        facts = getattr(found, name)
         assert facts.shape == (2, 2)
     one = Sampler(seed=1, top_k=3)(cube[0, 0], details=True, n=2)
     assert one.tokens.shape == one.ranks.shape == (2,)
@@ -126,6 +129,22 @@ def test_infinite_logits_share_all():
     assert found.entropy == pytest.approx(math.log(2))
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_log_probabilities_at_the_temperature_alone(dtype):
+    """Of words or of a chain, whatever its filters and wherever its temperatures stand; one a row, too."""
+    rows = np.array([[3.0, 1.0, 2.5, -np.inf, 2.5]] * 4, dtype)
+    temperatures = np.array([0.5, 2.0, 0.0, np.inf])
+    exact = log_softmax(rows.astype(np.float64), temperature=temperatures)
+    picked = np.arange(4)
+    found = sample(rows, temperature=temperatures, top_k=2, seed=picked, bias={1: 2.0}, details=True)
+    np.testing.assert_allclose(found.tempered_logprobs, exact[picked, found.tokens], rtol=1e-6)
+    for chain in ("top_k=3 temperature=[0.5,2.0,0.0,inf]", "temperature=[1.0,4.0,0.0,inf] min_p=0.1 temperature=0.5"):
+        found = sample(rows, samplers=chain, seed=picked, details=True)
+        np.testing.assert_allclose(found.tempered_logprobs, exact[picked, found.tokens], rtol=1e-6)
+    infinite = sample(np.array([0.0, np.inf, -np.inf, np.inf], dtype), temperature=0.5, seed=1, details=True)
+    assert infinite.tempered_logprobs == pytest.approx(-math.log(2))
+
+
 def test_details_do_not_depend_on_threads():
     batch = np.tile(BATCH, (60, 1))
     before = fastsoftmax.get_num_threads()
@@ -137,7 +156,7 @@ def test_details_do_not_depend_on_threads():
     finally:
         fastsoftmax.set_num_threads(before)
     one, three = results
-    for name in ("tokens", "logprobs", "raw_logprobs", "ranks", "kept", "kept_mass", "entropy"):
+    for name in ("tokens", "logprobs", "raw_logprobs", "tempered_logprobs", "ranks", "kept", "kept_mass", "entropy"):
         np.testing.assert_array_equal(getattr(one, name), getattr(three, name))
     for a, b in zip((*one.kept_set, *one.top_logprobs), (*three.kept_set, *three.top_logprobs), strict=True):
         np.testing.assert_array_equal(a, b)

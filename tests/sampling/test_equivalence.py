@@ -255,8 +255,8 @@ def test_details_with_a_mask_and_a_bias(dtype, words):
         expected = reference.details(logits, token, **words, **constraints)
         assert found.ranks[i] == expected.rank
         assert found.kept == expected.kept
-        ours = found.logprobs[i], found.raw_logprobs[i], found.kept_mass, found.entropy
-        theirs = expected.logprob, expected.raw_logprob, expected.kept_mass, expected.entropy
+        ours = found.logprobs[i], found.raw_logprobs[i], found.tempered_logprobs[i], found.kept_mass, found.entropy
+        theirs = expected.logprob, expected.raw_logprob, expected.tempered_logprob, expected.kept_mass, expected.entropy
         assert ours == pytest.approx(theirs, rel=precise, abs=precise)
 
 

@@ -92,14 +92,17 @@ def logsumexp_row(logits: Row, temperature: float, number: Number, buffers: Buff
 
 
 @jit
-def log_sums(logits: Rows, number: Number, largest: FloatRow, out: FloatRow) -> None:
-    """Write the largest logit of each row and log(sum(exp(logits - largest))), NaN where it has no distribution."""
+def log_sums(logits: Rows, temperature: FloatRow, number: Number, largest: FloatRow, out: FloatRow) -> None:
+    """Write the largest logit of each row and log(sum(exp((logits - largest) / temperature))).
+
+    The sum is NaN where a row has no distribution.
+    """
     rows, size = logits.shape
     logits, largest, out = borrowed(logits), borrowed(largest), borrowed(out)
     maxima, sums = block_buffers(size, number)
     others = block_memory(number)
-    scale = scale_of(1.0, number)
     for row in range(rows):
+        scale = scale_of(temperature[min(row, temperature.size - 1)], number)
         row_largest = row_weights(logits[row], scale, number, None, maxima, sums)
         largest[row], out[row] = row_largest, math.nan
         if row_largest > -math.inf:
