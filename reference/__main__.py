@@ -24,7 +24,7 @@ from reference.philox import uniform
 from reference.sampling import check_logits, check_parameters, draw, kept_masses
 from reference.softmax import softmax
 
-CUT = 1e-12  # how far a cut-off may be from its value, relative: masses are exact to that where it matters
+CUT = 1e-12  # how far a boundary may be from its value, relative, for a cut or a draw on either side of it to be right
 DRAWS = 100
 Logits = tuple[float, ...]
 
@@ -36,7 +36,7 @@ class Precision:
     bits: int  # of the significand
     smallest: float  # normal number
     ulps: float  # by which softmax may be off
-    masses: float  # relative distance to a boundary within which either side of it is right
+    masses: float  # by which probabilities may be off, relative, before they are rounded
 
 
 PRECISION = {
@@ -123,9 +123,7 @@ def allowed_error(precision: Precision) -> float:
     return precision.masses + 2.0**-precision.bits
 
 
-def check_tokens(
-    logits: Logits, parameters: Parameters, seed: int, computed: Sequence[int], precision: Precision
-) -> tuple[int, int]:
+def check_tokens(logits: Logits, parameters: Parameters, seed: int, computed: Sequence[int]) -> tuple[int, int]:
     """Return how many tokens are different, and how many others are, but only inside a boundary."""
     masses = masses_of(logits, parameters)
     us = [uniform(seed, draw=j) for j in range(len(computed))]
@@ -133,7 +131,7 @@ def check_tokens(
     if not different:
         return 0, 0
     near = neighbours(logits, parameters)
-    factors = (1.0, 1.0 - precision.masses, 1.0 + precision.masses)
+    factors = (1.0, 1.0 - CUT, 1.0 + CUT)
     inside = sum(any(draw(m, u * f) == token for m, f in product(near, factors)) for u, token in different)
     return len(different) - inside, inside
 
@@ -154,7 +152,7 @@ def cross_check(rows: NDArray[Any], parameters: Parameters, seed: int) -> tuple[
         error, moved = check_masses(logits, parameters, floats(distribution), precision)
         error_masses = max(error_masses, error)
         moved_rows += moved
-        wrong, inside = check_tokens(logits, parameters, seed, [int(token) for token in drawn], precision)
+        wrong, inside = check_tokens(logits, parameters, seed, [int(token) for token in drawn])
         wrong_tokens += wrong
         inside_tokens += inside
 

@@ -8,6 +8,7 @@ from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.draw import draw_group
 from fastsoftmax.kernels.sampling.groups import groups_of
 from fastsoftmax.kernels.sampling.keep import keep
+from fastsoftmax.kernels.sampling.redraw import place_exactly
 from fastsoftmax.kernels.sampling.sample import place_at
 from fastsoftmax.kernels.sampling.workspace import workspace_of
 from fastsoftmax.kernels.softmax.weights import scale_of
@@ -25,4 +26,6 @@ def token_at(logits: np.ndarray, top_p: float, us: np.ndarray, scratch: np.ndarr
         target = us[i] * workspace.sums[groups - 1]
         group = draw_group(workspace.sums, groups, target)
         place = place_at(target, group, -1, kept, row, row_largest, scale, workspace)
+        if place < 0:
+            place = place_exactly(us[i], False, kept, row, np.float64(row_largest), 1.0, workspace)
         out[i] = workspace.tokens[place] if kept.listed else place

@@ -142,7 +142,7 @@ def _draw(masses, u):
     stop, pieces = min(start + GROUP, masses.size), np.empty(8)
     masses = np.append(masses, np.zeros(8, masses.dtype))
     add_pieces(masses, start, stop, masses[0], pieces)
-    place = draw_within(masses, start, stop, share, pieces, masses[0])
+    place, _ = draw_within(masses, start, stop, share, pieces, masses[0])
     return place if place >= start else -1
 
 

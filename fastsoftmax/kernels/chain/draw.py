@@ -24,9 +24,8 @@ from fastsoftmax.kernels.math.exp import log, log1p
 from fastsoftmax.kernels.math.philox import COIN, GUMBEL_NOISE, key_of, uniform
 from fastsoftmax.kernels.sampling.describe import Facts as Told
 from fastsoftmax.kernels.sampling.describe import facts_at
-from fastsoftmax.kernels.sampling.draw import add_pieces, draw_group, draw_within
+from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, groups_of, list_masses
-from fastsoftmax.kernels.sampling.sample import Draws
 from fastsoftmax.kernels.sampling.workspace import row_at
 from fastsoftmax.samplers.step import AFTER, GUMBEL
 
@@ -89,7 +88,7 @@ def draw_token(u: float, count: int, memory: Memory) -> int:
     start, stop = group * GROUP, min(group * GROUP + GROUP, count)
     before = sums[group - 1] if group > 0 else 0.0
     add_pieces(masses, start, stop, 0.0, pieces)
-    return draw_within(masses, start, stop, (target - before) / (sums[group] - before), pieces, 0.0)
+    return draw_within(masses, start, stop, (target - before) / (sums[group] - before), pieces, 0.0)[0]
 
 
 @function

@@ -6,11 +6,22 @@ groups, for its piece, then for its token: no running sum of all masses is ever 
 Of the masses 1, 2 and 1 the uniform number 0.6 asks for 2.4 of 4: the running sums are 1, 3, 4, so token 1 is drawn.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, like
 from fastsoftmax.kernels.sampling.groups import PIECE, piece_sum
+
+
+class Draws(NamedTuple):
+    """Which uniform numbers the draws of a row take: those of draw `first` and the following ones."""
+
+    seed: np.uint64
+    step: np.uint64
+    first: np.uint64
+    stream: np.uint64
 
 
 @inline
@@ -46,10 +57,13 @@ def add_pieces(masses: Row, start: int, stop: int, number: Number, pieces: Float
 
 
 @inline
-def draw_within(masses: Row, start: int, stop: int, share: float, pieces: FloatRow, number: Number) -> int:
-    """Return the first index in [start, stop) whose running mass exceeds `share` of theirs.
+def draw_within(
+    masses: Row, start: int, stop: int, share: float, pieces: FloatRow, number: Number
+) -> tuple[int, float]:
+    """Return the first index in [start, stop) whose running mass exceeds `share` of theirs, and how nearly.
 
     `pieces` are their running masses. If rounding leaves no such index, it is the last one with a mass; there is one.
+    The distance is that of the share from the running masses on both sides of it, relative to the mass of all.
     """
     count = (stop - start + PIECE - 1) // PIECE
     target = share * pieces[count - 1]
@@ -63,12 +77,13 @@ def draw_within(masses: Row, start: int, stop: int, share: float, pieces: FloatR
         eight += (masses[i + 4] + np.float64(masses[i + 5])) + (masses[i + 6] + np.float64(masses[i + 7]))
         running += eight
         at, before = (at, before) if running > target else (i + 8, running)
-    chosen = at
+    chosen, distance = at, abs(target - before)
     if at < stop:
         for i in range(8):
             before += masses[at + i]
             chosen += 0 if before > target else 1
+            distance = min(distance, abs(target - before))
     chosen = min(chosen, stop - 1)  # where rounding leaves none, the last one with a mass
     while not masses[chosen] > like(number, 0.0):
         chosen -= 1
-    return chosen
+    return chosen, distance / pieces[count - 1]

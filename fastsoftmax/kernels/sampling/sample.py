@@ -3,6 +3,7 @@
     keep   1 read for the largest logits, at the speed of the load ports; with an exponential an element for the masses,
            for top-p without top-k and where no filter is on. Then what the filters leave: a short list, or a cut.
     draw   group, piece, token, by running masses; without a list, only the weights of the group drawn are computed.
+           A draw too near to a boundary for float32 is decided again by float64.
 
 Rows are independent. `allowed` is None or has the bits of each row (see `loads.allow`), or of one for all.
 
@@ -11,7 +12,6 @@ Of the logits 1, 3, 2 at T = 1 top-k = 2 lists tokens 1 and 2 with the weights 1
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -35,21 +35,13 @@ from fastsoftmax.kernels.lanes.numbers import (
 from fastsoftmax.kernels.lanes.rows import MaskedRow, fill_row, read_part, write
 from fastsoftmax.kernels.math.philox import uniform
 from fastsoftmax.kernels.sampling.describe import Facts, describe, facts_at
-from fastsoftmax.kernels.sampling.draw import add_pieces, draw_group, draw_within
+from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep_at
+from fastsoftmax.kernels.sampling.redraw import near_of, redraw
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
 from fastsoftmax.kernels.sampling.workspace import Workspace, row_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale
-
-
-class Draws(NamedTuple):
-    """Which uniform numbers the draws of a row take: those of draw `first` and the following ones."""
-
-    seed: np.uint64
-    step: np.uint64
-    first: np.uint64
-    stream: np.uint64
 
 
 @inline
@@ -65,8 +57,9 @@ def place_at(
 ) -> int:
     """Return the place in the kept set, in the list or the row, whose running mass is the first to exceed the target.
 
-    It lies in `group`. `seen` is the group whose pieces, and whose weights where there is no list, are in the workspace
-    already, -1 for none; those of `group` are afterwards.
+    It lies in `group`, or is -1 where the target is too near to a running mass to tell. `seen` is the group whose
+    pieces, and whose weights where there is no list, are in the workspace already, -1 for none; those of `group` are
+    afterwards.
     """
     sums, weights, pieces = workspace.sums, workspace.weights, workspace.pieces
     start = group * GROUP
@@ -77,13 +70,23 @@ def place_at(
             cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
         add_pieces(weights, first, first + stop - start, row_largest, pieces)
     before = sums[group - 1] if group > 0 else 0.0
-    share = (target - before) / (sums[group] - before)
-    return start - first + draw_within(weights, first, first + stop - start, share, pieces, row_largest)
+    mass = sums[group] - before
+    share = (target - before) / mass
+    place, distance = draw_within(weights, first, first + stop - start, share, pieces, row_largest)
+    near = near_of(row_largest, kept) * sums[groups_of(kept.size) - 1]
+    return start - first + place if distance * mass >= near else -1
 
 
 @inline
 def draw_places(
-    draws: Draws, kept: Kept, row: MaskedRow, row_largest: Number, scale: Scale, workspace: Workspace, out: IntRow
+    draws: Draws,
+    kept: Kept,
+    row: MaskedRow,
+    temperature: float,
+    row_largest: Number,
+    scale: Scale,
+    workspace: Workspace,
+    out: IntRow,
 ) -> None:
     """Write the place of each draw, group after group: each group's weights are computed once.
 
@@ -91,6 +94,7 @@ def draw_places(
     """
     targets, order, ends, sums = workspace.targets, workspace.order, workspace.ends, workspace.sums
     groups = groups_of(kept.size)
+    undecided = False
     for begin in range(0, out.size, targets.size):
         stop = min(begin + targets.size, out.size)
         for group in range(groups):
@@ -110,7 +114,10 @@ def draw_places(
             j = begin + order[i]
             group = out[j]
             out[j] = place_at(targets[order[i]], group, seen, kept, row, row_largest, scale, workspace)
+            undecided = undecided or out[j] < 0
             seen = group
+    if undecided:
+        redraw(row_largest, draws, kept, row, temperature, workspace, out)
 
 
 @jit
@@ -146,7 +153,7 @@ def sample(
             return index
         word = min(index, words.shape[0] - 1)
         draws = Draws(words[word, 0], words[word, 1], np.uint64(first_draw), np.uint64(stream + stride * index))
-        draw_places(draws, kept, row, row_largest, scale, workspace, out[index])
+        draw_places(draws, kept, row, temperature, row_largest, scale, workspace, out[index])
         describe(facts_at(details, index), kept, out[index], row, temperature, scale, row_largest, workspace)
         if kept.listed:
             for j in range(out.shape[1]):
