@@ -36,6 +36,16 @@ def test_a_sampler_keeps_what_the_reference_keeps(kind, row, data):
     assert_same(row, data.draw(steps_of(kind)))
 
 
+@pytest.mark.parametrize(
+    "chain", ["top_h=0.5", "top_h=0.9", "typical=0.999", "eta=0.5", "p_less", "min_p=1e-10 top_h=0.5"]
+)
+def test_what_is_smaller_than_the_error_of_a_light_sum(chain):
+    """A row whose entropy is 4e-9: sums of float32 cannot tell it from 0, nor from 1e-6."""
+    for top in (0.0, 635.3516, -71.3):
+        for rest in (22.5, 15.0, 10.0):
+            assert_same(np.array([top, top - rest, top - rest - 1.0, *[top - 200.0] * 30], np.float32), chain)
+
+
 @given(row=rows(), chain=chains)
 def test_chains_leave_what_the_reference_leaves(row, chain):
     assert_same(row, chain)

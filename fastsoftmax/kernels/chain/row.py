@@ -26,11 +26,12 @@ from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, by_ty
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.math.exp import exp, log
 from fastsoftmax.kernels.math.floats import following
+from fastsoftmax.kernels.sampling.bisect import find_cut
 from fastsoftmax.kernels.sampling.exact import NEAR as LIGHT_ERROR
 from fastsoftmax.kernels.sampling.groups import group_maxima
 from fastsoftmax.kernels.sampling.keep import first_at
 from fastsoftmax.kernels.sampling.light import group_masses
-from fastsoftmax.kernels.sampling.listing import list_tokens
+from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
 from fastsoftmax.kernels.sampling.threshold import below, kth_maximum, nucleus_maximum
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
 from fastsoftmax.samplers.step import (
@@ -86,10 +87,18 @@ def leading(steps: Rows) -> tuple[int, float]:
 
 
 @function
-def list_row(row: MaskedRow, threshold: Number, row_largest: Number, slope: float, memory: Memory) -> int:
-    """List what reaches the threshold, with its logits after a temperature; return how many there are."""
+def list_row(
+    row: MaskedRow, threshold: Number, most: int, equals: bool, row_largest: Number, slope: float, memory: Memory
+) -> int:
+    """List what reaches the threshold, with its logits after a temperature; return how many there are.
+
+    Where there are far more than `most`, only so many stay: the largest, and with `equals` all that equal the last one.
+    """
     tokens, listed, values, logs = memory.row.tokens, memory.row.values, memory.values, memory.logs
     count = list_tokens(row, threshold, row.logits.size, memory.row.maxima, tokens, listed)
+    if count > 2 * most:  # fewer are sorted in less time than a cut takes
+        cut, above = find_cut(listed, None, count, row_largest, float(most), memory.row.spare_values, None)
+        count = keep_prefix(tokens, listed, None, count, cut, count if equals else most - int(above))
     largest = np.float64(row_largest)
     for i in range(count):
         values[i] = np.float64(listed[i])
@@ -97,6 +106,13 @@ def list_row(row: MaskedRow, threshold: Number, row_largest: Number, slope: floa
         logs[i] = distance * slope if slope > 0.0 and distance < 0.0 else 0.0
     weigh(logs, memory.weights, 0, count)
     return count
+
+
+@inline
+def most_of(step: Row, size: int) -> int:
+    """Return how many tokens a step that counts keeps of a row."""
+    number = limit_of(step[0], no_facts(), step[3], step[4], step[5])
+    return int(max(min(number, float(size)), 1.0))
 
 
 @inline
@@ -120,7 +136,7 @@ def bound_of_way(
         return kth_maximum(min(head, size), row_largest, size, memory.row)
     number = limit_of(step[0], facts, step[3], step[4], step[5])
     if way == COUNT:
-        return kth_maximum(int(max(min(number, float(size)), 1.0)), row_largest, size, memory.row)
+        return kth_maximum(most_of(step, size), row_largest, size, memory.row)
     if way == LEAST and slope > 0.0:
         return below(row_largest, (2.0 * known.slack - min(number, 0.0)) / slope)
     if way in (MASS, NEAREST):
@@ -226,19 +242,21 @@ def keep_chain(
         return row_largest, run(steps, begin, outcome, nothing, 1, memory, left)
     lowest = following(like(number, -math.inf))
     if row_largest == math.inf:  # these alone, as equals
-        count = list_row(row, row_largest, row_largest, 0.0, memory)
+        count = list_row(row, row_largest, size, False, row_largest, 0.0, memory)
         return row_largest, run(steps, begin, outcome, nothing, count, memory, left)
     exact = left is not None or is_double(number)
     everything = not is_filter(way) or way == AFTER or needs & SHAPE != 0
     head, deeper = HEAD, 0.0
     while True:
-        known, threshold, floor = nothing, lowest, -math.inf
+        known, threshold, floor, most = nothing, lowest, -math.inf, size
         if not everything:
             known = know(row, needs, row_largest, total, memory.row.pieces, scale, slope, exact)
             threshold = bound_for(steps[begin], known, row_largest, slope, scale, size, head, memory)
             if deeper < 0.0:
                 threshold = max(min(threshold, below(row_largest, (known.slack - deeper) / slope)), lowest)
-        count = list_row(row, threshold, row_largest, slope, memory)
+            if way == COUNT:
+                most = most_of(steps[begin], size)
+        count = list_row(row, threshold, most, way == COUNT and steps[begin, 7] != 0.0, row_largest, slope, memory)
         if threshold > lowest:
             rest = exp(known.log_whole) - mass_of_list(memory.weights, 0, count)
             floor = floor_of(threshold, row_largest, slope, known, needs, rest)

@@ -97,6 +97,13 @@ def reweigh(code: float, a: float, logs: FloatRow, weights: FloatRow, first: int
     weigh(logs, weights, first, last)
 
 
+@inline
+def shifted(facts: Facts, by: float) -> Facts:
+    """Return the logarithms and the entropy that a rule is told of, moved by as much as they may be off."""
+    tokens, log_mass, entropy, log_squares, deviation, lowest, bends, steepest = facts
+    return Facts(tokens, log_mass + by, max(entropy + by, 0.0), log_squares + by, deviation, lowest, bends, steepest)
+
+
 @function
 def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Band:
     """Return what a filter leaves of a band."""
@@ -105,7 +112,11 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
     min_keep = int(min(step[6], 2.0**31))
     ties, equal, crossing, whole = step[7] != 0.0, step[8] != 0.0, step[9] != 0.0, step[10] != 0.0
     if way == LOOK:
-        end = look(code, facts, logs, weights, first, last, a, c, min_keep, crossing)
+        end = look(code, shifted(facts, -slack), logs, weights, first, last, a, c, min_keep, crossing)
+        if slack > 0.0 and end != look(
+            code, shifted(facts, slack), logs, weights, first, last, a, c, min_keep, crossing
+        ):
+            return Band(first, end, NEAR, 0, 0.0)
         return Band(first, max(end, first + 1), SHORT if known.floor > -math.inf and end == last else DONE, 0, 0.0)
     number = limit_of(code, facts, a, b, c)
     distance = 0.0

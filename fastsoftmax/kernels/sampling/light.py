@@ -205,8 +205,9 @@ def _light_masses(
                 mass, lanes = light_sum(row, start, stop, stop if known else start, hi, shift)
             else:
                 known = False
-                mass = light_powers(row, start, stop, hi, shift, like(number, octave / hi), powers)
-                energy += (powers[0] + mass * (octave - first) / np.float64(hi)) * unit
+                base = like(number, octave / hi)  # rounded, by up to 3e-5 of a logit of 600
+                mass = light_powers(row, start, stop, hi, shift, base, powers)
+                energy += (powers[0] + mass * (np.float64(base) - first / np.float64(hi))) * unit
                 squares += powers[1] * unit * unit
             total += mass * unit
         else:
