@@ -94,10 +94,12 @@ def test_details_by_hand():
     first = details(logits, 1, **words)  # the second of two equals
     assert (first.rank, first.kept) == (1, 2)
     masses = [2 / 3, 1 / 3]
-    expected = [math.log(1 / 3), -math.log(16), 6 / 8, -sum(mass * math.log(mass) for mass in masses)]
-    assert [first.logprob, first.raw_logprob, first.kept_mass, first.entropy] == pytest.approx(expected)
+    expected = [math.log(1 / 3), -math.log(16), -math.log(16), 6 / 8, -sum(mass * math.log(mass) for mass in masses)]
+    assert [first.logprob, first.raw_logprob, first.tempered_logprob, first.kept_mass, first.entropy] == pytest.approx(
+        expected
+    )
     greedy = details(logits, 3, temperature=0)
-    assert greedy == Details(0, pytest.approx(math.log(9 / 16)), 0, 1, 1, 0)
+    assert greedy == Details(0, pytest.approx(math.log(9 / 16)), 0, 0, 1, 1, 0)
     warm = details(logits, 0, temperature=2, top_p=0.5, min_p=0.1)
     assert (warm.rank, warm.kept, warm.kept_mass) == (1, 2, pytest.approx(5 / (6 + math.sqrt(2))))
     assert details(logits, 3, min_p=0.4).kept == 2
