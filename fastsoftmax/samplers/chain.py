@@ -145,11 +145,12 @@ class SamplerChain:
         values = {f"{step.name}'s {name}, step {place}": getattr(step, name) for place, step, name in names}
         return {name: value for name, value in values.items() if np.shape(value)}
 
-    def operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int]]:
-        """Return the chain as the kernel reads it, and the last operation of each of its steps.
+    def operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int], Rows]:
+        """Return the chain as the kernel reads it, the last operation of each of its steps, and its temperatures.
 
         The shape is (1 or rows of the batch, operations, columns of `Operation`). What is off for all rows is left out,
-        unless `every` step is wanted.
+        unless `every` step is wanted. Temperatures are one for all rows or one for each, the product of all that the
+        chain has.
         """
         key = batch if self.parameters else (), every
         found = self._made.get(key)
@@ -159,20 +160,20 @@ class SamplerChain:
         return found
 
     @cached_property
-    def _made(self) -> dict[tuple[tuple[int, ...], bool], tuple[Rows, list[int]]]:
+    def _made(self) -> dict[tuple[tuple[int, ...], bool], tuple[Rows, list[int], Rows]]:
         return {}
 
-    def _operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int]]:
+    def _operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int], Rows]:
         steps = [np.stack(np.broadcast_arrays(*step.operations(batch)), axis=1) for step in self.steps]
         steps = [step for step in steps if every or (step[..., 1] != OFF).any()]
         rows = np.broadcast_shapes((1,), *(step.shape[:1] for step in steps))
         empty = np.zeros((*rows, 0, len(Operation._fields)))
         wide = [np.broadcast_to(step, (*rows, *step.shape[1:])) for step in steps]
         ends = np.cumsum([step.shape[1] for step in steps], dtype=int) - 1
-        return np.ascontiguousarray(np.concatenate([empty, *wide], axis=1)), ends.tolist()
+        operations = np.ascontiguousarray(np.concatenate([empty, *wide], axis=1))
+        return operations, ends.tolist(), self._temperatures(batch)
 
-    def temperatures(self, batch: tuple[int, ...]) -> Rows:
-        """Return the temperature of each row of a batch, or of all rows: the product of all that the chain has."""
+    def _temperatures(self, batch: tuple[int, ...]) -> Rows:
         steps = [step.operations(batch)[0][:, 3] for step in self.steps if step.name == WORDS[0]]
         cold = [values == 0.0 for values in steps]
         with np.errstate(invalid="ignore"):  # 0 * inf, which is 0 here: T = 0 leaves one token

@@ -48,7 +48,7 @@ def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
     """Return the law of a batch; a chain whose words say the same has theirs, unless each step is `told` of."""
     if not isinstance(asked, tuple):
         if told or asked.words is None:
-            return _chain_law(*asked.operations(batch, told), asked.temperatures(batch))
+            return _chain_law(*asked.operations(batch, told))
         asked = words_of_chain(asked)
     return WordsLaw(parameters_of(*asked, batch))
 

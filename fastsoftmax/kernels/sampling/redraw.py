@@ -16,8 +16,8 @@ import numpy as np
 
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import load, load_part, store, store_part
-from fastsoftmax.kernels.lanes.numbers import IntRow, Number, Row, blend, by_type, like, splat
+from fastsoftmax.kernels.lanes.loads import load_part, store_part
+from fastsoftmax.kernels.lanes.numbers import IntRow, Number, Row, by_type, like
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read
 from fastsoftmax.kernels.math.floats import following
 from fastsoftmax.kernels.math.philox import uniform
@@ -25,7 +25,7 @@ from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, dra
 from fastsoftmax.kernels.sampling.exact import CLOSE, weights_of
 from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept
-from fastsoftmax.kernels.sampling.listing import prefix
+from fastsoftmax.kernels.sampling.unlisted import drop_below
 from fastsoftmax.kernels.sampling.workspace import Workspace
 from fastsoftmax.kernels.softmax.weights import Scale, block_memory, scale_of
 
@@ -67,12 +67,7 @@ def group_exactly(
         store_part(values, i, size, read(row, start + i, largest))
     weights_of(values, size, largest, scale, weights)
     if kept.cut > following(like(kept.cut, -math.inf)):
-        bar, left = splat(np.float64(kept.cut)), kept.ties
-        if kept.ties < row.logits.size and group > 0:
-            left = max(kept.ties - workspace.tokens[2 * group - 1], 0)
-        for i in range(0, size, LANES):
-            stay, left = prefix(load(values, i), bar, left)
-            store(weights, i, blend(stay, load(weights, i), splat(0.0)))
+        drop_below(np.float64(kept.cut), kept.ties, row, group, weights, workspace.tokens)
     return size
 
 

@@ -16,7 +16,18 @@ import numpy as np
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import append, load, load_part, store
-from fastsoftmax.kernels.lanes.numbers import Number, Row, Vector, blend, count_lanes, lane_bits, like, splat, sum_lanes
+from fastsoftmax.kernels.lanes.numbers import (
+    IntRow,
+    Number,
+    Row,
+    Vector,
+    blend,
+    count_lanes,
+    lane_bits,
+    like,
+    splat,
+    sum_lanes,
+)
 from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_whole
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass
@@ -198,14 +209,22 @@ def cut_weights(
     cut: Number, ties: int, row: MaskedRow, group: int, row_largest: Number, scale: Scale, workspace: Workspace
 ) -> None:
     """Write the weights of a group of a row that is cut so, 0 for what is not kept."""
-    ends, values, weights = workspace.tokens, workspace.values, workspace.weights
+    values, weights = workspace.values, workspace.weights
     group_weights(row, group, row_largest, scale, (values, weights))
-    if cut == following(like(row_largest, -math.inf)):
-        return
-    bar, none = splat(cut), splat(like(row_largest, 0.0))
+    if cut > following(like(row_largest, -math.inf)):
+        drop_below(cut, ties, row, group, weights, workspace.tokens)
+
+
+@inline
+def drop_below(cut: Number, ties: int, row: MaskedRow, group: int, weights: Row, ends: IntRow) -> None:
+    """Write 0 for the weights of a group that a cut does not keep; the types of the cut and the weights are the same.
+
+    At 2 g + 1, `ends` has the number of logits that equal the cut up to the end of group g.
+    """
+    bar, none = splat(cut), splat(like(cut, 0.0))
     left = ties
     if ties < row.logits.size and group > 0:
         left = max(ties - ends[2 * group - 1], 0)
     for i in range(0, min(GROUP, row.logits.size - group * GROUP), LANES):
-        stay, left = prefix(read(row, group * GROUP + i, row_largest), bar, left)
+        stay, left = prefix(read(row, group * GROUP + i, cut), bar, left)
         store(weights, i, blend(stay, load(weights, i), none))

@@ -21,7 +21,7 @@ def conditioned(model: Model, chain: SamplerChain) -> Model:
     offsets, counts = transitions.offsets, transitions.counts.astype(np.float64)
     longest = int(np.diff(offsets).max(initial=1))
     scratch = np.empty(memory_bytes(longest, 8), np.uint8)
-    steps, _ = chain.operations((), False)
+    steps, *_ = chain.operations((), False)
     masses = np.empty(len(counts))
     for first in range(0, len(offsets) - 1, _ROWS):
         some = offsets[first : first + _ROWS + 1]
