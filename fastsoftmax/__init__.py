@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastsoftmax._softmax import log_softmax, logsumexp, softmax
+    from fastsoftmax._state import State
     from fastsoftmax._threads import get_num_threads, set_num_threads
     from fastsoftmax._warmup import warmup
     from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
     from fastsoftmax.samplers.chain import SamplerChain
-    from fastsoftmax.sampling import Details, KeptSet, Sampler, SamplingParams, TopLogprobs, probabilities, sample
+    from fastsoftmax.sampling import (
+        Details,
+        KeptSet,
+        Sampler,
+        SamplingParams,
+        TopLogprobs,
+        probabilities,
+        sample,
+    )
 
 _HOMES = {
     "_softmax": ("log_softmax", "logsumexp", "softmax"),
+    "_state": ("State",),
     "_threads": ("get_num_threads", "set_num_threads"),
     "_warmup": ("warmup",),
     "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
@@ -34,6 +44,7 @@ __all__ = [
     "SamplerChain",
     "SamplingParams",
     "Scores",
+    "State",
     "TopLogprobs",
     "Walks",
     "get_num_threads",

@@ -2,8 +2,9 @@
 
     top_n_sigma=1.0 min_p=0.05 xtc(probability=0.5, threshold=0.1) temperature=0.8
 
-Each step sees what the one before has left. The token is drawn by the inverse of the cumulative distribution, in
-index order, or, where the chain ends with `gumbel`, as the largest perturbed logit.
+Each step sees what the one before has left; edits, which change logits for what came before, stand first. The token is
+drawn by the inverse of the cumulative distribution, in index order, or, where the chain ends with `gumbel`, as the
+largest perturbed logit.
 """
 
 import inspect
@@ -16,15 +17,15 @@ from itertools import pairwise, product
 from typing import Any
 
 from reference.philox import COIN, GUMBEL, key, uniform
-from reference.samplers import FILTERS, SAMPLERS, SCALES
+from reference.samplers import EDITS, FILTERS, SAMPLERS, SCALES
 from reference.samplers.common import between, log_mass
 from reference.samplers.gumbel import perturbed
 from reference.sampling import check_logits, draw, order
 
 Steps = Sequence[tuple[str, dict[str, Any]]]
 
-STEP = re.compile(r"(?P<name>\w+)(?:=(?P<value>[^\s(),=]+)|\((?P<fields>[^()]*)\))?(?=\s|$)")
-FIELD = re.compile(r"""\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>'[^']*'|"[^"]*"|[^\s'"=]+)\s*""")
+STEP = re.compile(r"(?P<name>\w+)(?:=(?P<value>\[[^\s()=]*\]|[^\s(),=]+)|\((?P<fields>[^()]*)\))?(?=\s|$)")
+FIELD = re.compile(r"""\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>\[.*\]|'[^']*'|"[^"]*"|[^\s'"=]+)\s*""")
 COMPLETE = ("greedy", "gumbel", "min_k", "p_less")  # need no field
 
 
@@ -54,7 +55,7 @@ def fields_of(name: str, text: str, place: str) -> dict[str, Any]:
     """Return the fields that are written inside the parentheses of a sampler."""
     allowed = field_names(name)
     fields: dict[str, Any] = {}
-    for i, part in enumerate(text.split(",") if text.strip() else []):
+    for i, part in enumerate(parts_of(text) if text.strip() else []):
         found = FIELD.fullmatch(part)
         if not found or (found["name"] is None and i >= len(allowed)):
             raise ValueError(f"{place}: {part.strip()!r} in {name}, expected field=value")
@@ -73,12 +74,25 @@ def field_names(name: str) -> list[str]:
     """Return the fields of a sampler, the main one first."""
     if name == "gumbel":
         return ["draws"]
-    _, *fields = inspect.signature(SAMPLERS[name]).parameters.values()
+    fields = [*inspect.signature(SAMPLERS[name]).parameters.values()][3 if name in EDITS else 1 :]
     return [field.name for field in fields if field.kind is not field.KEYWORD_ONLY]
 
 
-def value_of(text: str) -> int | float | str:
-    """Return the number, or the word, that a text is."""
+def parts_of(text: str) -> list[str]:
+    """Return what has commas between it, but not within brackets."""
+    parts = [""]
+    for letter in text:
+        if letter == "," and parts[-1].count("[") == parts[-1].count("]"):
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def value_of(text: str) -> Any:
+    """Return the number, the word, or the list that a text is."""
+    if text.startswith("["):
+        return [value_of(part.strip()) for part in parts_of(text[1:-1])] if text[1:-1].strip() else []
     for kind in (int, float):
         try:
             return kind(text)
@@ -93,6 +107,15 @@ def nearest(name: str, names: Sequence[str] | dict[str, Any]) -> str:
     return f", did you mean {' or '.join(matches)}?" if matches else f"; there are {', '.join(names) or 'none'}"
 
 
+def edited(logits: Sequence[float], samplers: str | Steps, history: Sequence[int], prompt: int) -> list[float]:
+    """Return the logits after the edits that a chain begins with; the first `prompt` tokens of the history are one."""
+    now = list(logits)
+    for name, fields in steps_of(samplers):
+        if name in EDITS:
+            now = EDITS[name](now, history, prompt, **fields)
+    return now
+
+
 def survivors(
     logits: Sequence[float], samplers: str | Steps, coins: Sequence[float] = ()
 ) -> tuple[list[int], list[float]]:
@@ -100,7 +123,7 @@ def survivors(
 
     `coins` are the uniform numbers of the XTC steps in turn; a coin that is missing is one that lets XTC act.
     """
-    steps = steps_of(samplers)
+    steps = [step for step in steps_of(samplers) if step[0] not in EDITS]
     check_logits(logits)
     tosses = iter(coins)
     tokens = [i for i in order(logits) if logits[i] > -math.inf]
@@ -136,6 +159,8 @@ def steps_of(samplers: str | Steps) -> Steps:
     for (name, _), (following, _) in pairwise(steps):
         if name == "gumbel" or (name == "adaptive_p" and following != "gumbel"):
             raise ValueError(f"{following} follows {name}, expected {name} to be the last sampler")
+        if following in EDITS and name not in EDITS:
+            raise ValueError(f"{following} follows {name}, expected edits to be the first samplers")
     return steps
 
 
@@ -149,9 +174,12 @@ def masses_of(logits: Sequence[float], steps: Steps, coins: Sequence[float]) -> 
     return masses
 
 
-def probabilities(logits: Sequence[float], samplers: str | Steps) -> list[float]:
+def probabilities(
+    logits: Sequence[float], samplers: str | Steps, *, history: Sequence[int] = (), prompt: int = 0
+) -> list[float]:
     """Return the distribution that `sample` draws from: the mean over what the coins of XTC may say."""
     steps = steps_of(samplers)
+    logits = edited(logits, steps, history, prompt)
     shares = xtc_shares(steps)
     mixture = [0.0] * len(logits)
     for coins in product((0.0, 1.0), repeat=len(shares)):  # 0 lets it act, 1 does not
@@ -171,16 +199,20 @@ def sample(
     seed: int,
     step: int = 0,
     stream: int = 0,
+    history: Sequence[int] = (),
+    prompt: int = 0,
 ) -> int | list[int]:
     """Return a token, or a list of n; draw j takes uniform(seed, step, j, stream).
 
     The coin of the i-th XTC step is that number under key(seed, COIN, i). With `gumbel` the noise of a token is
-    uniform(key(seed, GUMBEL, j), step, token, stream); distinct draws take that of j=0, and the n largest.
+    uniform(key(seed, GUMBEL, j), step, token, stream); distinct draws take that of j=0, and the n largest. `history` is
+    what came before, `prompt` how many of its tokens are the prompt.
     """
     if n is not None and n < 0:
         raise ValueError(f"n is {n}, expected an integer >= 0")
     steps = steps_of(samplers)
     shares = xtc_shares(steps)
+    logits = edited(logits, steps, history, prompt)
     survivors(logits, steps)  # refuses what is wrong, for n=0, too
     left = cache(lambda *coins: survivors(logits, steps, coins))
     masses = cache(lambda *coins: masses_of(logits, steps, coins))

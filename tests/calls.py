@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastsoftmax
-from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplerChain, SamplingParams
+from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplerChain, SamplingParams, State
 
 TEXT = "The cat sat on the mat. A dog ran to the cat! Who sat there? The dog sat on the cat.\n\nThe mat ran.\n"
 MARKOVIFY = '{"state_size": 1, "chain": "[[[\\"___BEGIN__\\"], {\\"a\\": 2}], [[\\"a\\"], {\\"___END__\\": 1}]]"}'
 SEQUENCES = [list("abcab"), list("bca"), list("aab")]
+EDITS = "repetition=1.5 dry=0.8 temperature=0.5"
 KNESER_NEY = {"smoothing": "kneser-ney"}
 
 
@@ -61,6 +62,15 @@ CALLS: dict[str, Call] = {
     "SamplerChain": lambda t: SamplerChain("top_k=3 temperature=0.5"),
     "SamplerChain, JSON": lambda t: SamplerChain.from_json(SamplerChain("top_k=3").to_json()),
     "Sampler": lambda t: [(sampler := Sampler(top_p=0.9, seed=1))(t.rows), sampler(t.rows[0]), sampler.step],
+    "sample, a state": lambda t: fastsoftmax.sample(
+        t.rows, samplers=(chain := SamplerChain(EDITS)), state=chain.start([[1, 2, 1, 2], [], [3]]), seed=3
+    ),
+    "probabilities, a state": lambda t: fastsoftmax.probabilities(
+        t.rows[0], samplers=(chain := SamplerChain(EDITS)), state=chain.start([1, 2, 1])
+    ),
+    "SamplerChain, a state": lambda t: SamplerChain(EDITS).start([1, 2, 1]).accept(3).rewind(1),
+    "State": lambda t: State.join([SamplerChain(EDITS).start([1, 2]), SamplerChain(EDITS).start()])[[1, 0]],
+    "Sampler, a state": lambda t: [(sampler := Sampler(SamplerChain(EDITS), seed=1))(t.rows), sampler(t.rows)],
     "SamplingParams": lambda t: SamplingParams(temperature=2, top_k=3),
     "set_num_threads": lambda t: fastsoftmax.set_num_threads(fastsoftmax.get_num_threads()),
     "warmup": lambda t: fastsoftmax.warmup(["float64"], markov=False),

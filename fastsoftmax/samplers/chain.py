@@ -2,22 +2,26 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastsoftmax import _checks
-from fastsoftmax.samplers import SAMPLERS
+from fastsoftmax._state import State, started
+from fastsoftmax.samplers import EDITS, SAMPLERS
+from fastsoftmax.samplers.edit import COUNTS, Edit, EditOperation, Listed, listed_of
 from fastsoftmax.samplers.parsing import near, parsed
+from fastsoftmax.samplers.rows import histories_of, joined_step, step_at
 from fastsoftmax.samplers.step import AFTER, MASS, NEAREST, OFF, SCALE, Operation, Rows, Step
 
 MOST_COINS = 4  # steps that toss a coin: a chain has two outcomes for each
 WORDS = ("temperature", "top_k", "top_p", "min_p")  # what `sample` takes by itself, in this order
 
-_BY_NAME = {sampler.name: sampler for sampler in SAMPLERS}
+_BY_NAME: dict[str, type[Step]] = {sampler.name: sampler for sampler in (*EDITS, *SAMPLERS)}
 
 
 class SamplerChain:
@@ -141,9 +145,90 @@ class SamplerChain:
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The parameters that are one a row, for the batch that they broadcast to."""
-        names = [(place, step, one.name) for place, step in enumerate(self.steps) for one in fields(step)]
+        steps = enumerate(self.steps)
+        names = [(place, step, one.name) for place, step in steps for one in fields(step) if "range" in one.metadata]
         values = {f"{step.name}'s {name}, step {place}": getattr(step, name) for place, step, name in names}
         return {name: value for name, value in values.items() if np.shape(value)}
+
+    @cached_property
+    def edits(self) -> tuple[Edit, ...]:
+        """The steps that change logits for what came before; they come first."""
+        return tuple(step for step in self.steps if isinstance(step, Edit))
+
+    @cached_property
+    def rest(self) -> "SamplerChain":
+        """The chain of the other steps."""
+        return self[len(self.edits) :] if self.edits else self
+
+    def start(self, prompts: Any = ()) -> State:
+        """Return the state of a batch before its first token.
+
+        Parameters
+        ----------
+        prompts : sequence of int, or sequence of sequences of int, default ()
+            The tokens of a prompt, for a batch of one row, (), or a prompt for each of the rows of a batch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no prompt, or a parameter that is one a row of another batch.
+
+        Examples
+        --------
+        >>> from fastsoftmax import sample
+        >>> chain = SamplerChain("repetition=2.0 temperature=0.5")
+        >>> state, tokens = chain.start([1, 1, 3]), []
+        >>> for step in range(5):
+        ...     token, state = sample([1.0, 3.0, 2.0, 2.5], samplers=chain, state=state, seed=1, step=step)
+        ...     tokens.append(int(token))
+        >>> tokens
+        [3, 2, 1, 3, 1]
+        """
+        rows, batch = histories_of(prompts)
+        lengths = np.array([len(row) for row in rows], np.int64)
+        return started(self, rows, lengths, batch)
+
+    def edit_rows(self, batch: tuple[int, ...]) -> tuple[Rows, Listed, npt.NDArray[np.int64]]:
+        """Return the edits as the kernel reads them, for all rows or for each, what they list, and their windows.
+
+        A window has a part of the history and a number of last tokens; there is one for each edit that counts.
+        """
+        columns = [step for step in self.edits if step.source == COUNTS]
+        made, first = [], 0
+        for step in self.edits:
+            made.append(step.edits(batch, first, columns.index(step) if step in columns else 0))
+            first += len(step.listed)
+        rows = np.broadcast_shapes((1,), *(one.shape[:1] for one in made))
+        wide = [np.broadcast_to(one, (*rows, one.shape[-1])) for one in made]
+        windows = [one[:, 2:4] for one, step in zip(wide, self.edits, strict=True) if step in columns]
+        edits = np.stack(wide, axis=1) if wide else np.zeros((*rows, 0, len(EditOperation._fields)))
+        counted = np.concatenate([np.zeros((*rows, 0)), *windows], axis=1).astype(np.int64)
+        return edits, listed_of(self.edits), counted
+
+    def at(self, places: npt.NDArray[np.int64], batch: tuple[int, ...]) -> "SamplerChain":
+        """Return the chain for some rows of a batch, by their places in the flattened one."""
+        if not self.parameters:
+            return self
+        return SamplerChain(step_at(step, places, batch) for step in self.steps)
+
+    @staticmethod
+    def joined(chains: "Sequence[tuple[SamplerChain, tuple[int, ...]]]") -> "SamplerChain":
+        """Return the chain of the rows of several batches, each with its chain: numbers that differ are one a row.
+
+        Raises
+        ------
+        ValueError
+            If they differ in more than numbers.
+        """
+        first = chains[0][0]
+        if all(chain == first for chain, _ in chains) and not first.parameters:
+            return first
+        batches, steps = [batch for _, batch in chains], [chain.steps for chain, _ in chains]
+        kinds = [[type(step) for step in own] for own in steps]
+        if any(own != kinds[0] for own in kinds):
+            other = next(chain for chain, _ in chains if chain != first)
+            raise ValueError(f"states are of {str(first)!r} and {str(other)!r}, expected chains that differ in numbers")
+        return SamplerChain(joined_step(several, batches) for several in zip(*steps, strict=True))
 
     def operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int], Rows]:
         """Return the chain as the kernel reads it, the last operation of each of its steps, and its temperatures.
@@ -152,6 +237,8 @@ class SamplerChain:
         unless `every` step is wanted. Temperatures are one for all rows or one for each, the product of all that the
         chain has.
         """
+        if self.edits:
+            raise ValueError(f"samplers has {self.edits[0].name}, expected none that asks what came before")
         key = batch if self.parameters else (), every
         found = self._made.get(key)
         if found is None:
@@ -240,17 +327,30 @@ def _plain(step: Step) -> dict[str, Any]:
     """Return the parameters of a step as JSON has them: infinity is a string."""
     values = {one.name: getattr(step, one.name) for one in fields(step)}
     values = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
-    return {name: "inf" if value == np.inf else value for name, value in values.items()}
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [*map(_plain_value, value)]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _unplain(value: Any) -> Any:
-    return np.inf if value == "inf" else np.array(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [*map(_unplain, value)]
+    return float(value) if value in ("inf", "-inf") else value
 
 
 def _refuse_impossible(steps: tuple[Step, ...]) -> None:
     """Raise an error for a chain that cannot be."""
     scaled = cut = False
     for place, step in enumerate(steps):
+        if isinstance(step, Edit) and place > 0 and not isinstance(steps[place - 1], Edit):
+            raise ValueError(
+                f"samplers has {step.name} after {steps[place - 1].name}, expected it before: what changes logits for "
+                "what came before comes first"
+            )
         if place + 1 < len(steps) and step.followers is not None and steps[place + 1].way not in step.followers:
             allowed = " or ".join(kind.name for kind in SAMPLERS if kind.way in step.followers) or "nothing"
             raise ValueError(

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_VALUE = re.compile(r"\[[^\]]*\]|[^\s()]+")
+_VALUE = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]|[^\s()]+")
 
 
 def parsed(text: str) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any], str]]:
@@ -68,7 +68,7 @@ def _call(text: str, place: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _value(node: ast.expr) -> Any:
-    """Return a number, a list of numbers, or a word with or without quotes."""
+    """Return a number, a list of numbers or of lists, or a word with or without quotes."""
     if isinstance(node, ast.Name):
         return float(node.id) if node.id in ("inf", "nan") else node.id
     if isinstance(node, (ast.List, ast.Tuple)):

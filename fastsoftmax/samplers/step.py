@@ -9,7 +9,8 @@ NEAREST  the nearest to a logarithm of a weight, up to a share of the mass
 AFTER    drops from the front what is at least so likely, but for the last of that
 LOOK     along the sorted tokens, until the rule says stop
 
-SCALE changes the logits and not the order; REWEIGH changes it too, and comes last; GUMBEL picks the token.
+SCALE changes the logits and not the order; REWEIGH changes it too, and comes last; GUMBEL picks the token. An EDIT
+changes a few logits for what came before (see `fastsoftmax.samplers.edit`).
 
 A rule is arithmetic on numbers, which `fastsoftmax.kernels.chain` compiles into the loop over a row. Logits are as that
 loop has them: less the largest one that is left, after the scales so far. So exp(logit) is a weight, the largest
@@ -26,7 +27,7 @@ import numpy.typing as npt
 from fastsoftmax import _checks
 from fastsoftmax._values import Valued
 
-OFF, COUNT, MASS, LEAST, NEAREST, AFTER, LOOK, SCALE, REWEIGH, GUMBEL = range(10)
+OFF, COUNT, MASS, LEAST, NEAREST, AFTER, LOOK, SCALE, REWEIGH, GUMBEL, EDIT = range(11)
 
 # What a rule needs to know of what is left.
 NOTHING, LOG_MASS, ENTROPY, SQUARES, MOMENTS, SHAPE, TOKENS = 0, 1, 2, 4, 8, 16, 32
@@ -138,6 +139,8 @@ class Step(Valued):
             if "words" in one.metadata:
                 _checks.choice(place, value, one.metadata["words"])
                 continue
+            if "range" not in one.metadata:
+                continue
             rows = _rows(place, value, one.metadata["range"], None)
             object.__setattr__(self, one.name, _checks.kept(place, value, rows))
 
@@ -159,13 +162,9 @@ class Step(Valued):
 
         Without a batch the rows are as many as the parameters have values.
         """
-        numbers = {
-            one.name: _rows(f"{self.name}'s {one.name}", getattr(self, one.name), one.metadata["range"], batch)
-            for one in fields(self)
-            if "range" in one.metadata
-        }
+        numbers = numbers_of(self, batch)
         min_keep = numbers.pop("min_keep", np.ones(1))
-        a, b, c = [*(rows.astype(np.float64) for rows in numbers.values()), *[np.zeros(1)] * 3][:3]
+        a, b, c = [*numbers.values(), *[np.zeros(1)] * 3][:3]
         way = np.where(self.is_off(a, b, c), OFF, self.way)
         said = [np.full(1, float(getattr(self, rule, "") == on)) for rule, on in _RULES.items()]
         for one in fields(self):
@@ -181,6 +180,17 @@ class Step(Valued):
         return np.zeros(a.shape, np.bool_)
 
 
+def numbers_of(step: Step, batch: tuple[int, ...] | None) -> dict[str, Rows]:
+    """Return the parameters of a sampler that are numbers: vectors of one entry, or one a row of the batch."""
+    return {
+        one.name: _rows(f"{step.name}'s {one.name}", getattr(step, one.name), one.metadata["range"], batch).astype(
+            np.float64
+        )
+        for one in fields(step)
+        if "range" in one.metadata
+    }
+
+
 def _rows(place: str, value: Any, limits: Range, batch: tuple[int, ...] | None) -> npt.NDArray[Any]:
     """Check a parameter: a vector of one entry, or one a row of the batch (None: of any)."""
     dtype = np.int64 if limits.whole else np.float64
@@ -188,7 +198,7 @@ def _rows(place: str, value: Any, limits: Range, batch: tuple[int, ...] | None) 
 
 
 def _same(value: Any, default: Any) -> bool:
-    return not np.shape(value) and value == default
+    return not isinstance(value, np.ndarray) and bool(value == default)
 
 
 def _shown(value: Any) -> str:
@@ -196,5 +206,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, np.ndarray):
-        return "".join(repr(value.tolist()).split())
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_shown, value))}]"
     return repr(value)

@@ -47,6 +47,7 @@ def parameters_given(asked: Asked) -> dict[str, Any]:
 def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
     """Return the law of a batch; a chain whose words say the same has theirs, unless each step is `told` of."""
     if not isinstance(asked, tuple):
+        asked = asked.rest
         if told or asked.words is None:
             return _chain_law(*asked.operations(batch, told))
         asked = words_of_chain(asked)
@@ -56,7 +57,7 @@ def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
 def one_law(asked: Asked) -> Law | None:
     """Return the law of any row, None where a parameter is one a row."""
     if not isinstance(asked, tuple):
-        return None if asked.parameters else _law_of_chain(asked)
+        return None if asked.parameters or asked.edits else _law_of_chain(asked)
     if not {*map(type, asked)} <= _checks.PLAIN:
         asked = tuple(map(_checks.plain, asked))
         if not {*map(type, asked)} <= _checks.PLAIN:

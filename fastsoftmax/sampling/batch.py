@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling.sample import first_nan
+from fastsoftmax.sampling.edits import Edits
 from fastsoftmax.sampling.scratch import Scratch
 
 WORD = 32  # tokens in an integer of a packed mask
@@ -23,11 +24,22 @@ Memory = Callable[[int, int], int]
 class Batch:
     """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
-    Rows that lie contiguous in memory are not copied; others are, and
-    those with a bias, a part at a time.
+    Rows that lie contiguous in memory are not copied; others are, and those with a bias or edits, a part at a time.
     """
 
-    __slots__ = ("_allowed", "_bias", "_carrier", "_matrix", "_wide", "batch", "count", "dtype", "number", "size")
+    __slots__ = (
+        "_allowed",
+        "_bias",
+        "_carrier",
+        "_edits",
+        "_matrix",
+        "_wide",
+        "batch",
+        "count",
+        "dtype",
+        "number",
+        "size",
+    )
 
     def __init__(
         self,
@@ -36,6 +48,7 @@ class Batch:
         bias: Any = None,
         parameters: Mapping[str, Any] = MappingProxyType({}),
         batch: tuple[int, ...] = (),
+        edits: Edits | None = None,
     ) -> None:
         carrier, self.dtype = _arrays.as_logits(logits)
         shape = carrier.shape
@@ -53,9 +66,12 @@ class Batch:
         self._wide = self.number.dtype  # of sums with a bias
         self._allowed = None if allowed is None else _bits(allowed, self.batch, self.size)
         self._bias = None if bias is None else _entries(bias, self.count, self.size)
+        self._edits = edits
+        if edits is not None:
+            edits.fit(self.batch, self.size)
         self._carrier = carrier
         self._matrix = None
-        if carrier.flags.c_contiguous and self._bias is None:
+        if carrier.flags.c_contiguous and self._bias is None is edits:
             self._matrix = carrier.reshape(self.count, self.size)
             self._matrix.setflags(write=False)  # so that a kernel compiles once for all arrays
 
@@ -74,9 +90,13 @@ class Batch:
             rows = self._carrier[np.unravel_index(np.arange(first, last), self.batch)]
         else:
             rows = np.ascontiguousarray(self._carrier)[np.newaxis]
+        if self._bias is not None or self._edits is not None:
+            rows = _arrays.widened(rows).astype(self._wide)
         if self._bias is not None:
             with np.errstate(over="ignore"):  # a sum too large for float32 is inf, as a logit may be
-                rows = _biased(_arrays.widened(rows).astype(self._wide), self._bias, first)
+                rows = _biased(rows, self._bias, first)
+        if self._edits is not None:
+            self._edits.apply(rows, first, rows.dtype.type(0))
         rows.setflags(write=False)
         return rows, allowed
 
@@ -114,6 +134,7 @@ class Batch:
         if index >= 0:
             raise ValueError(f"logits{self.place(row)} is NaN at index {index}, expected no NaN")
         nothing = "all -inf" if allowed is None else "-inf wherever it is allowed"
+        nothing += " after the edits of samplers" if self._edits is not None else ""
         raise ValueError(f"logits{self.place(row)} is {nothing}, expected at least one token above -inf")
 
     def place(self, row: int) -> str:

@@ -7,9 +7,11 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
+from fastsoftmax._state import State
 from fastsoftmax.sampling.asked import Asked, asked_of, law_of, one_law, parameters_given
 from fastsoftmax.sampling.batch import Batch
-from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
+from fastsoftmax.sampling.details import Details, Recorder, kept_set_of, top_logprobs_of
+from fastsoftmax.sampling.edits import Edits, edits_of
 from fastsoftmax.sampling.laws import Keyed
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import words_of
@@ -30,6 +32,7 @@ def sample(
     top_p: Any = 1.0,
     min_p: Any = 0.0,
     samplers: Any = None,
+    state: State | None = None,
     n: int | None = None,
     rng: Any = None,
     seed: Any = None,
@@ -52,6 +55,9 @@ def sample(
         each other, as NumPy's arrays do: two temperatures of one row give two tokens.
     samplers : str, SamplerChain, or samplers, optional
         A chain instead of the four words: any samplers, in any order, as `SamplerChain` takes them.
+    state : State, optional
+        What came before each row, as ``SamplerChain.start`` of the same chain makes it: penalties and other edits ask
+        for it. Then a pair is returned, of what is returned otherwise and of the state after the tokens.
     n : int, optional
         Draws a row; by default one, without an axis for it.
     rng : None, int or numpy.random.Generator, optional
@@ -83,7 +89,7 @@ def sample(
     Returns
     -------
     int64 or ndarray of int64, shape (...) or (..., n), or Details
-        Tokens in [0, V). A token of probability 0 is never among them.
+        Tokens in [0, V). A token of probability 0 is never among them. With `state`, a pair of them and the next state.
 
     Raises
     ------
@@ -112,9 +118,10 @@ def sample(
     2
     """
     asked = asked_of((temperature, top_k, top_p, min_p), samplers)
+    edits = edits_of(asked, state)
     if (
         type(seed) is int is type(step)
-        and rng is None
+        and rng is None is edits
         and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out)
     ):
         law = one_law(asked)
@@ -124,9 +131,11 @@ def sample(
                 return token
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
     if rng is None and seed is not None:  # without the two microseconds of a context
-        return draw(logits, allowed, bias, asked, None, seed, step, wanted, _scratch)
-    with _checks.key_of(rng, seed) as key:
-        return draw(logits, allowed, bias, asked, key, seed, step, wanted, _scratch)
+        result = draw(logits, allowed, bias, asked, edits, None, seed, step, wanted, _scratch)
+    else:
+        with _checks.key_of(rng, seed) as key:
+            result = draw(logits, allowed, bias, asked, edits, key, seed, step, wanted, _scratch)
+    return result if state is None else (result, after(state, result))
 
 
 def probabilities(
@@ -138,6 +147,7 @@ def probabilities(
     top_p: Any = 1.0,
     min_p: Any = 0.0,
     samplers: Any = None,
+    state: State | None = None,
     allowed: Any = None,
     bias: Any = None,
     out: Any = None,
@@ -146,7 +156,7 @@ def probabilities(
 
     Parameters
     ----------
-    logits, temperature, top_k, top_p, min_p, samplers, allowed, bias
+    logits, temperature, top_k, top_p, min_p, samplers, state, allowed, bias
         As in `sample`. Of samplers that toss a coin, as XTC, it is the mean over how the coin may fall.
     out : array, optional
         Where to write: the shape of `logits`, any float dtype.
@@ -171,7 +181,7 @@ def probabilities(
     array([1., 0., 0.])
     """
     asked = asked_of((temperature, top_k, top_p, min_p), samplers)
-    rows = Batch(logits, allowed, bias, parameters_given(asked))
+    rows = Batch(logits, allowed, bias, parameters_given(asked), edits=edits_of(asked, state))
     law = law_of(asked, rows.batch)
     shape = (*rows.batch, rows.size)
     if out is None:
@@ -192,6 +202,11 @@ def probabilities(
     return result
 
 
+def after(state: State, result: Any) -> State:
+    """Return the state after what was drawn."""
+    return state.accept(result.tokens if isinstance(result, Details) else result)
+
+
 class Wanted(NamedTuple):
     """What a call is to return."""
 
@@ -207,6 +222,7 @@ def draw(
     allowed: Any,
     bias: Any,
     asked: Asked,
+    edits: Edits | None,
     key: int | None,
     seed: Any,
     step: Any,
@@ -214,7 +230,9 @@ def draw(
     pool: Scratch,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row."""
-    rows = Batch(logits, allowed, bias, {**parameters_given(asked), "seed": seed, "step": step})
+    if edits is not None and wanted.n is not None:
+        raise ValueError("n and state are both given, expected one: a state goes on by one token a row")
+    rows = Batch(logits, allowed, bias, {**parameters_given(asked), "seed": seed, "step": step}, edits=edits)
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
     words = words_of(seed if key is None else key, step, batch)
     draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
@@ -228,7 +246,7 @@ def draw(
     tokens = np.empty((count, draws), np.int64)
     recorder = None
     if details or kept_set or top > 0:
-        raw = rows if bias is None and allowed is None else Batch(logits, batch=batch)
+        raw = rows if bias is None is allowed is edits else Batch(logits, batch=batch)
         recorder = Recorder(raw, draws, law)
     keyed = Keyed(words, 0, 0 if key is None else 1, 0)
     span = max(_DRAWS, size)  # so many that going over the row again costs little

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax._state import State
 from fastsoftmax.sampling.asked import one_law
-from fastsoftmax.sampling.functions import Wanted, draw
+from fastsoftmax.sampling.edits import edits_of
+from fastsoftmax.sampling.functions import Wanted, after, draw
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import SamplingParams
@@ -41,6 +43,8 @@ class Sampler:
         How logits become a distribution.
     step : int
         The step of the next call, in [0, 2**64). Setting it goes back or ahead.
+    state : State or None
+        What came before, where the chain has edits; None before the first call and before `start`.
 
     Raises
     ------
@@ -49,7 +53,8 @@ class Sampler:
 
     Notes
     -----
-    Any number of threads may call one sampler: each call has a step of its own. A copy, also a pickled one, draws what
+    Any number of threads may call one sampler: each call has a step of its own; but one that keeps a state goes on from
+    call to call. A copy, also a pickled one, draws what
     the sampler itself would draw next.
     Memory: as `sample`; what calls took is kept for later ones, once for each CPU at most.
 
@@ -78,6 +83,33 @@ class Sampler:
         self._seed = None if seed is None else _checks.kept("seed", seed, _checks.word_per_row("seed", seed, None))
         self._scratch = Scratch()
         self._law: tuple[SamplingParams | SamplerChain | None, Law | None] = (None, None)  # params, and their law
+        self.state: State | None = None
+
+    def start(self, prompts: Any = ()) -> None:
+        """Begin anew, with prompts as `SamplerChain.start` takes them; the step stays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `SamplerChain.start`, or without a chain.
+        """
+        if isinstance(self.params, SamplingParams):
+            raise ValueError("the sampler has no chain, expected one: only samplers ask what came before")
+        self.state = self.params.start(prompts)
+
+    def rewind(self, n: int) -> None:
+        """Go back to before the last `n` calls: their steps, and their tokens where there is a state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there were fewer.
+        """
+        back = _checks.integer("n", n, 0)
+        state = None if self.state is None else self.state.rewind(back)
+        if back > self._step:
+            raise ValueError(f"n is {back}, expected at most {self._step}, the sampler's step")
+        self.step, self.state = self._step - back, state
 
     @property
     def step(self) -> int:
@@ -96,7 +128,7 @@ class Sampler:
         return f"Sampler({', '.join([*words, source, f'step={self._step}'])})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed")}
+        return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed", "state")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _scratch=Scratch(), _law=(None, None))
@@ -135,18 +167,29 @@ class Sampler:
             step = self._step
             self._step = step + 1
         try:
-            if is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
+            if self.state is None and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
                 token = self._draw_one(logits, step)
                 if token is not None:
                     return token
             wanted = Wanted(n, details, kept_set, top_logprobs, out)
             asked = self.params.values() if isinstance(self.params, SamplingParams) else self.params
-            return draw(logits, allowed, bias, asked, self._key, self._seed, step, wanted, self._scratch)
+            state = self._state_for(logits)
+            edits = edits_of(asked, state)
+            result = draw(logits, allowed, bias, asked, edits, self._key, self._seed, step, wanted, self._scratch)
+            if state is not None:
+                self.state = after(state, result)
+            return result
         except BaseException:
             with _counting:
                 if self._step == step + 1:
                     self._step = step
             raise
+
+    def _state_for(self, logits: Any) -> State | None:
+        """Return the state, with nothing before the first call; None where nothing asks for it."""
+        if self.state is None and not isinstance(self.params, SamplingParams) and self.params.edits:
+            return self.params.start(np.zeros((*_checks.as_array("logits", logits).shape[:-1], 0), np.int32))
+        return self.state
 
     def _draw_one(self, logits: Any, step: int) -> Any:
         """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""

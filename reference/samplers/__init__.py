@@ -1,22 +1,30 @@
 """One file a sampler, each its definition: a filter says which places stay, a scale returns new logits.
 
-A sampler sees the logits of the tokens that are left, larger first and lower index first among equals.
+A sampler sees the logits of the tokens that are left, larger first and lower index first among equals. An edit sees
+those of all tokens, in index order, and what came before.
 """
 
 from collections.abc import Callable
 
 from reference.samplers import (
     adaptive_p,
+    dry,
     dynamic_temperature,
     epsilon,
     eta,
+    force,
+    frequency,
     greedy,
     gumbel,
     min_k,
     min_p,
+    no_repeat_ngram,
     p_less,
     p_step,
+    presence,
     quadratic,
+    repetition,
+    sequence_bias,
     tail_free,
     temperature,
     top_a,
@@ -51,6 +59,15 @@ FILTERS: dict[str, Callable[..., list[int]]] = {
     "p_step": p_step.keep,
     "greedy": greedy.keep,
 }
-SAMPLERS: dict[str, Callable[..., object]] = {**SCALES, **FILTERS, "gumbel": gumbel.perturbed}
+EDITS: dict[str, Callable[..., list[float]]] = {
+    "repetition": repetition.edit,
+    "presence": presence.edit,
+    "frequency": frequency.edit,
+    "dry": dry.edit,
+    "no_repeat_ngram": no_repeat_ngram.edit,
+    "sequence_bias": sequence_bias.edit,
+    "force": force.edit,
+}
+SAMPLERS: dict[str, Callable[..., object]] = {**EDITS, **SCALES, **FILTERS, "gumbel": gumbel.perturbed}
 
-__all__ = ["FILTERS", "SAMPLERS", "SCALES"]
+__all__ = ["EDITS", "FILTERS", "SAMPLERS", "SCALES"]

@@ -10,6 +10,7 @@ from reference import sampling
 from reference.chain import parse, probabilities, sample, survivors
 from reference.philox import COIN, GUMBEL, key, philox4x32, uniform
 from reference.samplers import (
+    EDITS,
     FILTERS,
     SAMPLERS,
     SCALES,
@@ -174,7 +175,7 @@ def test_filters_by_hand(count, places):
 
 
 def test_every_sampler_has_its_name():
-    assert len(SAMPLERS) == len(FILTERS) + len(SCALES) + 1 == 20
+    assert len(SAMPLERS) == len(EDITS) + len(FILTERS) + len(SCALES) + 1 == 27
     for name, function in SAMPLERS.items():
         assert function.__module__ == f"reference.samplers.{name}"
 
@@ -299,7 +300,7 @@ def test_parse():
     ("chain", "message"),
     [
         ("top_k=3 topp=0.9", r"samplers at 8: there is no sampler 'topp', did you mean top_p"),
-        ("zzzzz", "no sampler 'zzzzz'; there are temperature, dynamic_temperature"),
+        ("zzzzz", "no sampler 'zzzzz'; there are repetition, presence"),
         ("top_k(3", r"samplers at 0: 'top_k\(3', expected name=value"),
         ("top_k=3, top_p=0.9", "samplers at 0: 'top_k=3, top_p=0.9'"),
         ("top_k", "top_k is without a value, expected top_k=value"),

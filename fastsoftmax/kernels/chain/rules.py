@@ -5,13 +5,14 @@ A rule is a few additions and at most two logarithms, and there is one call a st
 `limit_of(code, facts, a, b, c)` with the code of min-p and a = 0.05 is log(0.05) = -2.996, the least logit that stays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.math.exp import exp, log
 from fastsoftmax.samplers import SAMPLERS
+from fastsoftmax.samplers.step import Step
 
 
 def _compiled(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,24 +33,24 @@ def _either(own: int, rule: Callable[..., Any], others: Callable[..., Any] | Non
     return inline(chosen)
 
 
-def _folded(name: str) -> Callable[..., Any]:
+def folded(name: str, samplers: Iterable[type[Step]]) -> Callable[..., Any]:
     """Return one function for the rules of that name of all samplers that have one."""
     function: Callable[..., Any] | None = None
-    for sampler in SAMPLERS:
+    for sampler in samplers:
         if hasattr(sampler, name):
             function = _either(sampler.code, _compiled(getattr(sampler, name)), function)
     assert function is not None
     return function
 
 
-limit_of = _folded("limit")
+limit_of = folded("limit", SAMPLERS)
 """Of a code, facts and three parameters: the number that a way to narrow takes."""
 
-scale_of_step = _folded("scale")
+scale_of_step = folded("scale", SAMPLERS)
 """Of a code, facts and three parameters: the coefficients of a logit, its square and its cube."""
 
-look_of = _folded("look")
+look_of = folded("look", SAMPLERS)
 """Of a code, facts, what is seen of a token, and two parameters: two numbers to remember, and whether to stop."""
 
-weigh_of = _folded("weigh")
+weigh_of = folded("weigh", SAMPLERS)
 """Of a code, a probability and a parameter: the token's new logit."""

@@ -1,0 +1,227 @@
+"""What came before each row of a batch: a value, given to `sample` and given back."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _checks, _threads
+from fastsoftmax._values import equal
+
+Ints = npt.NDArray[np.int64]
+
+_ROOM = 16  # tokens that a row has room for, at least, when its history is copied
+_claiming = _threads.lock()  # held while a state claims the room after its histories, which others may share
+
+
+class Shared:
+    """Histories that states share: each state knows how much of them is its own, and nobody writes over that."""
+
+    def __init__(self, tokens: npt.NDArray[np.int32], starts: Ints, room: Ints, written: Ints) -> None:
+        self.tokens, self.starts, self.room, self.written = tokens, starts, room, written
+
+
+class State:
+    """The history of each row of a batch, as a chain of samplers needs it.
+
+    A state is a value: it is never changed. `SamplerChain.start` makes the first one, `sample` returns the next.
+
+    Attributes
+    ----------
+    chain : SamplerChain
+        The chain that it is a state of.
+    batch : tuple of int
+        The shape of the batch, () for one row.
+    lengths : ndarray of int64, shape (...)
+        How many tokens each history has.
+    prompts : ndarray of int64, shape (...)
+        How many of them are the prompt.
+
+    Notes
+    -----
+    A state with the tokens that came last shares the memory of the one before, and nobody writes over what another one
+    has. Memory: 4 bytes a token, a quarter of it as room for more, and 24 bytes a row; and where penalties count
+    tokens, 4 bytes for each distinct token of a row and 4 more for each window that they count in.
+
+    Examples
+    --------
+    >>> from fastsoftmax import SamplerChain
+    >>> chain = SamplerChain("repetition=1.5")
+    >>> state = chain.start([5, 7]).accept(5)
+    >>> state.history().tolist(), state.rewind(1).history().tolist()
+    ([5, 7, 5], [5, 7])
+    """
+
+    __slots__ = ("_counted", "_lengths", "_prompts", "_shared", "batch", "chain")
+
+    def __init__(
+        self, chain: Any, batch: tuple[int, ...], shared: Shared, lengths: Ints, prompts: Ints, counted: Any = None
+    ) -> None:
+        self.chain, self.batch = chain, batch
+        self._shared, self._lengths, self._prompts = shared, lengths, prompts
+        self._counted = counted
+
+    @property
+    def lengths(self) -> Ints:
+        """How many tokens each history has."""
+        return self._lengths.reshape(self.batch)
+
+    @property
+    def prompts(self) -> Ints:
+        """How many of them are the prompt."""
+        return self._prompts.reshape(self.batch)
+
+    def history(self, *row: int) -> npt.NDArray[np.int32]:
+        """Return the tokens of a row, prompt and output."""
+        if len(row) != len(self.batch):
+            raise ValueError(f"row has {len(row)} places, expected {len(self.batch)}, as the batch {self.batch}")
+        return self._own(int(np.arange(len(self._lengths)).reshape(self.batch)[row])).copy()
+
+    def accept(self, tokens: Any) -> "State":
+        """Return the state after one more token in each row.
+
+        Parameters
+        ----------
+        tokens : int or array_like of int, shape (...) or (..., k)
+            One token a row, or several in turn; -1 is none.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For another shape, or what is no token.
+        """
+        given = _checks.as_array("tokens", tokens)
+        if given.dtype.kind not in "iu" and given.size:
+            raise TypeError(f"tokens is {_checks.described(tokens)}, expected integers in [-1, 2**31)")
+        if given.shape[: len(self.batch)] != self.batch or given.ndim > len(self.batch) + 1:
+            raise ValueError(f"tokens has shape {given.shape}, expected {self.batch} or {(*self.batch, 'k')}")
+        if given.size and not (given.min() >= -1 and given.max() < 2**31):
+            wrong = next(token for token in given.flat if not -1 <= token < 2**31)
+            raise ValueError(f"tokens has {wrong}, expected integers in [-1, 2**31)")
+        several = given.reshape(len(self._lengths), math.prod(given.shape[len(self.batch) :])).astype(np.int32)
+        taken = several >= 0
+        lengths = self._lengths + taken.sum(axis=1)
+        shared = self._claimed(lengths)
+        rows, places = np.nonzero(taken)
+        shared.tokens[(shared.starts + self._lengths)[rows] + (np.cumsum(taken, axis=1) - 1)[rows, places]] = several[
+            taken
+        ]
+        return State(self.chain, self.batch, shared, lengths, self._prompts, self._counted)
+
+    def rewind(self, n: Any) -> "State":
+        """Return the state before the last `n` tokens of the output, a number for all rows or one for each.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an output has fewer tokens.
+        """
+        back = _checks.per_row("n", n, self.batch, np.int64, lambda k: k >= 0, "an integer >= 0")
+        lengths = self._lengths - back
+        if (lengths < self._prompts).any():
+            row = int(np.argmax(lengths < self._prompts))
+            output = self._lengths[row] - self._prompts[row]
+            raise ValueError(
+                f"n is {back[row % len(back)]} for row {row}, expected at most {output}, as its output has"
+            )
+        return State(self.chain, self.batch, self._shared, lengths, self._prompts)
+
+    def __getitem__(self, rows: Any) -> "State":
+        """Return the state of some rows: an index, a slice, or an array of indices or of bool, as NumPy takes them.
+
+        Where the chain has parameters that are one a row, the chain of the new state has those of these rows.
+        """
+        places = np.arange(len(self._lengths)).reshape(self.batch)[rows]
+        shared = _shared_of([self._own(int(i)) for i in places.flat])
+        chain = self.chain.at(places, self.batch)
+        return State(chain, places.shape, shared, shared.written.copy(), self._prompts[places.reshape(-1)])
+
+    @classmethod
+    def join(cls, states: Iterable["State"]) -> "State":
+        """Return the state of the rows of several states, one after the other.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there are none, or their chains differ in more than numbers.
+        """
+        every = list(states)
+        if not every or not all(isinstance(one, State) for one in every):
+            raise TypeError(f"states is {_checks.described(states)}, expected at least one State")
+        shared = _shared_of([row for one in every for row in one._rows()])
+        chain = every[0].chain.joined([(one.chain, one.batch) for one in every])
+        prompts = np.concatenate([one._prompts for one in every])
+        return State(chain, prompts.shape, shared, shared.written.copy(), prompts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, State):
+            return NotImplemented
+        alike = self.chain == other.chain and self.batch == other.batch and equal(self._prompts, other._prompts)
+        return alike and all(map(np.array_equal, self._rows(), other._rows()))
+
+    def __hash__(self) -> int:
+        return hash((self.chain, self.batch, self._lengths.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"<State of {str(self.chain)!r}, batch {self.batch}, {int(self._lengths.sum())} tokens>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return started, (self.chain, [*self._rows()], self._prompts, self.batch)
+
+    def read(self) -> tuple[npt.NDArray[np.int32], Ints, Ints, Ints]:
+        """Return the histories as kernels read them: all tokens, and where each begins, its length and prompt."""
+        return self._shared.tokens, self._shared.starts, self._lengths, self._prompts
+
+    @property
+    def counted(self) -> Any:
+        """What was counted of these histories, or of shorter ones, and the lengths of those; None for nothing.
+
+        Whoever counts them sets it: it says nothing that the histories do not.
+        """
+        return self._counted
+
+    @counted.setter
+    def counted(self, counted: Any) -> None:
+        self._counted = counted
+
+    def largest(self) -> Ints:
+        """Return the largest token of each row, -1 where there is none."""
+        return np.array([row.max(initial=-1) for row in self._rows()], np.int64)
+
+    def _own(self, row: int) -> npt.NDArray[np.int32]:
+        start = self._shared.starts[row]
+        return self._shared.tokens[start : start + self._lengths[row]]
+
+    def _rows(self) -> Iterator[npt.NDArray[np.int32]]:
+        return map(self._own, range(len(self._lengths)))
+
+    def _claimed(self, lengths: Ints) -> Shared:
+        """Return memory of the histories, in which nobody else writes up to the new lengths."""
+        shared, grows = self._shared, lengths > self._lengths
+        with _claiming:
+            if ((shared.written == self._lengths) & (lengths <= shared.room))[grows].all():
+                shared.written[grows] = lengths[grows]
+                return shared
+        shared = _shared_of([*self._rows()], lengths)
+        shared.written[:] = lengths
+        return shared
+
+
+def started(chain: Any, histories: list[npt.NDArray[np.int32]], prompts: Ints, batch: tuple[int, ...]) -> State:
+    """Return a state of some histories, the first so many tokens of which are prompts."""
+    shared = _shared_of(histories)
+    return State(chain, batch, shared, shared.written.copy(), prompts)
+
+
+def _shared_of(histories: list[npt.NDArray[np.int32]], least: Ints | int = 0) -> Shared:
+    """Return histories in memory of their own, with room for a quarter more tokens, or for `least` at least."""
+    lengths = np.array([len(one) for one in histories], np.int64)
+    longer = np.maximum(lengths, least)
+    room = longer + np.maximum(longer // 4, _ROOM)
+    starts = np.cumsum(room) - room
+    tokens = np.zeros(int(room.sum()), np.int32)
+    for start, one in zip(starts, histories, strict=True):
+        tokens[start : start + len(one)] = one
+    return Shared(tokens, starts, room, lengths)

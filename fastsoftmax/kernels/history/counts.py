@@ -1,0 +1,139 @@
+"""How often tokens came: a table of the distinct tokens of each row, in their order, with a count for each window.
+
+tabulate  of whole histories: a sort.
+advance   of histories that got longer: a copy of the table, where a search and a shift change an entry or two for each
+          token. It is limited by the copy, 8 bytes a distinct token.
+
+The history 5 7 5 has the table 5: 2, 7: 1; for the window of the last token it has 5: 1.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastsoftmax._jit import function, inline, jit
+from fastsoftmax.kernels.chain.rank import deal_all
+from fastsoftmax.kernels.history.tokens import Tokens, borrowed_tokens, window_of
+from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, WordRow
+
+_32 = np.uint64(32)
+_LOW = np.uint64(2**32 - 1)
+
+
+class Table(NamedTuple):
+    """The counts of some rows."""
+
+    tokens: IntRow  # the distinct tokens of a row in their order, one row after the other
+    counts: IntRows  # of each, a column for each window
+    offsets: IntRow  # where each row begins, and the end
+
+
+@inline
+def borrowed_table(table: Table) -> Table:
+    """Return a table that the caller holds."""
+    tokens, counts, offsets = table
+    return Table(borrowed(tokens), borrowed(counts), borrowed(offsets))
+
+
+@inline
+def window_at(windows: IntRows, row: int, column: int, prompt: int, length: int) -> tuple[int, int]:
+    """Return where a window of a row begins and ends; `windows` has the part and the last of each column."""
+    own = windows[min(row, len(windows) - 1)]
+    return window_of(own[2 * column], own[2 * column + 1], prompt, length)
+
+
+@jit
+def tabulate(history: Tokens, windows: IntRows, words: WordRow, others: WordRow, table: Table) -> None:
+    """Fill in the table of some histories; `words` and `others` are memory for the longest one."""
+    history, windows, table = borrowed_tokens(history), borrowed(windows), borrowed_table(table)
+    words, others = borrowed(words), borrowed(others)
+    columns = table.counts.shape[1]
+    at = 0
+    for row in range(len(history.starts)):
+        start, length, prompt = history.starts[row], history.lengths[row], history.prompts[row]
+        table.offsets[row] = at
+        for i in range(length):
+            words[i] = np.uint64(history.tokens[start + i]) << _32 | np.uint64(i)
+        deal_all(words, others, length)
+        for i in range(length):
+            token, place = int(words[i] >> _32), int(words[i] & _LOW)
+            new = at == table.offsets[row] or table.tokens[at - 1] != token
+            for column in range(columns):
+                first, stop = window_at(windows, row, column, prompt, length)
+                if first <= place < stop:
+                    if new:
+                        begin_entry(table, at, token)
+                        at += 1
+                        new = False
+                    table.counts[at - 1, column] += 1
+    table.offsets[len(history.starts)] = at
+
+
+@inline
+def copy_entry(source: Table, i: int, target: Table, j: int) -> None:
+    """Copy a token and its counts."""
+    target.tokens[j] = source.tokens[i]
+    for column in range(target.counts.shape[1]):
+        target.counts[j, column] = source.counts[i, column]
+
+
+@inline
+def begin_entry(table: Table, i: int, token: int) -> None:
+    """Write a token that did not come yet."""
+    table.tokens[i] = token
+    for column in range(table.counts.shape[1]):
+        table.counts[i, column] = 0
+
+
+@function
+def change(table: Table, first: int, stop: int, token: int, column: int, by: int) -> int:
+    """Change a count of the row between `first` and `stop`, where there is room for an entry; return its new end."""
+    tokens, counts = table.tokens, table.counts
+    low, high = first, stop
+    while low < high:
+        middle = (low + high) // 2
+        if tokens[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    if low == stop or tokens[low] != token:
+        for i in range(stop, low, -1):
+            copy_entry(table, i - 1, table, i)
+        begin_entry(table, low, token)
+        stop += 1
+    counts[low, column] += by
+    for other in range(counts.shape[1]):
+        if counts[low, other] > 0:
+            return stop
+    for i in range(low + 1, stop):
+        copy_entry(table, i, table, i - 1)
+    return stop - 1
+
+
+@jit
+def advance(history: Tokens, before: IntRow, windows: IntRows, table: Table, out: Table) -> None:
+    """Fill in the table of histories that were shorter `before`, from that of the shorter ones.
+
+    `out` has room for an entry more in each row for each token that came to it.
+    """
+    history, before, windows = borrowed_tokens(history), borrowed(before), borrowed(windows)
+    table, out = borrowed_table(table), borrowed_table(out)
+    at = 0
+    for row in range(len(history.starts)):
+        start, prompt = history.starts[row], history.prompts[row]
+        stop = at
+        for i in range(table.offsets[row], table.offsets[row + 1]):
+            copy_entry(table, i, out, stop)
+            stop += 1
+        for length in range(before[row], history.lengths[row]):
+            for column in range(out.counts.shape[1]):
+                first, end = window_at(windows, row, column, prompt, length)
+                now, until = window_at(windows, row, column, prompt, length + 1)
+                if until > end:
+                    stop = change(out, at, stop, history.tokens[start + length], column, 1)
+                if now > first:
+                    stop = change(out, at, stop, history.tokens[start + first], column, -1)
+        out.offsets[row] = at
+        at = stop
+    out.offsets[len(history.starts)] = at

@@ -1,0 +1,23 @@
+"""Frequency penalty: what came before has less, each time it came."""
+
+from collections.abc import Sequence
+
+from reference.samplers.common import between
+from reference.samplers.history import counts
+
+
+def edit(
+    logits: Sequence[float],
+    history: Sequence[int],
+    prompt: int,
+    penalty: float = 0.0,
+    of: str = "output",
+    last: int = 0,
+) -> list[float]:
+    """Subtract the penalty from the logit of each token as often as it came.
+
+    OpenAI, API reference, "Frequency and presence penalties" (2021).
+    """
+    between("frequency.penalty", penalty, -3.4e38, 3.4e38)
+    came = counts(history, prompt, of, last)
+    return [z - penalty * came[i] if i in came else z for i, z in enumerate(logits)]
