@@ -54,7 +54,7 @@ class State:
     ([5, 7, 5], [5, 7])
     """
 
-    __slots__ = ("_counted", "_lengths", "_prompts", "_shared", "batch", "chain")
+    __slots__ = ("_counted", "_largest", "_lengths", "_prompts", "_shared", "batch", "chain")
 
     def __init__(
         self, chain: Any, batch: tuple[int, ...], shared: Shared, lengths: Ints, prompts: Ints, counted: Any = None
@@ -62,6 +62,7 @@ class State:
         self.chain, self.batch = chain, batch
         self._shared, self._lengths, self._prompts = shared, lengths, prompts
         self._counted = counted
+        self._largest: int | None = None
 
     @property
     def lengths(self) -> Ints:
@@ -92,6 +93,8 @@ class State:
         TypeError, ValueError
             For another shape, or what is no token.
         """
+        if not self.batch and isinstance(tokens, np.int64) and 0 <= tokens < 2**31:
+            return self._after(tokens)
         given = _checks.as_array("tokens", tokens)
         if given.dtype.kind not in "iu" and given.size:
             raise TypeError(f"tokens is {_checks.described(tokens)}, expected integers in [-1, 2**31)")
@@ -100,15 +103,16 @@ class State:
         if given.size and not (given.min() >= -1 and given.max() < 2**31):
             wrong = next(token for token in given.flat if not -1 <= token < 2**31)
             raise ValueError(f"tokens has {wrong}, expected integers in [-1, 2**31)")
-        several = given.reshape(len(self._lengths), math.prod(given.shape[len(self.batch) :])).astype(np.int32)
+        several = given.reshape(len(self._lengths), math.prod(given.shape[len(self.batch) :]))
         taken = several >= 0
         lengths = self._lengths + taken.sum(axis=1)
         shared = self._claimed(lengths)
         rows, places = np.nonzero(taken)
-        shared.tokens[(shared.starts + self._lengths)[rows] + (np.cumsum(taken, axis=1) - 1)[rows, places]] = several[
-            taken
-        ]
-        return State(self.chain, self.batch, shared, lengths, self._prompts, self._counted)
+        before = np.cumsum(taken, axis=1)[rows, places] - 1
+        shared.tokens[(shared.starts + self._lengths)[rows] + before] = several[taken]
+        longer = State(self.chain, self.batch, shared, lengths, self._prompts, self._counted)
+        longer._largest = max(self.largest, int(given.max(initial=-1)))
+        return longer
 
     def rewind(self, n: Any) -> "State":
         """Return the state before the last `n` tokens of the output, a number for all rows or one for each.
@@ -186,9 +190,12 @@ class State:
     def counted(self, counted: Any) -> None:
         self._counted = counted
 
-    def largest(self) -> Ints:
-        """Return the largest token of each row, -1 where there is none."""
-        return np.array([row.max(initial=-1) for row in self._rows()], np.int64)
+    @property
+    def largest(self) -> int:
+        """The largest token of all histories, -1 where there is none."""
+        if self._largest is None:
+            self._largest = max((int(row.max(initial=-1)) for row in self._rows()), default=-1)
+        return self._largest
 
     def _own(self, row: int) -> npt.NDArray[np.int32]:
         start = self._shared.starts[row]
@@ -196,6 +203,22 @@ class State:
 
     def _rows(self) -> Iterator[npt.NDArray[np.int32]]:
         return map(self._own, range(len(self._lengths)))
+
+    def _after(self, token: np.int64) -> "State":
+        """Return the state of one row after a token, as `accept` does in a tenth of the time."""
+        length = int(self._lengths[0])
+        lengths = np.array([length + 1])
+        shared = self._shared
+        with _claiming:
+            free = shared.written[0] == length < shared.room[0]
+            if free:
+                shared.written[0] = length + 1
+        if not free:
+            shared = self._claimed(lengths)
+        shared.tokens[shared.starts[0] + length] = token
+        longer = State(self.chain, self.batch, shared, lengths, self._prompts, self._counted)
+        longer._largest = max(self.largest, int(token))
+        return longer
 
     def _claimed(self, lengths: Ints) -> Shared:
         """Return memory of the histories, in which nobody else writes up to the new lengths."""

@@ -19,7 +19,7 @@ def token_at(logits: np.ndarray, top_p: float, us: np.ndarray, scratch: np.ndarr
     """Fill in the token at each u."""
     scale = scale_of(1.0, logits[0])
     workspace = workspace_of(scratch, logits.size, logits[0])
-    row = MaskedRow(logits, None)
+    row = MaskedRow(logits, None, None)
     row_largest, kept = keep(row, scale, 1.0, Filters(1.0, 0, top_p, 0.0), logits[0], workspace)
     groups = groups_of(kept.size)
     for i in range(us.size):

@@ -160,6 +160,11 @@ class SamplerChain:
         """The chain of the other steps."""
         return self[len(self.edits) :] if self.edits else self
 
+    @cached_property
+    def largest(self) -> int:
+        """The largest token that an edit names, -1 if none does."""
+        return max((step.largest for step in self.edits), default=-1)
+
     def start(self, prompts: Any = ()) -> State:
         """Return the state of a batch before its first token.
 
@@ -193,6 +198,18 @@ class SamplerChain:
 
         A window has a part of the history and a number of last tokens; there is one for each edit that counts.
         """
+        key = batch if self.parameters else ()
+        found = self._edit_rows.get(key)
+        if found is None:
+            self._edit_rows.clear()
+            found = self._edit_rows[key] = self._made_edit_rows(batch)
+        return found
+
+    @cached_property
+    def _edit_rows(self) -> dict[tuple[int, ...], tuple[Rows, Listed, npt.NDArray[np.int64]]]:
+        return {}
+
+    def _made_edit_rows(self, batch: tuple[int, ...]) -> tuple[Rows, Listed, npt.NDArray[np.int64]]:
         columns = [step for step in self.edits if step.source == COUNTS]
         made, first = [], 0
         for step in self.edits:

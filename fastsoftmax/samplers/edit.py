@@ -83,6 +83,11 @@ class Edit(Step):
         """The value that goes with each of them."""
         return (0.0,) * len(self.listed)
 
+    @property
+    def largest(self) -> int:
+        """The largest token that the sampler names, -1 for none."""
+        return max((token for one in self.listed for token in one), default=-1)
+
     def edits(self, batch: tuple[int, ...] | None, first: int, column: int) -> Rows:
         """Return the sampler as the kernel reads it, a row of numbers, or one for each row of the batch.
 

@@ -32,6 +32,10 @@ class Force(Edit):
     token: Any = whole(-1, -1)
     at: Any = whole(0, 0)
 
+    @property
+    def largest(self) -> int:
+        return int(np.max(self.token))
+
     @staticmethod
     def edit(z: float, x: float, a: float, b: float, c: float) -> float:
         """Return the new logit of the others."""

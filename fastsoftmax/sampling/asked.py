@@ -57,7 +57,7 @@ def law_of(asked: Asked, batch: tuple[int, ...], told: bool = False) -> Law:
 def one_law(asked: Asked) -> Law | None:
     """Return the law of any row, None where a parameter is one a row."""
     if not isinstance(asked, tuple):
-        return None if asked.parameters or asked.edits else _law_of_chain(asked)
+        return None if asked.parameters else _law_of_chain(asked)
     if not {*map(type, asked)} <= _checks.PLAIN:
         asked = tuple(map(_checks.plain, asked))
         if not {*map(type, asked)} <= _checks.PLAIN:

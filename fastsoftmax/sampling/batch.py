@@ -17,14 +17,16 @@ from fastsoftmax.sampling.scratch import Scratch
 WORD = 32  # tokens in an integer of a packed mask
 BITS = 16  # tokens in an integer as kernels read it
 
-Work = Callable[[slice, int, Array, Array | None, Array], int]
+Part = tuple[Array, Array | None, Any]  # rows, the bits of what is allowed in them, and what edits they have
+Work = Callable[[slice, int, Part, Array], int]
 Memory = Callable[[int, int], int]
 
 
 class Batch:
     """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
-    Rows that lie contiguous in memory are not copied; others are, and those with a bias or edits, a part at a time.
+    Rows that lie contiguous in memory are not copied; others are, and those with a bias, a part at a time. With edits
+    16-bit rows are widened so.
     """
 
     __slots__ = (
@@ -71,7 +73,7 @@ class Batch:
             edits.fit(self.batch, self.size)
         self._carrier = carrier
         self._matrix = None
-        if carrier.flags.c_contiguous and self._bias is None is edits:
+        if carrier.flags.c_contiguous and self._bias is None and (edits is None or carrier.itemsize > 2):
             self._matrix = carrier.reshape(self.count, self.size)
             self._matrix.setflags(write=False)  # so that a kernel compiles once for all arrays
 
@@ -95,16 +97,14 @@ class Batch:
         if self._bias is not None:
             with np.errstate(over="ignore"):  # a sum too large for float32 is inf, as a logit may be
                 rows = _biased(rows, self._bias, first)
-        if self._edits is not None:
-            self._edits.apply(rows, first, rows.dtype.type(0))
         rows.setflags(write=False)
         return rows, allowed
 
     def each(self, work: Work, pool: Scratch, memory: Memory, cost: int | None = None, spans: int = 1) -> None:
         """Do work on all rows, some on each thread; raise for the first row that it refuses.
 
-        `work` takes a slice of the rows, the number of a span, the logits of these rows, the bits of what is allowed,
-        and scratch memory, as many bytes as `memory` says of the length of a row and the bytes of a number. It returns
+        `work` takes a slice of the rows, the number of a span, what kernels read of these rows, and scratch memory, as
+        many bytes as `memory` says of the length of a row and the bytes of a number (and what edits need). It returns
         the first of these rows that has no distribution, or -1. With several spans, which divide the draws of a row,
         `work` gets each row by itself, once for each span. `cost` is how long a row and span take, in the unit of
         `_threads`.
@@ -112,8 +112,11 @@ class Batch:
         refused = list[int]()
 
         def piece(start: int, stop: int, span: int = 0) -> None:
-            scratch = pool.take(memory(self.size, self.number.itemsize))
-            row = work(slice(start, stop), span, *self.part(start, stop), scratch)
+            needed, edits = memory(self.size, self.number.itemsize), None
+            if self._edits is not None:
+                edits, needed = self._edits.plan(start, stop, needed, self.number.itemsize)
+            scratch = pool.take(needed)
+            row = work(slice(start, stop), span, (*self.part(start, stop), edits), scratch)
             pool.give_back(scratch)
             if row >= 0:
                 refused.append(start + row)

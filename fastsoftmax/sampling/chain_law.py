@@ -1,6 +1,7 @@
 """The law of a chain of samplers: which kernels are called, and with what."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from fastsoftmax._jit import Direct
 from fastsoftmax.kernels.chain import draw
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
 from fastsoftmax.samplers.step import Operation
-from fastsoftmax.sampling.laws import Facts, Keyed, Part
+from fastsoftmax.sampling.batch import Part
+from fastsoftmax.sampling.edits import EXAMPLE
+from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import of
 
 
@@ -56,11 +59,11 @@ class ChainLaw:
             )
         )
 
-    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+    def draw_one(self, row: Array, edits: Any, words: Array, number: Any, scratch: Array, token: Array) -> int:
         """Draw a token from one row; it must be what `_example` makes."""
-        start = list_start(row.shape[1], number.itemsize)
-        kernel = _one[row.dtype.char]
-        refused: int = kernel(row, None, self.operations, words, 0, 0, 0, number, scratch, start, token, None, None)
+        start, keyed = list_start(row.shape[1], number.itemsize), (words, 0, 0, 0)
+        kernel = _one[edits is not None][row.dtype.char]
+        refused: int = kernel(row, None, edits, self.operations, *keyed, number, scratch, start, token, None, None)
         return refused
 
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
@@ -87,13 +90,14 @@ class ChainLaw:
         return of(self.operations, some.start, some.stop), list_start(rows[0].shape[1], number.itemsize)
 
 
-def _example(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+def _example(edited: bool, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
     rows = np.empty((1, 1), dtype)
     rows.setflags(write=False)
     words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
     steps = np.empty((1, 1, len(Operation._fields)))
-    return rows, None, steps, words, 0, 0, 0, _arrays.number_for(rows), scratch, 0, token, None, None
+    edits = EXAMPLE if edited else None
+    return rows, None, edits, steps, words, 0, 0, 0, _arrays.number_for(rows), scratch, 0, token, None, None
 
 
-_one = Direct(draw.sample, _example)
+_one = {edited: Direct(draw.sample, partial(_example, edited)) for edited in (False, True)}

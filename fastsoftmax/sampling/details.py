@@ -12,7 +12,7 @@ from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.asked import law_of
-from fastsoftmax.sampling.batch import Batch
+from fastsoftmax.sampling.batch import Batch, Part
 from fastsoftmax.sampling.laws import Keyed, Law
 from fastsoftmax.sampling.params import of
 from fastsoftmax.sampling.scratch import Scratch
@@ -177,11 +177,9 @@ def kept_set_of(rows: Batch, law: Law, draws: Keyed, kept: npt.NDArray[np.int64]
     offsets = np.concatenate([[0], np.cumsum(kept)])
     tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
 
-    def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
+    def work(some: slice, _: int, part: Part, scratch: Array) -> int:
         places = offsets[some.start : some.stop + 1]
-        law.write_kept(
-            some, (logits, bits), draws.of(some.start, some.stop), rows.number, scratch, places, (tokens, masses)
-        )
+        law.write_kept(some, part, draws.of(some.start, some.stop), rows.number, scratch, places, (tokens, masses))
         return -1
 
     rows.each(work, pool, law.memory)
@@ -194,12 +192,12 @@ def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
     recorder = Recorder(raw, 0, law)
     draws, nothing = Keyed(np.zeros((1, 2), np.uint64), 0, 0, 0), np.empty((raw.count, 0), np.int64)
 
-    def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        start = some.start
+    def work(some: slice, _: int, given: Part, scratch: Array) -> int:
+        start, logits = some.start, given[0]
         while start < some.stop:  # on after each row that has no distribution
             rest = slice(start, some.stop)
             part, facts = logits[start - some.start :], recorder.part(rest, slice(0))
-            refused = law.sample(rest, (part, None), draws, raw.number, scratch, nothing[rest], facts, None)
+            refused = law.sample(rest, (part, None, None), draws, raw.number, scratch, nothing[rest], facts, None)
             start = some.stop if refused < 0 else start + refused + 1
         return -1
 

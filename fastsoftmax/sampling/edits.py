@@ -8,14 +8,27 @@ from fastsoftmax import _checks
 from fastsoftmax._arrays import Array
 from fastsoftmax._state import State
 from fastsoftmax.kernels.history.counts import Table, advance, tabulate
-from fastsoftmax.kernels.history.edits import Listed, edit
-from fastsoftmax.kernels.history.tokens import Tokens
+from fastsoftmax.kernels.history.edits import Edits as Plan
+from fastsoftmax.kernels.history.edits import overlay_bytes
+from fastsoftmax.samplers.edit import EditOperation
 from fastsoftmax.sampling.params import of
 
 if TYPE_CHECKING:
     from fastsoftmax.samplers.chain import SamplerChain
 
 _FEW = 8  # tokens that are counted one by one
+_LINE = 64  # bytes: memory begins at a cache line
+
+
+_INTS, _LONGS = np.empty(1, np.int32), np.empty(1, np.int64)
+EXAMPLE: Plan = (
+    np.empty((1, 1, len(EditOperation._fields))),
+    *(_INTS, _LONGS, np.empty(1)),
+    *(_INTS, _LONGS, _LONGS, _LONGS),
+    *(_INTS, np.empty((1, 1), np.int32), _LONGS),
+    *(0, 0),
+)
+"""What `plan` gives, for the types of it."""
 
 
 class Edits:
@@ -45,55 +58,46 @@ class Edits:
         state = self._state
         if state.batch != batch:
             raise ValueError(f"state is of the batch {state.batch}, expected {batch}, as the logits")
-        largest = state.largest()
-        if (largest >= size).any():
-            row = int(np.argmax(largest >= size))
-            raise ValueError(f"state has token {largest[row]} in row {row}, expected tokens below V = {size}")
-        for step in self._chain.edits:
-            for token in (*(token for one in step.listed for token in one), *np.ravel(getattr(step, "token", -1))):
-                if token >= size:
-                    raise ValueError(f"samplers has token {token} in {step.name}, expected tokens below V = {size}")
+        if state.largest >= size:
+            raise ValueError(f"state has token {state.largest}, expected tokens below V = {size}")
+        if self._chain.largest >= size:
+            raise ValueError(f"samplers has token {self._chain.largest}, expected tokens below V = {size}")
         self._edits, self._listed, windows = self._chain.edit_rows(batch)
         self._table = counted(state, windows)
-        self._longest = int(state.lengths.max(initial=0))
+        self._size, self._longest = size, int(state.read()[2].max(initial=0))
 
-    def apply(self, rows: Array, first: int, number: Any) -> None:
-        """Change the logits of rows of the batch, from `first` on."""
-        last = first + len(rows)
+    def plan(self, first: int, last: int, used: int, itemsize: int) -> tuple[Plan, int]:
+        """Return what a kernel takes for rows [first, last) of the batch, and how many bytes of scratch memory.
+
+        So many bytes are used already, and a logit has `itemsize` bytes.
+        """
         tokens, starts, lengths, prompts = self._state.read()
         distinct, counts, offsets = self._table
-        memory = np.empty((2, self._longest), np.uint64)
-        edit(
-            rows,
-            of(self._edits, first, last),
-            Listed(*self._listed),
-            Tokens(tokens, starts[first:last], lengths[first:last], prompts[first:last]),
-            Table(distinct, counts, offsets[first : last + 1]),
-            number,
-            np.empty(self._longest, np.int32),
-            memory[0],
-            memory[1],
-        )
+        start = -(-used // _LINE) * _LINE
+        own = starts[first:last], lengths[first:last], prompts[first:last]
+        table = distinct, counts, offsets[first : last + 1]
+        plan = of(self._edits, first, last), *self._listed, tokens, *own, *table, self._longest, start
+        return plan, start + overlay_bytes(self._size, itemsize, self._longest)
 
 
 def counted(state: State, windows: Array) -> Table:
     """Return how often the tokens of a state came in some windows, and leave it with the state for the next one."""
-    history = Tokens(*state.read())
-    rows, columns = len(history.lengths), windows.shape[1] // 2
+    lengths, columns = state.read()[2], windows.shape[1] // 2
+    if columns == 0:
+        return _empty(0, columns, len(lengths))
     if state.counted is not None:
-        table: Table
-        table, before = state.counted
-        added = history.lengths - before
+        found: Table
+        found, before = state.counted
+        added = lengths - before
         if not added.any():
-            return table
+            return found
         if added.min() >= 0 and added.max() <= _FEW:
-            out = _empty(len(table.tokens) + int(added.sum()), columns, rows)
-            advance(history, before, windows, table, out)
-            return _kept(state, out)
-    table = _empty(int(history.lengths.sum()) if columns else 0, columns, rows)
-    if columns:
-        words = np.empty((2, int(history.lengths.max(initial=0))), np.uint64)
-        tabulate(history, windows, words[0], words[1], table)
+            table = _empty(len(found.tokens) + int(added.sum()), columns, len(lengths))
+            advance(*state.read(), before, windows, *found, *table)
+            return _kept(state, table)
+    table = _empty(int(lengths.sum()), columns, len(lengths))
+    words = np.empty((2, int(lengths.max(initial=0))), np.uint64)
+    tabulate(*state.read(), windows, words[0], words[1], *table)
     return _kept(state, table)
 
 
@@ -104,7 +108,8 @@ def _empty(entries: int, columns: int, rows: int) -> Table:
 def _kept(state: State, table: Table) -> Table:
     """Return a table without the room that it did not take, and leave it with the state."""
     tokens, counts, offsets = table
-    tight = Table(tokens[: offsets[-1]].copy(), counts[: offsets[-1]].copy(), offsets)
+    count = int(offsets[-1])
+    tight = Table(tokens[:count].copy(), counts[:count].copy(), offsets)
     state.counted = tight, state.read()[2]
     return tight
 

@@ -9,7 +9,7 @@ from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
 from fastsoftmax._state import State
 from fastsoftmax.sampling.asked import Asked, asked_of, law_of, one_law, parameters_given
-from fastsoftmax.sampling.batch import Batch
+from fastsoftmax.sampling.batch import Batch, Part
 from fastsoftmax.sampling.details import Details, Recorder, kept_set_of, top_logprobs_of
 from fastsoftmax.sampling.edits import Edits, edits_of
 from fastsoftmax.sampling.laws import Keyed
@@ -121,14 +121,14 @@ def sample(
     edits = edits_of(asked, state)
     if (
         type(seed) is int is type(step)
-        and rng is None is edits
+        and rng is None
         and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out)
     ):
         law = one_law(asked)
         if law is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
-            token = draw_one(logits, law, seed, step, _scratch)
+            token = draw_one(logits, law, edits, seed, step, _scratch)
             if token is not None:
-                return token
+                return token if state is None else (token, state.accept(token))
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
     if rng is None and seed is not None:  # without the two microseconds of a context
         result = draw(logits, allowed, bias, asked, edits, None, seed, step, wanted, _scratch)
@@ -193,8 +193,8 @@ def probabilities(
     rows.compute_for(target)
     masses = masses.reshape(rows.count, rows.size)
 
-    def work(some: slice, _: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        return law.probabilities(some, (logits, bits), rows.number, scratch, masses[some])
+    def work(some: slice, _: int, part: Part, scratch: Array) -> int:
+        return law.probabilities(some, part, rows.number, scratch, masses[some])
 
     rows.each(work, _scratch, law.memory)
     if out is not None:
@@ -251,13 +251,13 @@ def draw(
     keyed = Keyed(words, 0, 0 if key is None else 1, 0)
     span = max(_DRAWS, size)  # so many that going over the row again costs little
 
-    def work(some: slice, part: int, logits: Array, bits: Array | None, scratch: Array) -> int:
-        first = part * span
+    def work(some: slice, turn: int, part: Part, scratch: Array) -> int:
+        first = turn * span
         facts = left = None
         if recorder is not None:
             facts, left = recorder.part(some, slice(first, first + span)), recorder.left[some]
         drawn = keyed.of(some.start, some.stop)._replace(first=first)
-        return law.sample(some, (logits, bits), drawn, number, scratch, tokens[some, first : first + span], facts, left)
+        return law.sample(some, part, drawn, number, scratch, tokens[some, first : first + span], facts, left)
 
     rows.each(work, pool, law.memory, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
     result = tokens.reshape(result_shape)[()]

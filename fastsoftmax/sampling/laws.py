@@ -4,10 +4,10 @@ from typing import Any, NamedTuple, Protocol
 
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling import describe
+from fastsoftmax.sampling.batch import Part
 from fastsoftmax.sampling.params import of
 
 Facts = describe.Facts | None
-Part = tuple[Array, Array | None]  # rows of logits, and the bits of what is allowed in them
 
 
 class Keyed(NamedTuple):
@@ -50,7 +50,7 @@ class Law(Protocol):
     ) -> int:
         """Draw tokens; return the first row without a distribution, or -1."""
 
-    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+    def draw_one(self, row: Array, edits: Any, words: Array, number: Any, scratch: Array, token: Array) -> int:
         """Draw a token from one row, of shape (1, V), without a look at the types; return what `sample` does."""
 
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:

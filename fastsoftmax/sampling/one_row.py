@@ -11,6 +11,7 @@ import numpy as np
 
 from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
+from fastsoftmax.sampling.edits import Edits
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
 
@@ -25,16 +26,20 @@ def is_one_token(n: Any, allowed: Any, bias: Any, details: Any, kept_set: Any, t
     return alone and type(top_logprobs) is int and top_logprobs == 0
 
 
-def draw_one(logits: Any, law: Law, seed: int, step: int, pool: Scratch) -> Any:
+def draw_one(logits: Any, law: Law, edits: Edits | None, seed: int, step: int, pool: Scratch) -> Any:
     """Return the token of one row, None for what is no plain row or has no distribution.
 
     The law is that of any row; `seed` and `step` are in [0, 2**64).
     """
     row = _plain_row(logits)
-    if row is None:
+    if row is None or (edits is not None and row.itemsize == 2):
         return None
     number, itemsize = (_arrays.DOUBLE, 8) if row.itemsize == 8 else (_arrays.SINGLE, 4)
-    scratch = pool.take(law.memory(row.size, itemsize))
+    needed, plan = law.memory(row.size, itemsize), None
+    if edits is not None:
+        edits.fit(row.shape[:-1], row.shape[-1])
+        plan, needed = edits.plan(0, 1, needed, itemsize)
+    scratch = pool.take(needed)
     try:
         memory = _idle.pop()
     except IndexError:  # the first call, or other threads have them all
@@ -42,7 +47,7 @@ def draw_one(logits: Any, law: Law, seed: int, step: int, pool: Scratch) -> Any:
     words, flat, token = memory
     flat[0], flat[1] = seed, step
     rows = row if row.ndim == 2 else row.reshape(1, -1)
-    refused = law.draw_one(rows, words, number, scratch, token)
+    refused = law.draw_one(rows, plan, words, number, scratch, token)
     result = None if refused >= 0 else token[0, 0] if row.ndim == 1 else token[0].copy()
     pool.give_back(scratch)
     if len(_idle) < AT_ONCE:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fastsoftmax import _checks, _threads
 from fastsoftmax._state import State
 from fastsoftmax.sampling.asked import one_law
-from fastsoftmax.sampling.edits import edits_of
+from fastsoftmax.sampling.edits import Edits, edits_of
 from fastsoftmax.sampling.functions import Wanted, after, draw
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
@@ -167,14 +167,16 @@ class Sampler:
             step = self._step
             self._step = step + 1
         try:
-            if self.state is None and is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
-                token = self._draw_one(logits, step)
-                if token is not None:
-                    return token
-            wanted = Wanted(n, details, kept_set, top_logprobs, out)
             asked = self.params.values() if isinstance(self.params, SamplingParams) else self.params
             state = self._state_for(logits)
             edits = edits_of(asked, state)
+            if is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
+                token = self._draw_one(logits, edits, step)
+                if token is not None:
+                    if state is not None:
+                        self.state = state.accept(token)
+                    return token
+            wanted = Wanted(n, details, kept_set, top_logprobs, out)
             result = draw(logits, allowed, bias, asked, edits, self._key, self._seed, step, wanted, self._scratch)
             if state is not None:
                 self.state = after(state, result)
@@ -191,7 +193,7 @@ class Sampler:
             return self.params.start(np.zeros((*_checks.as_array("logits", logits).shape[:-1], 0), np.int32))
         return self.state
 
-    def _draw_one(self, logits: Any, step: int) -> Any:
+    def _draw_one(self, logits: Any, edits: Edits | None, step: int) -> Any:
         """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""
         params, law = self._law
         if params is not self.params:  # somebody has set them
@@ -201,7 +203,7 @@ class Sampler:
         key = self._seed if self._key is None else self._key
         if law is None or type(key) is not int or step >= 2**64:
             return None
-        return draw_one(logits, law, key, step, self._scratch)
+        return draw_one(logits, law, edits, key, step, self._scratch)
 
 
 def _params_of(params: Any, samplers: Any, words: dict[str, Any]) -> "SamplingParams | SamplerChain":

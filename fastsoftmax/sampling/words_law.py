@@ -11,7 +11,9 @@ from fastsoftmax._arrays import Array
 from fastsoftmax._jit import Direct
 from fastsoftmax.kernels.sampling import describe, sample
 from fastsoftmax.kernels.sampling.workspace import workspace_bytes
-from fastsoftmax.sampling.laws import Facts, Keyed, Part
+from fastsoftmax.sampling.batch import Part
+from fastsoftmax.sampling.edits import EXAMPLE
+from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import Parameters
 
 
@@ -52,11 +54,11 @@ class WordsLaw:
             )
         )
 
-    def draw_one(self, row: Array, words: Array, number: Any, scratch: Array, token: Array) -> int:
+    def draw_one(self, row: Array, edits: Any, words: Array, number: Any, scratch: Array, token: Array) -> int:
         """Draw a token from one row; it must be what `_example` makes."""
         temperatures, filters = self.parameters
-        kernel = (_one if filters is None else _one_filtered)[row.dtype.char]
-        refused: int = kernel(row, None, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)
+        kernel = _one[filters is not None, edits is not None][row.dtype.char]
+        refused: int = kernel(row, None, edits, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)
         return refused
 
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
@@ -77,13 +79,14 @@ class WordsLaw:
         describe.write_kept(*rows, *self.parameters.of(some.start, some.stop), number, scratch, places, *out)
 
 
-def _example(dtype: np.dtype[Any], filters: Array | None = None) -> tuple[Any, ...]:
+def _example(filtered: bool, edited: bool, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     """Return arguments of the kernel of batches, which one row takes too, so that nothing is compiled twice."""
     rows = np.empty((1, 1), dtype)
     rows.setflags(write=False)
     words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
-    return rows, None, np.empty(1), filters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
+    parameters = np.empty(1), np.empty((1, 3)) if filtered else None
+    edits = EXAMPLE if edited else None
+    return rows, None, edits, *parameters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
 
 
-_one = Direct(sample.sample, _example)
-_one_filtered = Direct(sample.sample, partial(_example, filters=np.empty((1, 3))))
+_one = {(f, e): Direct(sample.sample, partial(_example, f, e)) for f in (False, True) for e in (False, True)}

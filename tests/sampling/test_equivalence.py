@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastsoftmax
 import reference
-from fastsoftmax.kernels.sampling.groups import GROUP
+from fastsoftmax.kernels.lanes.rows import GROUP
 from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 from reference.__main__ import PRECISION, Parameters, check_masses, check_tokens, ulps
 from tests.cases import DTYPES, FRACTIONS, TEMPERATURES, TOP_KS, examples, floats, rows

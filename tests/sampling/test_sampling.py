@@ -15,8 +15,9 @@ import fastsoftmax
 import reference
 from fastsoftmax import Sampler, SamplingParams, probabilities, sample
 from fastsoftmax._jit import jit
+from fastsoftmax.kernels.lanes.rows import GROUP, groups_of
 from fastsoftmax.kernels.sampling.draw import add_pieces, draw_group, draw_within
-from fastsoftmax.kernels.sampling.groups import GROUP, groups_of, list_masses
+from fastsoftmax.kernels.sampling.groups import list_masses
 from tests.cases import DTYPES
 from tests.filters import FILTERS
 

@@ -16,16 +16,17 @@ from fastsoftmax._jit import function, inline, jit
 from fastsoftmax.kernels.chain.memory import Memory, memory_of
 from fastsoftmax.kernels.chain.row import keep_chain
 from fastsoftmax.kernels.chain.steps import Band
+from fastsoftmax.kernels.history.edits import Edits, edited
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.loads import element
 from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, IntRows, Number, Row, Rows, if_given, like
-from fastsoftmax.kernels.lanes.rows import MaskedRow, fill_row, write
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, fill_row, groups_of, write
 from fastsoftmax.kernels.math.exp import log, log1p
 from fastsoftmax.kernels.math.philox import COIN, GUMBEL_NOISE, key_of, uniform
 from fastsoftmax.kernels.sampling.describe import Facts as Told
 from fastsoftmax.kernels.sampling.describe import facts_at
 from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
-from fastsoftmax.kernels.sampling.groups import GROUP, groups_of, list_masses
+from fastsoftmax.kernels.sampling.groups import list_masses
 from fastsoftmax.kernels.sampling.workspace import row_at
 from fastsoftmax.samplers.step import AFTER, GUMBEL
 
@@ -150,6 +151,7 @@ def tell_draw(told: Told, left: FloatRow, draw: int, place: int, memory: Memory)
 def sample(
     logits: Rows,
     allowed: Rows | None,
+    edits: Edits | None,
     steps: Rows,
     words: Rows,
     stream: int,
@@ -171,9 +173,10 @@ def sample(
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
     steps, words, left = borrowed(steps), borrowed(words), borrowed(left)
-    memory = memory_of(borrowed(scratch), start, size, number)
+    scratch = borrowed(scratch)
+    memory = memory_of(scratch, start, size, number)
     for index in range(rows):
-        row, own = row_at(logits, allowed, index), steps[min(index, len(steps) - 1)]
+        row, own = edited(edits, row_at(logits, allowed, index), index, scratch), steps[min(index, len(steps) - 1)]
         word = min(index, len(words) - 1)
         draws = Draws(words[word, 0], words[word, 1], np.uint64(first_draw), np.uint64(stream + stride * index))
         told, after = facts_at(details, index), left_at(left, index)
@@ -224,6 +227,7 @@ def left_at(left: Rows, row: int) -> FloatRow:
 def probabilities(
     logits: Rows,
     allowed: Rows | None,
+    edits: Edits | None,
     steps: Rows,
     number: Number,
     scratch: Row,
@@ -236,9 +240,11 @@ def probabilities(
     """
     rows, size = logits.shape
     logits, allowed, out, steps = borrowed(logits), borrowed(allowed), borrowed(out), borrowed(steps)
-    memory = memory_of(borrowed(scratch), start, size, number)
+    scratch = borrowed(scratch)
+    memory = memory_of(scratch, start, size, number)
     for index in range(rows):
-        row, own, row_out = row_at(logits, allowed, index), steps[min(index, len(steps) - 1)], out[index]
+        row, own = edited(edits, row_at(logits, allowed, index), index, scratch), steps[min(index, len(steps) - 1)]
+        row_out = out[index]
         coins = coins_of(own)
         written = False
         for outcome in range(1 << coins):
@@ -263,6 +269,7 @@ def probabilities(
 def write_kept(
     logits: Rows,
     allowed: Rows | None,
+    edits: Edits | None,
     steps: Rows,
     words: Rows,
     stream: int,
@@ -280,14 +287,16 @@ def write_kept(
     """
     size = logits.shape[1]
     logits, allowed, steps, words = borrowed(logits), borrowed(allowed), borrowed(steps), borrowed(words)
-    memory = memory_of(borrowed(scratch), start, size, number)
+    scratch = borrowed(scratch)
+    memory = memory_of(scratch, start, size, number)
     for index in range(len(logits)):
         if offsets[index] == offsets[index + 1]:
             continue
         own, word = steps[min(index, len(steps) - 1)], min(index, len(words) - 1)
         draws = Draws(words[word, 0], words[word, 1], np.uint64(0), np.uint64(stream + stride * index))
         outcome = outcome_of(own, draws, 0)
-        kept = distribution(row_at(logits, allowed, index), own, outcome, number, memory, None)
+        row = edited(edits, row_at(logits, allowed, index), index, scratch)
+        kept = distribution(row, own, outcome, number, memory, None)
         total = memory.row.sums[groups_of(kept) - 1]
         for place in range(kept):
             out_tokens[offsets[index] + place] = memory.row.tokens[place]

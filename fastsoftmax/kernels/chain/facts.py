@@ -29,10 +29,10 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_part, read_whole
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, read, read_part, read_whole
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.sampling.exact import read_block, weights_of
-from fastsoftmax.kernels.sampling.groups import GROUP, group_sum
+from fastsoftmax.kernels.sampling.groups import group_sum
 from fastsoftmax.kernels.softmax.weights import BLOCK, block_memory, scale_of, weight_of
 from fastsoftmax.samplers.step import ENTROPY, MOMENTS, SHAPE, SQUARES, Facts
 
@@ -143,20 +143,20 @@ def _light_spread(row_largest: Number, row: MaskedRow) -> tuple[float, float]:
     total = squares = 0.0
     count = size
     for start in range(0, size, GROUP):
-        stop = min(start + GROUP, size)
+        stop, own = min(start + GROUP, size), group_row(row, start // GROUP)
         a, b, c, d = none, none, none, none
         for i in range(start, stop - 31, 32):
-            z, y = read_whole(row, i, row_largest) - base, read_whole(row, i + 16, row_largest) - base
+            z, y = read_whole(own, i, row_largest) - base, read_whole(own, i + 16, row_largest) - base
             a, b = a + z, b + y
             c, d = fma(z, z, c), fma(y, y, d)
         for i in range(stop - (stop - start) % 32, stop, 16):
-            z = read_part(row, i, stop, row_largest) - base
+            z = read_part(own, i, stop, row_largest) - base
             a, c = a + z, fma(z, z, c)
         sums, group_squares = sum_lanes(a + b), sum_lanes(c + d)
         if not group_squares < math.inf:  # some are -inf
             a, c = none, none
             for i in range(start, stop, 16):
-                z = read_part(row, i, stop, like(row_largest, -math.inf))
+                z = read_part(own, i, stop, like(row_largest, -math.inf))
                 there = z > splat(like(row_largest, -math.inf))
                 count -= LANES - count_lanes(there)
                 z = blend(there, z - base, none)
@@ -185,15 +185,19 @@ def row_spread(row: MaskedRow, row_largest: Number, slope: float) -> tuple[float
     largest = splat(np.float64(row_largest))
     count = 0
     totals = none
-    for i in range(0, size, LANES):
-        z = read(row, i, row_largest)
-        there = z > least
-        count += count_lanes(there)
-        totals = blend(there, totals + (widen(z) - largest), totals)
+    for group in range(groups_of(size)):
+        own, start = group_row(row, group), group * GROUP
+        for i in range(start, min(start + GROUP, size), LANES):
+            z = read(own, i, row_largest)
+            there = z > least
+            count += count_lanes(there)
+            totals = blend(there, totals + (widen(z) - largest), totals)
     mean = splat(sum_lanes(totals) / count)
     squares = none
-    for i in range(0, size, LANES):
-        z = read(row, i, row_largest)
-        distance = (widen(z) - largest) - mean
-        squares = blend(z > least, squares + distance * distance, squares)
+    for group in range(groups_of(size)):
+        own, start = group_row(row, group), group * GROUP
+        for i in range(start, min(start + GROUP, size), LANES):
+            z = read(own, i, row_largest)
+            distance = (widen(z) - largest) - mean
+            squares = blend(z > least, squares + distance * distance, squares)
     return float(count), math.sqrt(sum_lanes(squares) / count) * slope

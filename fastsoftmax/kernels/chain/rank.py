@@ -1,8 +1,7 @@
 """The order of a list: larger logit first, lower index first among equals.
 
-Up to 96 logits are inserted one by one. More are dealt out by eleven bits at a time, from the lowest ones up, which
-keeps the order of equals: words of 64 bits, 32 of a key and 32 of a place. Bits that all keys share, as the low ones of
-what was float32, take no pass: four of six are left. Keys are smaller the larger the logit.
+Up to 96 logits are inserted one by one. More are dealt out by their bits, first the low 32 and then the high ones,
+which keeps the order of equals: words of 64 bits, 32 of a key and 32 of a place. Keys are smaller the larger the logit.
 
 Of the logits 1, 3, 2, 3 the places by rank are 1, 3, 2, 0.
 """
@@ -11,15 +10,12 @@ import numpy as np
 
 from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.chain.memory import Memory
-from fastsoftmax.kernels.lanes.arrays import add_before, on_stack
-from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, WordRow, bits_of
+from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, bits_of
+from fastsoftmax.kernels.math.radix import deal_all
 
 FEW = 96
-BITS = 11
-counts_memory = on_stack(1 << BITS)
 _SIGN, _LOW = np.uint64(1 << 63), np.uint64(2**32 - 1)
 _32, _63 = np.uint64(32), np.uint64(63)
-_DIGIT = np.uint64((1 << BITS) - 1)
 
 
 @inline
@@ -57,40 +53,3 @@ def insert(values: FloatRow, places: IntRow, count: int) -> None:
             places[j] = places[j - 1]
             j -= 1
         places[j] = i
-
-
-@function
-def deal_all(words: WordRow, others: WordRow, count: int) -> None:
-    """Sort words by their high 32 bits, in their order where those are the same."""
-    differing = np.uint64(0)
-    for i in range(count):
-        differing |= words[i] ^ words[0]
-    counts = counts_memory(np.int32(0))
-    dealt = False
-    for place in range(32, 64, BITS):
-        shift = np.uint64(place)
-        if (differing >> shift) & _DIGIT == 0:
-            continue
-        if dealt:
-            deal(others, words, count, shift, counts)
-        else:
-            deal(words, others, count, shift, counts)
-        dealt = not dealt
-    if dealt:
-        for i in range(count):
-            words[i] = others[i]
-
-
-@function
-def deal(words: WordRow, out: WordRow, count: int, shift: np.uint64, counts: IntRow) -> None:
-    """Sort words by one digit, in their order where it is the same."""
-    for digit in range(counts.size):
-        counts[digit] = 0
-    for i in range(count):
-        counts[np.int64((words[i] >> shift) & _DIGIT)] += 1
-    add_before(counts)
-    for i in range(count):
-        own = np.int64((words[i] >> shift) & _DIGIT)
-        at = counts[own]
-        counts[own] = at + 1
-        out[at] = words[i]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import function, inline, jit
-from fastsoftmax.kernels.chain.rank import deal_all
-from fastsoftmax.kernels.history.tokens import Tokens, borrowed_tokens, window_of
+from fastsoftmax.kernels.history.tokens import Tokens, window_of
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, WordRow
+from fastsoftmax.kernels.math.radix import deal_all
 
 _32 = np.uint64(32)
 _LOW = np.uint64(2**32 - 1)
@@ -30,13 +30,6 @@ class Table(NamedTuple):
 
 
 @inline
-def borrowed_table(table: Table) -> Table:
-    """Return a table that the caller holds."""
-    tokens, counts, offsets = table
-    return Table(borrowed(tokens), borrowed(counts), borrowed(offsets))
-
-
-@inline
 def window_at(windows: IntRows, row: int, column: int, prompt: int, length: int) -> tuple[int, int]:
     """Return where a window of a row begins and ends; `windows` has the part and the last of each column."""
     own = windows[min(row, len(windows) - 1)]
@@ -44,10 +37,22 @@ def window_at(windows: IntRows, row: int, column: int, prompt: int, length: int)
 
 
 @jit
-def tabulate(history: Tokens, windows: IntRows, words: WordRow, others: WordRow, table: Table) -> None:
+def tabulate(
+    tokens: IntRow,
+    starts: IntRow,
+    lengths: IntRow,
+    prompts: IntRow,
+    windows: IntRows,
+    words: WordRow,
+    others: WordRow,
+    out_tokens: IntRow,
+    out_counts: IntRows,
+    out_offsets: IntRow,
+) -> None:
     """Fill in the table of some histories; `words` and `others` are memory for the longest one."""
-    history, windows, table = borrowed_tokens(history), borrowed(windows), borrowed_table(table)
-    words, others = borrowed(words), borrowed(others)
+    history = Tokens(borrowed(tokens), borrowed(starts), borrowed(lengths), borrowed(prompts))
+    table = Table(borrowed(out_tokens), borrowed(out_counts), borrowed(out_offsets))
+    windows, words, others = borrowed(windows), borrowed(words), borrowed(others)
     columns = table.counts.shape[1]
     at = 0
     for row in range(len(history.starts)):
@@ -112,13 +117,28 @@ def change(table: Table, first: int, stop: int, token: int, column: int, by: int
 
 
 @jit
-def advance(history: Tokens, before: IntRow, windows: IntRows, table: Table, out: Table) -> None:
+def advance(
+    tokens: IntRow,
+    starts: IntRow,
+    lengths: IntRow,
+    prompts: IntRow,
+    before: IntRow,
+    windows: IntRows,
+    distinct: IntRow,
+    counts: IntRows,
+    offsets: IntRow,
+    out_tokens: IntRow,
+    out_counts: IntRows,
+    out_offsets: IntRow,
+) -> None:
     """Fill in the table of histories that were shorter `before`, from that of the shorter ones.
 
     `out` has room for an entry more in each row for each token that came to it.
     """
-    history, before, windows = borrowed_tokens(history), borrowed(before), borrowed(windows)
-    table, out = borrowed_table(table), borrowed_table(out)
+    history = Tokens(borrowed(tokens), borrowed(starts), borrowed(lengths), borrowed(prompts))
+    table = Table(borrowed(distinct), borrowed(counts), borrowed(offsets))
+    out = Table(borrowed(out_tokens), borrowed(out_counts), borrowed(out_offsets))
+    before, windows = borrowed(before), borrowed(windows)
     at = 0
     for row in range(len(history.starts)):
         start, prompt = history.starts[row], history.prompts[row]

@@ -1,6 +1,7 @@
-"""The kernel that changes logits for what came before: each edit of a chain in turn, a few tokens of each row.
+"""What the edits of a chain make of a row of logits for what came before it.
 
-It takes O(history) time a row and no pass over it; random reads of the row limit it where many distinct tokens came.
+An edit changes a few logits. The row itself stays as it is: a group of 512 in which one changes is copied, and the copy
+stands for it (see `Overlay`). That takes 20 ns a group and 2 ns a logit, and no pass over the row.
 
 Of the logits 1, 3 and 2 "repetition=2.0" makes 1, 1.5 and 2 after the history 1.
 """
@@ -10,13 +11,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsoftmax._jit import function, inline, jit
-from fastsoftmax.kernels.history.counts import Table, borrowed_table
+from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.history.matches import is_here, list_matches
 from fastsoftmax.kernels.history.rules import edit_of
-from fastsoftmax.kernels.history.tokens import Tokens, borrowed_tokens, window_of
-from fastsoftmax.kernels.lanes.arrays import borrowed
-from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, WordRow, like
+from fastsoftmax.kernels.history.tokens import window_of
+from fastsoftmax.kernels.lanes.arrays import borrowed, carved
+from fastsoftmax.kernels.lanes.llvm import LANES
+from fastsoftmax.kernels.lanes.loads import load_part, store
+from fastsoftmax.kernels.lanes.numbers import (
+    FloatRow,
+    IntRow,
+    Number,
+    Row,
+    Rows,
+    WordRow,
+    if_given,
+    like,
+    splat,
+)
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, Overlay, groups_of, laid_over
 from fastsoftmax.samplers.edit import COUNTS, FORCED, LISTED, MATCHES
 
 _32 = np.uint64(32)
@@ -40,27 +53,112 @@ class Past(NamedTuple):
     counts: Rows
 
 
-@inline
-def set_by(rule: Row, x: float, token: int, row: Row, number: Number) -> None:
-    """Give a token the logit that an edit makes of its own; `x` is what the edit's source tells of the token."""
-    row[token] = like(number, edit_of(rule[0], np.float64(row[token]), x, rule[4], rule[5], rule[6]))
+# The edits of a chain and the histories of some rows: rules (see `EditOperation`) of each row or of all; `Listed`;
+# `Tokens`; `Table`; the longest history; and at which byte of the scratch memory that of the edits begins. A plain
+# tuple: of one with names numba takes 100 us to find the type.
+Edits = tuple[Rows, IntRow, IntRow, FloatRow, IntRow, IntRow, IntRow, IntRow, IntRow, Rows, IntRow, int, int]
+
+
+class Memory(NamedTuple):
+    """Memory for the longest history, in which repetitions are looked for."""
+
+    found: IntRow
+    words: WordRow
+    others: WordRow
+
+
+class Rule(NamedTuple):
+    """The code of an edit and its parameters."""
+
+    code: float
+    a: float
+    b: float
+    c: float
 
 
 @inline
-def edit_counted(rules: Rows, past: Past, row: Row, number: Number) -> None:
-    """Apply edits of what came: each token goes through all of them in turn."""
+def rule_of(rule: Row) -> Rule:
+    """Return the rule of an edit, out of memory that may be written to meanwhile for all that the compiler knows."""
+    return Rule(rule[0], rule[4], rule[5], rule[6])
+
+
+class Target(NamedTuple):
+    """A row, and the copies in which edits change its logits."""
+
+    logits: Row
+    overlay: Overlay
+
+
+def overlay_bytes(size: int, itemsize: int, longest: int) -> int:
+    """Return how many bytes the edits of a row of `size` logits need."""
+    groups = -(-size // GROUP)
+    return 64 * (groups // 16 + 2) + (groups + 1) * GROUP * itemsize + 20 * (longest + 16)
+
+
+@inline
+def overlay_of(scratch: Row, start: int, size: int, longest: int, number: Number) -> tuple[Overlay, Memory]:
+    """Divide the bytes of `scratch` from `start` on: copies of groups, none so far, and memory for the history.
+
+    After the slots there are how many copies there are, and the one that `force` lets groups share.
+    """
+    groups = groups_of(size)
+    slots = carved(scratch, start, groups + 3, np.int32(0))
+    at = start + 64 * (groups // 16 + 2)
+    copies = carved(scratch, at, (groups + 1) * GROUP, number)
+    at += (groups + 1) * GROUP * copies.itemsize
+    words, others = carved(scratch, at, longest, np.uint64(0)), carved(scratch, at + 8 * longest, longest, np.uint64(0))
+    found = carved(scratch, at + 16 * longest, longest, np.int32(0))
+    for i in range(slots.size):
+        slots[i] = -1
+    slots[groups + 1] = 0
+    return Overlay(slots, copies), Memory(found, words, others)
+
+
+@inline
+def place_of(token: int, row: Target) -> int:
+    """Return where the copies have a token, whose group is copied if it was not yet."""
+    slots, group = row.overlay.slots, token // GROUP
+    slot, shared = int(slots[group]), int(slots[slots.size - 1])
+    if slot < 0 or slot == shared:
+        copy_group(group, row)
+        slot = int(slots[group])
+    return slot * GROUP + token % GROUP
+
+
+@function
+def copy_group(group: int, row: Target) -> None:
+    """Copy a group, so that its logits may change."""
+    slots, copies = row.overlay
+    logits, start, own = laid_over(row.overlay, row.logits, group), group * GROUP, int(slots[slots.size - 2])
+    for i in range(0, min(GROUP, row.logits.size - start), LANES):
+        store(copies, own * GROUP + i, load_part(logits, start + i, row.logits.size, copies[0]))
+    slots[group], slots[slots.size - 2] = own, own + 1
+
+
+@inline
+def set_at(rule: Rule, x: float, place: int, row: Target, number: Number) -> None:
+    """Give a logit the value that an edit makes of it; `x` is what the edit's source tells of the token."""
+    copies = row.overlay.copies
+    copies[place] = like(number, edit_of(rule.code, np.float64(copies[place]), x, rule.a, rule.b, rule.c))
+
+
+@inline
+def edit_counted(rules: Rows, past: Past, memory: Memory, row: Target, number: Number) -> None:
+    """Apply edits of what came: where the logits are is looked up once."""
+    places = memory.found
     for i in range(past.distinct.size):
-        for index in range(len(rules)):
-            count = past.counts[i, int(rules[index, 10])]
-            if rules[index, 1] == COUNTS and count > 0:
-                set_by(rules[index], np.float64(count), past.distinct[i], row, number)
+        places[i] = place_of(past.distinct[i], row)
+    for index in range(len(rules)):
+        rule, column = rule_of(rules[index]), int(rules[index, 10])
+        for i in range(past.distinct.size):
+            if past.counts[i, column] > 0:
+                set_at(rule, np.float64(past.counts[i, column]), places[i], row, number)
 
 
 @inline
-def edit_matches(
-    rule: Row, past: Past, listed: Listed, found: IntRow, words: WordRow, others: WordRow, row: Row, number: Number
-) -> None:
+def edit_matches(rule: Row, past: Past, listed: Listed, memory: Memory, row: Target, number: Number) -> None:
     """Apply an edit of repetitions: those in the prompt, or in all of the history."""
+    found, words, others = memory
     size = past.tokens.size
     first, _ = window_of(0, int(rule[3]), past.prompt, size)
     _, stop = window_of(int(rule[2]), 0, past.prompt, size)
@@ -68,11 +166,12 @@ def edit_matches(
     least, alone, breaker, end = int(rule[7]), rule[11] != 0.0, int(rule[8]), int(rule[9])
     count = list_matches(own, stop - first, least, alone, sequences, starts, breaker, end, found, words, others)
     for i in range(count):
-        set_by(rule, np.float64(words[i] & _LOW), int(words[i] >> _32), row, number)
+        place = place_of(int(words[i] >> _32), row)
+        set_at(rule_of(rule), np.float64(words[i] & _LOW), place, row, number)
 
 
 @inline
-def edit_listed(rule: Row, past: Past, listed: Listed, row: Row, number: Number) -> None:
+def edit_listed(rule: Row, past: Past, listed: Listed, row: Target, number: Number) -> None:
     """Apply an edit of listed sequences: the last token of each that the history ends with, but for that token."""
     first, stop = window_of(int(rule[2]), 0, past.prompt, past.tokens.size)
     if 0.0 < rule[4] <= stop - first:
@@ -81,31 +180,29 @@ def edit_listed(rule: Row, past: Past, listed: Listed, row: Row, number: Number)
     for one in range(int(rule[8]), int(rule[9])):
         sequence = listed.tokens[listed.starts[one] : listed.starts[one + 1]]
         begin, last = sequence[: sequence.size - 1], sequence[sequence.size - 1]
-        if last < row.size and is_here(own, own.size - begin.size, begin):
-            set_by(rule, listed.values[one], last, row, number)
+        if is_here(own, own.size - begin.size, begin):
+            set_at(rule_of(rule), listed.values[one], place_of(last, row), row, number)
 
 
 @inline
-def force(rule: Row, past: Past, row: Row, number: Number) -> None:
-    """Leave one token, where the output has so many."""
-    if past.tokens.size - past.prompt == int(rule[5]):
-        kept = row[int(rule[4])]
-        row[:] = like(number, -math.inf)
-        row[int(rule[4])] = kept
+def force(rule: Row, past: Past, row: Target, number: Number) -> None:
+    """Leave one token, where the output has so many: all groups share one copy of nothing, but for that token's."""
+    if past.tokens.size - past.prompt != int(rule[5]):
+        return
+    slots, copies = row.overlay.slots, row.overlay.copies
+    token = int(rule[4])
+    kept = copies[place_of(token, row)]
+    for group in range(slots.size - 3):
+        slots[group] = 0
+    slots[slots.size - 2], slots[slots.size - 1] = 1, 0
+    for i in range(0, GROUP, LANES):
+        store(copies, i, splat(like(number, -math.inf)))
+    copies[place_of(token, row)] = kept
 
 
 @function
-def edit_row(
-    rules: Rows,
-    past: Past,
-    listed: Listed,
-    found: IntRow,
-    words: WordRow,
-    others: WordRow,
-    row: Row,
-    number: Number,
-) -> None:
-    """Apply the edits of a chain to a row, in turn."""
+def edit_row(rules: Rows, past: Past, listed: Listed, memory: Memory, row: Target, number: Number) -> None:
+    """Apply the edits of a chain to a row with an overlay, in turn."""
     index = 0
     while index < len(rules):
         stop = index + 1
@@ -113,9 +210,9 @@ def edit_row(
         if source == COUNTS:
             while stop < len(rules) and int(rules[stop, 1]) == COUNTS:
                 stop += 1
-            edit_counted(rules[index:stop], past, row, number)
+            edit_counted(rules[index:stop], past, memory, row, number)
         elif source == MATCHES:
-            edit_matches(rules[index], past, listed, found, words, others, row, number)
+            edit_matches(rules[index], past, listed, memory, row, number)
         elif source == LISTED:
             edit_listed(rules[index], past, listed, row, number)
         elif source == FORCED:
@@ -123,30 +220,17 @@ def edit_row(
         index = stop
 
 
-@jit
-def edit(
-    rows: Rows,
-    edits: Rows,
-    listed: Listed,
-    history: Tokens,
-    table: Table,
-    number: Number,
-    found: IntRow,
-    words: WordRow,
-    others: WordRow,
-) -> None:
-    """Apply the edits of a chain to rows of logits.
+def _edited(edits: Edits, row: MaskedRow, index: int, scratch: Row) -> MaskedRow:
+    rules, sequences, ends, values, tokens, starts, lengths, prompts, distinct, counts, offsets, longest, start = edits
+    rules, distinct, counts = borrowed(rules), borrowed(distinct), borrowed(counts)
+    listed = Listed(borrowed(sequences), borrowed(ends), borrowed(values))
+    own = borrowed(tokens)[starts[index] : starts[index] + lengths[index]]
+    first, stop = offsets[index], offsets[index + 1]
+    past = Past(own, prompts[index], distinct[first:stop], counts[first:stop])
+    overlay, memory = overlay_of(scratch, start, row.logits.size, longest, row.logits[0])
+    edit_row(rules[min(index, len(rules) - 1)], past, listed, memory, Target(row.logits, overlay), row.logits[0])
+    return MaskedRow(row.logits, row.allowed, overlay)
 
-    `edits` (see `EditOperation`) has those of each row, or of all. `found`, `words` and `others` are memory for the
-    longest history. The tokens of the histories are below V.
-    """
-    rows, edits = borrowed(rows), borrowed(edits)
-    history, table = borrowed_tokens(history), borrowed_table(table)
-    listed = Listed(borrowed(listed.tokens), borrowed(listed.starts), borrowed(listed.values))
-    found, words, others = borrowed(found), borrowed(words), borrowed(others)
-    for index in range(len(rows)):
-        start, own = history.starts[index], slice(table.offsets[index], table.offsets[index + 1])
-        tokens = history.tokens[start : start + history.lengths[index]]
-        past = Past(tokens, history.prompts[index], table.tokens[own], table.counts[own])
-        rules = edits[min(index, len(edits) - 1)]
-        edit_row(rules, past, listed, found, words, others, rows[index], number)
+
+edited = if_given(_edited, lambda edits, row, index, scratch: row)
+"""Of edits, a row, its index and the scratch memory: the row as the edits leave it; without edits the row itself."""

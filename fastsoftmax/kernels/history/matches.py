@@ -9,8 +9,8 @@ Of the history 1 2 3 1 2 the match of place 2 is two tokens, 1 2; so token 3 wou
 import numpy as np
 
 from fastsoftmax._jit import function, inline
-from fastsoftmax.kernels.chain.rank import deal_all
 from fastsoftmax.kernels.lanes.numbers import IntRow, WordRow
+from fastsoftmax.kernels.math.radix import deal_all
 
 _32 = np.uint64(32)
 

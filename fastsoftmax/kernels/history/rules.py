@@ -3,7 +3,7 @@
 `edit_of(code, z, x, a, b, c)` with the code of presence, z = 2 and a = 0.5 is 1.5.
 """
 
-from fastsoftmax.kernels.chain.rules import folded
+from fastsoftmax.kernels.math.rules import folded
 from fastsoftmax.samplers import EDITS
 
 edit_of = folded("edit", EDITS)

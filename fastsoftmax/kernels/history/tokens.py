@@ -6,7 +6,6 @@ The prompt 5 7 with the output 5 is the tokens 5 7 5, with a length of 3 and a p
 from typing import NamedTuple
 
 from fastsoftmax._jit import inline
-from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.numbers import IntRow
 from fastsoftmax.samplers.edit import PARTS
 
@@ -20,13 +19,6 @@ class Tokens(NamedTuple):
     starts: IntRow  # where each row begins in them
     lengths: IntRow
     prompts: IntRow  # how many tokens of each are its prompt
-
-
-@inline
-def borrowed_tokens(history: Tokens) -> Tokens:
-    """Return histories that the caller holds."""
-    tokens, starts, lengths, prompts = history
-    return Tokens(borrowed(tokens), borrowed(starts), borrowed(lengths), borrowed(prompts))
 
 
 @inline

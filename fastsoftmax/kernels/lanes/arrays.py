@@ -85,6 +85,24 @@ def carved(typing_context: Any, memory: Any, start: Any, size: Any, number: Any)
     return Borrowed(number, 1, "C")(memory, types.int64, types.int64, number), codegen
 
 
+@intrinsic
+def moved(typing_context: Any, array: Any, other: Any, by: Any, where: Any) -> Any:
+    """Return an array, or `where` it is asked for as many numbers of another one, from its number `by` on.
+
+    `by` may be outside the other array: what is read must be inside.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Signature, arguments: Any) -> ir.Value:
+        result = context.make_array(array)(context, builder, arguments[0])
+        data = context.make_array(other)(context, builder, arguments[1]).data
+        start = builder.mul(arguments[2], llvm.I64(context.get_abi_sizeof(data.type.pointee)))
+        there = builder.inttoptr(builder.add(builder.ptrtoint(data, llvm.I64), start), data.type)
+        result.data = builder.select(arguments[3], there, result.data)
+        return result._getvalue()
+
+    return array(array, other, types.int64, types.boolean), codegen
+
+
 def _borrowed_memory(context: Any, builder: Any, number: Any, data: ir.Value, size: ir.Value) -> ir.Value:
     """Return memory as a borrowed array of so many numbers."""
     element = context.get_data_type(number)

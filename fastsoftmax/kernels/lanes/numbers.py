@@ -63,13 +63,13 @@ def by_type(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[
     return _chosen(lambda x: single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double)
 
 
-def if_given(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that is None where its first argument is."""
-    return _chosen(lambda x: _none if x == types.none else function)
-
-
 def _none(*arguments: Any) -> None:
     return None
+
+
+def if_given(function: Callable[..., Any], other: Callable[..., Any] = _none) -> Callable[..., Any]:
+    """Return a function that is the other one, or None, where its first argument is None."""
+    return _chosen(lambda x: other if x == types.none else function)
 
 
 def _chosen(choice: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.history.edits import Edits, edited
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import element, load_part
+from fastsoftmax.kernels.lanes.loads import load_part
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     IntRow,
@@ -34,9 +35,8 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, logit_at, read
 from fastsoftmax.kernels.math.exp import log1p
-from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 from fastsoftmax.kernels.sampling.keep import Kept, keep_at
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import prefix
@@ -84,13 +84,14 @@ def kept_facts(
         size = min(GROUP, kept.size - start)
         if not kept.listed:
             cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
+        own = group_row(row, group)
         masses, energies = widen(none), widen(none)
         for i in range(0, size, LANES):
             if kept.listed:
                 z = load_part(values, start + i, kept.size, like(row_largest, -math.inf))
                 w = load_part(weights, start + i, kept.size, zero)
             else:
-                z = read(row, start + i, row_largest)
+                z = read(own, start + i, row_largest)
                 w = load_part(weights, i, size, zero)
             above += count_lanes(z > bar)
             equal += count_lanes(z == bar)
@@ -108,13 +109,16 @@ def kept_facts(
 @inline
 def rank_of(place: int, row: MaskedRow, number: Number) -> int:
     """Return how many logits come before the one at `place`: larger ones, and equal ones before it."""
-    z = splat(element(row.logits, place, number))
+    z = splat(logit_at(row, place, number))
     rank = 0
-    for i in range(0, row.logits.size, LANES):
-        rank += count_lanes(read(row, i, number) > z)
-    for i in range(0, place, LANES):
-        before = (1 << min(place - i, LANES)) - 1
-        rank += count_lanes(mask_of(lane_bits(read(row, i, number) == z) & before))
+    for group in range(groups_of(row.logits.size)):
+        own, start = group_row(row, group), group * GROUP
+        for i in range(start, min(start + GROUP, row.logits.size), LANES):
+            logits = read(own, i, number)
+            rank += count_lanes(logits > z)
+            if i < place:
+                before = (1 << min(place - i, LANES)) - 1
+                rank += count_lanes(mask_of(lane_bits(logits == z) & before))
     return rank
 
 
@@ -142,9 +146,9 @@ def describe(
         place = places[j]
         if kept.listed:
             z = values[place]
-            details.ranks[j] = rank_of(place, MaskedRow(values[: kept.size], None), row_largest)
+            details.ranks[j] = rank_of(place, MaskedRow(values[: kept.size], None, None), row_largest)
         else:
-            z = element(row.logits, place, row_largest)
+            z = logit_at(row, place, row_largest)
             details.ranks[j] = rank_of(place, row, row_largest)
         details.logprobs[j] = log_weight(z, row_largest, temperature) - log_mass
     _, total = group_masses(row, scale, row_largest, maxima, sums, (spare_values, spare_weights), None)
@@ -163,6 +167,7 @@ def log_weight(z: Number, largest: Number, temperature: float) -> float:
 def write_kept(
     logits: Rows,
     allowed: Rows | None,
+    edits: Edits | None,
     temperatures: FloatRow,
     filters: Rows | None,
     number: Number,
@@ -178,12 +183,13 @@ def write_kept(
     size = logits.shape[1]
     logits, allowed = borrowed(logits), borrowed(allowed)
     temperatures, filters = borrowed(temperatures), borrowed(filters)
-    workspace = workspace_of(borrowed(scratch), size, number)
+    scratch = borrowed(scratch)
+    workspace = workspace_of(scratch, size, number)
     tokens, weights = workspace.tokens, workspace.weights
     for index in range(logits.shape[0]):
         if offsets[index] == offsets[index + 1]:
             continue
-        row = row_at(logits, allowed, index)
+        row = edited(edits, row_at(logits, allowed, index), index, scratch)
         _, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
         at = offsets[index]
         if kept.listed:
@@ -194,9 +200,9 @@ def write_kept(
             left = kept.ties
             for group in range(groups_of(size)):
                 cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
-                start = group * GROUP
+                start, own = group * GROUP, group_row(row, group)
                 for i in range(start, min(start + GROUP, size), LANES):
-                    stay, left = prefix(read(row, i, number), splat(kept.cut), left)
+                    stay, left = prefix(read(own, i, number), splat(kept.cut), left)
                     bits = lane_bits(stay)
                     while bits != 0:
                         lane = lowest_bit(bits)

@@ -35,7 +35,7 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, read
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass, ties_within
 from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_memory, block_weights, scale_of
 
@@ -115,8 +115,10 @@ def read_block(source: MaskedRow, start: int, values: Row) -> int:
     So all that follows compiles once a type, not once for each way in which logits may come.
     """
     size = min(BLOCK, source.logits.size - start)
-    for i in range(0, size, LANES):
-        store_part(values, i, size, read(source, start + i, values[0]))
+    for i in range(0, size, GROUP):
+        own = group_row(source, (start + i) // GROUP)
+        for j in range(i, min(i + GROUP, size), LANES):
+            store_part(values, j, size, read(own, start + j, values[0]))
     return size
 
 
@@ -159,7 +161,7 @@ def mass_of(source: MaskedRow, scale: Scale, row_largest: Number, values: Row, w
     """Return the mass of the logits."""
     mass = 0.0
     for start in range(0, source.logits.size, BLOCK):
-        if source.allowed is None:  # no copy: this is most of the time that a cut near to p takes
+        if source.allowed is None and source.overlay is None:  # no copy, which takes most of the time of a cut near p
             size = min(BLOCK, source.logits.size - start)
             mass += block_weights(source.logits[start : start + size], 0, size, row_largest, scale, weights, True)
         else:

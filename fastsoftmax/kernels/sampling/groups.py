@@ -26,17 +26,10 @@ from fastsoftmax.kernels.lanes.numbers import (
     unordered,
     widen,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, read
 from fastsoftmax.kernels.softmax.weights import BLOCK, Scale, block_weights, lane_maxima
 
 Buffers = tuple[Row, Row]  # the logits of a group, and their weights
-GROUP = 512
-
-
-@inline
-def groups_of(size: int) -> int:
-    """Return how many groups a row has."""
-    return (size + GROUP - 1) // GROUP
 
 
 @inline
@@ -53,10 +46,11 @@ def group_maxima(row: MaskedRow, number: Number, maxima: Row) -> Number:
     for group in range(groups_of(row.logits.size)):
         start = group * GROUP
         stop = min(start + GROUP, row.logits.size)
-        head = before_line(row, start, stop)
-        lanes = lane_maxima(row, start + head, stop, number)
+        own = group_row(row, group)
+        head = before_line(own, start, stop)
+        lanes = lane_maxima(own, start + head, stop, number)
         if head > 0:
-            z = load_part(row.logits, start, start + head, like(number, -math.inf))
+            z = load_part(own.logits, start, start + head, like(number, -math.inf))
             nan = nan | unordered(z, z)
             lanes = larger(z, lanes)
         store(maxima, group * LANES, lanes)
@@ -71,6 +65,7 @@ def group_weights(row: MaskedRow, group: int, row_largest: Number, scale: Scale,
     values, weights = buffers
     start = group * GROUP
     stop = min(start + GROUP, row.logits.size)
+    row = group_row(row, group)
     if row.allowed is None:
         return block_weights(row.logits[start:stop], 0, stop - start, row_largest, scale, weights, True)
     for i in range(start, stop, LANES):

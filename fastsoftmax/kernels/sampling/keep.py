@@ -18,13 +18,13 @@ from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, lane_bits, like, lowest_bit, splat
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, read_part
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass
 from fastsoftmax.kernels.math.floats import following
 from fastsoftmax.kernels.sampling.bisect import find_cut, weight_at
 from fastsoftmax.kernels.sampling.exact import NEAR, cut_at, decided
-from fastsoftmax.kernels.sampling.groups import GROUP, group_maxima, list_masses, list_weights
+from fastsoftmax.kernels.sampling.groups import group_maxima, list_masses, list_weights
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
 from fastsoftmax.kernels.sampling.threshold import MANY, is_long, kth_maximum, least_near, nucleus_maximum
@@ -77,7 +77,7 @@ def cut_list(
         if target < listed * (1.0 + NEAR):
             logit, above = find_cut(values, weights, count, row_largest, target, spare_values, spare_weights)
             cut = cut_at(logit, weight_at(logit, values, weights), above, target, count)
-            listed_part = MaskedRow(values[:count], None)
+            listed_part = MaskedRow(values[:count], None, None)
             cut = decided(row_largest, listed_part, row, by_count, filters, cut)
             count = keep_prefix(tokens, values, weights, count, cut.logit, cut.ties)
     if least > threshold:
@@ -93,11 +93,11 @@ def first_at(row: MaskedRow, maxima: Row, row_largest: Number) -> int:
     group = 0
     while lane_bits(load(maxima, group * LANES) == top) == 0:
         group += 1
-    token = group * GROUP
+    token, own = group * GROUP, group_row(row, group)
     fill = like(row_largest, -math.inf)
     bits = 0
     while bits == 0:
-        bits = lane_bits(read_part(row, token, row.logits.size, fill) == top)
+        bits = lane_bits(read_part(own, token, row.logits.size, fill) == top)
         token += LANES
     return token - LANES + int(lowest_bit(bits))
 

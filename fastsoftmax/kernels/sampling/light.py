@@ -34,10 +34,10 @@ from fastsoftmax.kernels.lanes.numbers import (
     sum_lanes,
     unordered,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_part, read_whole
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, read, read_part, read_whole
 from fastsoftmax.kernels.math.exp import ROUND_SINGLE, power_of_two
 from fastsoftmax.kernels.math.exp2_table import EXPONENT_OF_1, octaves
-from fastsoftmax.kernels.sampling.groups import GROUP, Buffers, before_line, group_maxima, group_weights, groups_of
+from fastsoftmax.kernels.sampling.groups import Buffers, before_line, group_maxima, group_weights
 from fastsoftmax.kernels.softmax.weights import Scale, lane_maxima, weight_of
 
 
@@ -90,11 +90,13 @@ def add_light(z: Vector, hi: Vector, shift: Vector, bound: Vector, total: Vector
 
 
 @inline
-def light_sum(row: MaskedRow, start: int, stop: int, ahead: int, hi: Number, shift: Number) -> tuple[float, Vector]:
+def light_sum(
+    row: MaskedRow, start: int, stop: int, next_row: MaskedRow, ahead: int, hi: Number, shift: Number
+) -> tuple[float, Vector]:
     """Return the sum of the light weights of logits[start:stop], a group, NaN where one of them is; and lane maxima.
 
-    Those are of whole vectors from `ahead` on, as many as the group has: the loads for the maxima of the next group,
-    which wait for memory, fill what the exponentials leave free.
+    Those are of whole vectors of the next row from `ahead` on, as many as the group has: the loads for the maxima of
+    the next group, which wait for memory, fill what the exponentials leave free.
     """
     number = hi
     hi_lanes, shift_lanes, bound = splat(hi), splat(shift), splat(bound_of(hi, shift))
@@ -105,7 +107,7 @@ def light_sum(row: MaskedRow, start: int, stop: int, ahead: int, hi: Number, shi
         following = ahead + (i - start)
         for j in range(0, 64, 16):
             prefetch_far(row.logits, i + j + AHEAD)
-            largest = larger(read_whole(row, following + j, number), largest)
+            largest = larger(read_whole(next_row, following + j, number), largest)
         a = add_light(read_whole(row, i, number), hi_lanes, shift_lanes, bound, a)
         b = add_light(read_whole(row, i + 16, number), hi_lanes, shift_lanes, bound, b)
         c = add_light(read_whole(row, i + 32, number), hi_lanes, shift_lanes, bound, c)
@@ -162,6 +164,7 @@ def unit_of(row_largest: Number, scale: Scale, hi: Number, shift: Number) -> flo
 @inline
 def maxima_of(row: MaskedRow, start: int, number: Number) -> Vector:
     """Return the largest of every sixteenth of the group that starts there, if any; the mass will tell of a NaN."""
+    row = group_row(row, start // GROUP)
     stop = min(start + GROUP, row.logits.size)
     head = before_line(row, start, stop)
     lanes = lane_maxima(row, start + head, stop, number, False)
@@ -183,7 +186,7 @@ def _light_masses(
     total = energy = squares = first = octave = 0.0
     lanes = maxima_of(row, 0, number)
     for group in range(groups_of(row.logits.size)):
-        start = group * GROUP
+        start, own = group * GROUP, group_row(row, group)
         stop = min(start + GROUP, row.logits.size)
         store(maxima, group * LANES, lanes)
         top = larger(lanes, top)
@@ -202,16 +205,17 @@ def _light_masses(
         if bar > -math.inf:
             unit = power_of_two(int(octave - first))
             if powers is None:
-                mass, lanes = light_sum(row, start, stop, stop if known else start, hi, shift)
+                following = group_row(row, group + 1 if known else group)
+                mass, lanes = light_sum(own, start, stop, following, stop if known else start, hi, shift)
             else:
                 known = False
                 base = like(number, octave / hi)  # rounded, by up to 3e-5 of a logit of 600
-                mass = light_powers(row, start, stop, hi, shift, base, powers)
+                mass = light_powers(own, start, stop, hi, shift, base, powers)
                 energy += (powers[0] + mass * (np.float64(base) - first / np.float64(hi))) * unit
                 squares += powers[1] * unit * unit
             total += mass * unit
         else:
-            lanes = lane_maxima(row, start, stop, number)
+            lanes = lane_maxima(own, start, stop, number)
             if lane_bits(unordered(lanes, lanes)) != 0:
                 return unknown
         if not known:
@@ -271,6 +275,7 @@ def sweep_weights(
 
 def _light_weights(unit: Number, row: MaskedRow, start: int, hi: Number, shift: Number, weights: Row) -> None:
     units, hi_lanes, shift_lanes, bound = splat(unit), splat(hi), splat(shift), splat(bound_of(hi, shift))
+    row = group_row(row, start // GROUP)
     stop = min(start + GROUP, row.logits.size)
     whole = start + (stop - start) // LANES * LANES
     for i in range(start, whole, LANES):

@@ -28,10 +28,9 @@ from fastsoftmax.kernels.lanes.numbers import (
     mask_of,
     splat,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read_part, read_whole
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, read_part, read_whole
 from fastsoftmax.kernels.math.floats import following
 from fastsoftmax.kernels.sampling.bisect import pad
-from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 
 
 @inline
@@ -48,12 +47,13 @@ def list_tokens(row: MaskedRow, threshold: Number, ties: int, maxima: Row, token
             continue
         start = group * GROUP
         stop = min(start + GROUP, row.logits.size)
+        own = group_row(row, group)
         for i in range(start, stop, 4 * LANES):
             if i + 4 * LANES <= row.logits.size:
-                a = read_whole(row, i, threshold)
-                b = read_whole(row, i + 16, threshold)
-                c = read_whole(row, i + 32, threshold)
-                d = read_whole(row, i + 48, threshold)
+                a = read_whole(own, i, threshold)
+                b = read_whole(own, i + 16, threshold)
+                c = read_whole(own, i + 32, threshold)
+                d = read_whole(own, i + 48, threshold)
                 if lane_bits(larger(larger(a, b), larger(c, d)) >= bar) == 0:
                     continue
                 first = count
@@ -64,7 +64,7 @@ def list_tokens(row: MaskedRow, threshold: Number, ties: int, maxima: Row, token
             else:
                 first = count
                 for j in range(i, stop, LANES):
-                    z = read_part(row, j, stop, lowest)
+                    z = read_part(own, j, stop, lowest)
                     count = list_lanes(z, j, bar, count, tokens, values)
             for j in range(first, count):
                 if values[j] == threshold:

@@ -18,12 +18,12 @@ from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load_part, store_part
 from fastsoftmax.kernels.lanes.numbers import IntRow, Number, Row, by_type, like
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, read
 from fastsoftmax.kernels.math.floats import following
 from fastsoftmax.kernels.math.philox import uniform
 from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.exact import CLOSE, weights_of
-from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
+from fastsoftmax.kernels.sampling.groups import group_sum
 from fastsoftmax.kernels.sampling.keep import Kept
 from fastsoftmax.kernels.sampling.unlisted import drop_below
 from fastsoftmax.kernels.sampling.workspace import Workspace
@@ -63,8 +63,9 @@ def group_exactly(
             store_part(values, i, size, load_part(workspace.values, start + i, kept.size, 0.0))
         weights_of(values, size, largest, scale, weights)
         return size
+    own = group_row(row, group)
     for i in range(0, size, LANES):
-        store_part(values, i, size, read(row, start + i, largest))
+        store_part(values, i, size, read(own, start + i, largest))
     weights_of(values, size, largest, scale, weights)
     if kept.cut > following(like(kept.cut, -math.inf)):
         drop_below(np.float64(kept.cut), kept.ties, row, group, weights, workspace.tokens)

@@ -5,7 +5,8 @@
     draw   group, piece, token, by running masses; without a list, only the weights of the group drawn are computed.
            A draw too near to a boundary for float32 is decided again by float64.
 
-Rows are independent. `allowed` is None or has the bits of each row (see `loads.allow`), or of one for all.
+Rows are independent. `allowed` is None or has the bits of each row (see `loads.allow`), or of one for all. `edits` is
+None or has what a chain makes of a row for what came before it.
 
 Of the logits 1, 3, 2 at T = 1 top-k = 2 lists tokens 1 and 2 with the weights 1 and 0.368; u = 0.8 asks for 1.094 of
 1.368, and draws token 2.
@@ -16,6 +17,7 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
+from fastsoftmax.kernels.history.edits import Edits, edited
 from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load, store_part
@@ -32,11 +34,11 @@ from fastsoftmax.kernels.lanes.numbers import (
     splat,
     unordered,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, fill_row, read_part, write
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, fill_row, groups_of, read_part, write
 from fastsoftmax.kernels.math.philox import uniform
 from fastsoftmax.kernels.sampling.describe import Facts, describe, facts_at
 from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
-from fastsoftmax.kernels.sampling.groups import GROUP, group_sum, groups_of
+from fastsoftmax.kernels.sampling.groups import group_sum
 from fastsoftmax.kernels.sampling.keep import Kept, keep_at
 from fastsoftmax.kernels.sampling.redraw import near_of, redraw
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
@@ -124,6 +126,7 @@ def draw_places(
 def sample(
     logits: Rows,
     allowed: Rows | None,
+    edits: Edits | None,
     temperatures: FloatRow,
     filters: Rows | None,
     words: Rows,
@@ -144,10 +147,11 @@ def sample(
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
     temperatures, filters, words = borrowed(temperatures), borrowed(filters), borrowed(words)
-    workspace = workspace_of(borrowed(scratch), size, number)
+    scratch = borrowed(scratch)
+    workspace = workspace_of(scratch, size, number)
     tokens = workspace.tokens
     for index in range(rows):
-        row = row_at(logits, allowed, index)
+        row = edited(edits, row_at(logits, allowed, index), index, scratch)
         temperature, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
@@ -165,6 +169,7 @@ def sample(
 def probabilities(
     logits: Rows,
     allowed: Rows | None,
+    edits: Edits | None,
     temperatures: FloatRow,
     filters: Rows | None,
     number: Number,
@@ -175,10 +180,11 @@ def probabilities(
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
     temperatures, filters = borrowed(temperatures), borrowed(filters)
-    workspace = workspace_of(borrowed(scratch), size, number)
+    scratch = borrowed(scratch)
+    workspace = workspace_of(scratch, size, number)
     sums, tokens, weights = workspace.sums, workspace.tokens, workspace.weights
     for index in range(rows):
-        row, row_out = row_at(logits, allowed, index), out[index]
+        row, row_out = edited(edits, row_at(logits, allowed, index), index, scratch), out[index]
         _, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
         if not row_largest > -math.inf:  # NaN, or nothing is left: no distribution
             return index
@@ -204,7 +210,7 @@ def probabilities(
 @jit
 def first_nan(logits: Row, allowed: Row | None, number: Number) -> int:
     """Return the index of the first NaN among the allowed tokens of a row, or -1."""
-    row = MaskedRow(logits, allowed)
+    row = MaskedRow(logits, allowed, None)
     for start in range(0, logits.size, LANES):
         z = read_part(row, start, logits.size, like(number, 0.0))
         bits = lane_bits(unordered(z, z))

@@ -13,9 +13,10 @@ from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load, store
 from fastsoftmax.kernels.lanes.numbers import Number, Row, count_lanes, larger, like, splat
+from fastsoftmax.kernels.lanes.rows import groups_of
 from fastsoftmax.kernels.math.floats import following, preceding
 from fastsoftmax.kernels.sampling.bisect import bisect
-from fastsoftmax.kernels.sampling.groups import groups_of, list_weights
+from fastsoftmax.kernels.sampling.groups import list_weights
 from fastsoftmax.kernels.sampling.workspace import Workspace
 from fastsoftmax.kernels.softmax.weights import Scale
 

@@ -28,13 +28,13 @@ from fastsoftmax.kernels.lanes.numbers import (
     splat,
     sum_lanes,
 )
-from fastsoftmax.kernels.lanes.rows import MaskedRow, read, read_whole
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, read, read_whole
 from fastsoftmax.kernels.math.exp import log
 from fastsoftmax.kernels.math.filters import Filters, nucleus_mass
 from fastsoftmax.kernels.math.floats import following, preceding
 from fastsoftmax.kernels.sampling.bisect import bracket, find_cut, pad, stride_of, sweep
 from fastsoftmax.kernels.sampling.exact import cut_at, decided
-from fastsoftmax.kernels.sampling.groups import GROUP, group_weights, groups_of, list_weights
+from fastsoftmax.kernels.sampling.groups import group_weights, list_weights
 from fastsoftmax.kernels.sampling.light import light_scale, sweep_weights
 from fastsoftmax.kernels.sampling.listing import prefix
 from fastsoftmax.kernels.sampling.threshold import below
@@ -50,13 +50,13 @@ def cut_masses(row: MaskedRow, scale: Scale, cut: Number, row_largest: Number, w
     light = light_scale(row_largest, scale)
     for group in range(groups_of(row.logits.size)):
         sweep_weights(row, group, row_largest, scale, light, (values, weights))
-        start = group * GROUP
+        start, own = group * GROUP, group_row(row, group)
         a = b = c = d = splat(like(cut, 0.0))  # four sums: each waits for its last addition
         for i in range(0, min(GROUP, row.logits.size - start), 4 * LANES):
-            a = add_from(read(row, start + i, cut), bar, weights, i, a)
-            b = add_from(read(row, start + i + 16, cut), bar, weights, i + 16, b)
-            c = add_from(read(row, start + i + 32, cut), bar, weights, i + 32, c)
-            d = add_from(read(row, start + i + 48, cut), bar, weights, i + 48, d)
+            a = add_from(read(own, start + i, cut), bar, weights, i, a)
+            b = add_from(read(own, start + i + 16, cut), bar, weights, i + 16, b)
+            c = add_from(read(own, start + i + 32, cut), bar, weights, i + 32, c)
+            d = add_from(read(own, start + i + 48, cut), bar, weights, i + 48, d)
         total += sum_lanes((a + b) + (c + d))
         sums[group] = total
 
@@ -87,16 +87,16 @@ def weigh_bracket(
     light = light_scale(row_largest, scale)
     for group in range(groups_of(row.logits.size)):
         sweep_weights(row, group, row_largest, scale, light, (values, weights))
-        start = group * GROUP
+        start, own = group * GROUP, group_row(row, group)
         over = other_over = between = none
         for i in range(0, min(GROUP, row.logits.size - start), 2 * LANES):
-            z, y = read(row, start + i, low), read(row, start + i + LANES, low)
+            z, y = read(own, start + i, low), read(own, start + i + LANES, low)
             over = add_from(z, top, weights, i, over)
             other_over = add_from(y, top, weights, i + LANES, other_over)
             if lane_bits(((z >= bottom) & (z < top)) | ((y >= bottom) & (y < top))) == 0:
                 continue
             for j in range(i, i + 2 * LANES, LANES):
-                x, w = read(row, start + j, low), load(weights, j)
+                x, w = read(own, start + j, low), load(weights, j)
                 ties += count_lanes(x == bottom)
                 within = (x > bottom) & (x < top)
                 if lane_bits(within) == 0:  # ties alone, as in a row of equal logits
@@ -125,7 +125,7 @@ def cut_row(
     # A sample of the row brackets the cut.
     size = 0
     for i in range(0, row.logits.size - LANES, stride_of(row.logits.size)):
-        store(spare_values, size, read_whole(row, i, row_largest))
+        store(spare_values, size, read_whole(group_row(row, i // GROUP), i, row_largest))
         size += LANES
     list_weights(spare_values, size, row_largest, scale, spare_weights)
     low, high = bracket(spare_values, spare_weights, size, top_p)
@@ -225,6 +225,7 @@ def drop_below(cut: Number, ties: int, row: MaskedRow, group: int, weights: Row,
     left = ties
     if ties < row.logits.size and group > 0:
         left = max(ties - ends[2 * group - 1], 0)
+    own = group_row(row, group)
     for i in range(0, min(GROUP, row.logits.size - group * GROUP), LANES):
-        stay, left = prefix(read(row, group * GROUP + i, cut), bar, left)
+        stay, left = prefix(read(own, group * GROUP + i, cut), bar, left)
         store(weights, i, blend(stay, load(weights, i), none))

@@ -12,9 +12,8 @@ from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.arrays import carved
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, if_given
-from fastsoftmax.kernels.lanes.rows import MaskedRow
+from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, groups_of
 from fastsoftmax.kernels.math.filters import Filters
-from fastsoftmax.kernels.sampling.groups import GROUP, groups_of
 
 
 class Workspace(NamedTuple):
@@ -87,4 +86,4 @@ def bits_at(allowed: Rows, row: int) -> Row:
 @inline
 def row_at(logits: Rows, allowed: Rows | None, row: int) -> MaskedRow:
     """Return a row of logits, and what is allowed of it."""
-    return MaskedRow(logits[row], bits_at(allowed, row))
+    return MaskedRow(logits[row], bits_at(allowed, row), None)

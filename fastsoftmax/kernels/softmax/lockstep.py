@@ -63,7 +63,7 @@ def softmax_group(logits: Rows, temperature: FloatRow, number: Number, work: Row
         if temperature.size > 1:
             scales_to(temperature, first, count, number, kept)
         for row in range(count):
-            store(coarse, row * LANES, lane_maxima(MaskedRow(logits[first + row], None), 0, size, number, False))
+            store(coarse, row * LANES, lane_maxima(MaskedRow(logits[first + row], None, None), 0, size, number, False))
         turn(coarse, 0, LANES, LANES, LANES, turned, 0, LANES, number)
         largest = column_maxima(Strip(turned, 0, LANES), LANES, LANES, number)
         hi, lo = load(kept[0], 0), load(kept[1], 0)

@@ -73,7 +73,7 @@ def tails_along(
     if first == 0 or temperature.size > 1:
         scales_to(temperature, first, count, number, kept)
     for row in range(count):
-        maxima = lane_maxima(MaskedRow(logits[first + row], None), 0, logits.shape[1], number, False)
+        maxima = lane_maxima(MaskedRow(logits[first + row], None, None), 0, logits.shape[1], number, False)
         kept[LARGEST, row] = largest_lane(maxima)
     n, plain = plain_references(load(kept[LARGEST], 0), load(kept[0], 0), number)
     store(kept[N], 0, n)

@@ -48,7 +48,7 @@ def softmax_one(logits: Row, temperature: float, out: Row) -> bool:
     scale = scale_of(temperature, number)
     if scale.s != 1.0 or not scale.hi > 0.0:
         return False
-    largest = splat(largest_lane(lane_maxima(MaskedRow(logits, None), 0, size, number, False)))
+    largest = splat(largest_lane(lane_maxima(MaskedRow(logits, None, None), 0, size, number, False)))
     hi, lo = splat(scale.hi), splat(scale.lo)
     n, plain = plain_references(largest, hi, number)
     octaves = format_of(number).bias - format_of(number).smallest
@@ -120,7 +120,7 @@ def short_tail(logits: Row, temperature: float, number: Number) -> tuple[Number,
     scale = scale_of(temperature, number)
     if scale.s != 1.0 or not scale.hi > 0.0:
         return number, math.nan
-    largest = largest_lane(lane_maxima(MaskedRow(logits, None), 0, logits.size, number, False))
+    largest = largest_lane(lane_maxima(MaskedRow(logits, None, None), 0, logits.size, number, False))
     lanes, plain = plain_references(splat(largest), splat(scale.hi), number)
     if plain == 0:
         return number, math.nan

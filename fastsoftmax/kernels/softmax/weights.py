@@ -173,7 +173,7 @@ def lane_maxima(row: MaskedRow, start: int, stop: int, number: Number, checked: 
 @inline
 def block_maximum(logits: Row, start: int, stop: int, number: Number) -> Number:
     """Return the largest of logits[start:stop] in the type of `number`; NaN may be overlooked."""
-    return largest_lane(lane_maxima(MaskedRow(logits, None), start, stop, number, False))
+    return largest_lane(lane_maxima(MaskedRow(logits, None, None), start, stop, number, False))
 
 
 @inline
