@@ -62,7 +62,7 @@ class ChainLaw:
     def draw_one(self, row: Array, edits: Any, words: Array, number: Any, scratch: Array, token: Array) -> int:
         """Draw a token from one row; it must be what `_example` makes."""
         start, keyed = list_start(row.shape[1], number.itemsize), (words, 0, 0, 0)
-        kernel = _one[edits is not None][row.dtype.char]
+        kernel = (_one if edits is None else _one_edited)[row.dtype.char]
         refused: int = kernel(row, None, edits, self.operations, *keyed, number, scratch, start, token, None, None)
         return refused
 
@@ -100,4 +100,4 @@ def _example(edited: bool, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     return rows, None, edits, steps, words, 0, 0, 0, _arrays.number_for(rows), scratch, 0, token, None, None
 
 
-_one = {edited: Direct(draw.sample, partial(_example, edited)) for edited in (False, True)}
+_one, _one_edited = (Direct(draw.sample, partial(_example, edited)) for edited in (False, True))

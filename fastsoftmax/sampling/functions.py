@@ -118,7 +118,7 @@ def sample(
     2
     """
     asked = asked_of((temperature, top_k, top_p, min_p), samplers)
-    edits = edits_of(asked, state)
+    edits = None if state is None and type(asked) is tuple else edits_of(asked, state)
     if (
         type(seed) is int is type(step)
         and rng is None

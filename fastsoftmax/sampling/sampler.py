@@ -167,9 +167,10 @@ class Sampler:
             step = self._step
             self._step = step + 1
         try:
-            asked = self.params.values() if isinstance(self.params, SamplingParams) else self.params
-            state = self._state_for(logits)
-            edits = edits_of(asked, state)
+            state, edits = None, None
+            if not isinstance(self.params, SamplingParams):
+                state = self._state_for(self.params, logits)
+                edits = edits_of(self.params, state)
             if is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
                 token = self._draw_one(logits, edits, step)
                 if token is not None:
@@ -177,6 +178,7 @@ class Sampler:
                         self.state = state.accept(token)
                     return token
             wanted = Wanted(n, details, kept_set, top_logprobs, out)
+            asked = self.params.values() if isinstance(self.params, SamplingParams) else self.params
             result = draw(logits, allowed, bias, asked, edits, self._key, self._seed, step, wanted, self._scratch)
             if state is not None:
                 self.state = after(state, result)
@@ -187,10 +189,10 @@ class Sampler:
                     self._step = step
             raise
 
-    def _state_for(self, logits: Any) -> State | None:
+    def _state_for(self, chain: "SamplerChain", logits: Any) -> State | None:
         """Return the state, with nothing before the first call; None where nothing asks for it."""
-        if self.state is None and not isinstance(self.params, SamplingParams) and self.params.edits:
-            return self.params.start(np.zeros((*_checks.as_array("logits", logits).shape[:-1], 0), np.int32))
+        if self.state is None and chain.edits:
+            return chain.start(np.zeros((*_checks.as_array("logits", logits).shape[:-1], 0), np.int32))
         return self.state
 
     def _draw_one(self, logits: Any, edits: Edits | None, step: int) -> Any:

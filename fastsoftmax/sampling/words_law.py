@@ -57,7 +57,7 @@ class WordsLaw:
     def draw_one(self, row: Array, edits: Any, words: Array, number: Any, scratch: Array, token: Array) -> int:
         """Draw a token from one row; it must be what `_example` makes."""
         temperatures, filters = self.parameters
-        kernel = _one[filters is not None, edits is not None][row.dtype.char]
+        kernel = (_one if edits is None else _one_edited)[filters is not None][row.dtype.char]
         refused: int = kernel(row, None, edits, temperatures, filters, words, 0, 0, 0, number, scratch, token, None)
         return refused
 
@@ -89,4 +89,7 @@ def _example(filtered: bool, edited: bool, dtype: np.dtype[Any]) -> tuple[Any, .
     return rows, None, edits, *parameters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
 
 
-_one = {(f, e): Direct(sample.sample, partial(_example, f, e)) for f in (False, True) for e in (False, True)}
+_one, _one_edited = (
+    [Direct(sample.sample, partial(_example, filtered, edited)) for filtered in (False, True)]
+    for edited in (False, True)
+)
