@@ -1,6 +1,6 @@
-"""The figures and tables of docs/sampling.md, from the registry of samplers: `python -m bench.zoo`.
+"""The figures and tables of docs/sampling.md and docs/decoding.md, from the samplers' files: `python -m bench.zoo`.
 
-All that the page says of one sampler is read from its file: its docstring, and how it declares its parameters. The
+All that the pages say of one sampler is read from its file: its docstring, and how it declares its parameters. The
 figures are what `fastsoftmax.probabilities` returns for one row; the tables need no matplotlib.
 """
 
@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 import fastsoftmax as fs
 from bench.machine import ROOT
-from fastsoftmax.samplers import SAMPLERS
+from fastsoftmax.samplers import EDITS, SAMPLERS
+from fastsoftmax.samplers.edit import Edit
 from fastsoftmax.samplers.presets import PRESETS
 from fastsoftmax.samplers.step import (
     ENTROPY,
@@ -32,7 +33,7 @@ from fastsoftmax.samplers.step import (
     Step,
 )
 
-PAGE = ROOT / "docs" / "sampling.md"
+PAGE, EDITS_PAGE = ROOT / "docs" / "sampling.md", ROOT / "docs" / "decoding.md"
 FOLDER = ROOT / "docs" / "samplers"
 LOGITS = np.array([3.0, 2.9, 2.7, 2.4, 1.2, 1.0, 0.6, 0.5, -0.1, -0.7, -1.5, -2.5])  # twelve tokens, in their order
 SPAN = (0.1, 0.5, 0.2, 0.05, 0.02, 0.01, 0.9, 1.0)  # shares of a range: examples
@@ -134,16 +135,30 @@ def _line(kind: type[Step]) -> list[str]:
     parts = parts_of(kind)
     notes, _, source = " ".join(parts.get("Notes", "").split()).partition("Source: ")
     source = re.sub(r"arXiv (\d{4}\.\d{5})", r"[arXiv \1](https://arxiv.org/abs/\1)", _cell(source))
-    parameters = "<br>".join(_parameters(kind)) or "none"
+    parameters = "<br>".join(_parameters(kind, switches_of(kind))) or "none"
     link = f"[`{kind.name}`]({FOLDER.name}/{kind.name}.svg)"
     return [link, _cell(parts[""]), parameters, _cell(notes), source, read_of(kind)]
 
 
-def _parameters(kind: type[Step]) -> Iterator[str]:
-    off = switches_of(kind)
+def edits() -> str:
+    """Return the table of the edits."""
+    return table(["edit", "what it does", "parameters", "peers and limits", "source"], map(_edit_line, EDITS))
+
+
+def _edit_line(kind: type[Edit]) -> list[str]:
+    parts = parts_of(kind)
+    notes, _, source = " ".join(parts["Notes"].split()).partition("Source: ")
+    off = {one.name for one in numbers_of(kind)[:1]}
+    source = re.sub(r"arXiv (\d{4}\.\d{5})", r"[arXiv \1](https://arxiv.org/abs/\1)", _cell(source))
+    return [f"`{kind.name}`", _cell(parts[""]), "<br>".join(_parameters(kind, off)), _cell(notes), source]
+
+
+def _parameters(kind: type[Step], off: set[str]) -> Iterator[str]:
     for one in fields(kind):
         if "words" in one.metadata:
             yield f"`{one.name}`: {' or '.join(one.metadata['words'])}"
+        elif "range" not in one.metadata:
+            yield f"`{one.name}`: " + ("tokens, or sequences of them" if "sequences" in one.metadata else "numbers")
         else:
             default = f"{one.default:g} is {'off' if one.name in off else 'the default'}"
             yield f"`{one.name}`: {one.metadata['range'].expected}; {default}"
@@ -198,13 +213,15 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def written(page: str) -> str:
-    """Return a page with the tables of today between its marks."""
-    for name, content in (("zoo", zoo()), ("peers", peers())):
+    """Return a page with the tables of today between its marks, those that it has."""
+    for name, content in (("zoo", zoo), ("peers", peers), ("edits", edits)):
+        if f"<!-- {name}: " not in page:
+            continue
         before, begin, rest = page.partition(f"<!-- {name}: written by `python -m bench.zoo` -->")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         if not begin or not end:
-            raise ValueError(f"{PAGE.name} has no marks for {name}")
-        page = f"{before}{begin}\n{content}\n{end}{after}"
+            raise ValueError(f"a page has no end of {name}")
+        page = f"{before}{begin}\n{content()}\n{end}{after}"
     return page
 
 
@@ -283,8 +300,9 @@ def main() -> None:
     """Write figures and tables."""
     for path in draw(FOLDER):
         print(f"wrote {path.relative_to(ROOT)}")
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    for page in (PAGE, EDITS_PAGE):
+        page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"wrote {page.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ class Edit(Step):
         given = numbers_of(self, batch)
         last = given.pop("last", np.zeros(1))
         a, b, c = [*given.values(), *[np.zeros(1)] * 3][:3]
-        source = np.where(self.is_off(a, b, c), NO_SOURCE, self.source)
+        off = self.is_off(a, b, c) | (self.source == LISTED and not self.listed)
+        source = np.where(off, NO_SOURCE, self.source)
         said = [float(self.code), float(PARTS.index(getattr(self, "of", "all")))]
         ends = [float(first), float(first + len(self.listed)), float(column), float(self.alone)]
         columns = (said[0], source, said[1], last, a, b, c, self.least(a, b, c), *ends)

@@ -1,4 +1,4 @@
-"""docs/sampling.md: its examples run, and its tables are what the samplers say of themselves today."""
+"""docs/sampling.md and decoding.md: examples run, and tables are what samplers say of themselves today."""
 
 import doctest
 import re
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pytest
 
 from bench import zoo
-from fastsoftmax.samplers import SAMPLERS, MinP
+from fastsoftmax.samplers import EDITS, SAMPLERS, MinP
 from fastsoftmax.samplers.presets import PRESETS
 
 PAGE = zoo.PAGE.read_text(encoding="utf-8")
+EDITS_PAGE = zoo.EDITS_PAGE.read_text(encoding="utf-8")
 NAMES = [sampler.name for sampler in SAMPLERS]
 
 pytestmark = pytest.mark.slow  # compiles the kernels of chains
@@ -33,15 +34,17 @@ class Shown(MinP):
     name = "shown"
 
 
-def test_the_examples():
-    source = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+@pytest.mark.parametrize("page", [PAGE, EDITS_PAGE], ids=["sampling", "decoding"])
+def test_the_examples(page):
+    source = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     assert runner.run(doctest.DocTestParser().get_doctest(source, {}, "sampling.md", "sampling.md", 0)).failed == 0
-    assert runner.tries >= 25
+    assert runner.tries >= 20
 
 
 def test_the_tables_are_those_of_today():
-    assert zoo.written(PAGE) == PAGE, "run `python -m bench.zoo`"
+    for page in (PAGE, EDITS_PAGE):
+        assert zoo.written(page) == page, "run `python -m bench.zoo`"
 
 
 def test_each_sampler_and_preset_has_a_line():
@@ -49,8 +52,12 @@ def test_each_sampler_and_preset_has_a_line():
     assert re.findall(r"^\| `([\w.-]+)` \| `.+`", PAGE, re.MULTILINE)[-len(PRESETS) :] == [*PRESETS]
 
 
+def test_each_edit_has_a_line():
+    assert re.findall(r"^\| `(\w+)` \|", EDITS_PAGE, re.MULTILINE) == [edit.name for edit in EDITS]
+
+
 def test_each_line_has_as_many_cells_as_the_head():
-    for table in (zoo.zoo(), zoo.peers()):
+    for table in (zoo.zoo(), zoo.peers(), zoo.edits()):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
 
 
@@ -66,7 +73,7 @@ def test_no_figure_is_left_over():
 
 
 def test_links_lead_somewhere():
-    for link in re.findall(r"\]\((?!http)([^)#]+)", PAGE):
+    for link in re.findall(r"\]\((?!http)([^)#]+)", PAGE + EDITS_PAGE):
         assert (zoo.PAGE.parent / link).is_file(), link
 
 

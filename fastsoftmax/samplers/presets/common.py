@@ -1,0 +1,32 @@
+"""What presets share: a peer's way to say that a sampler is off, and its temperature."""
+
+from typing import Any
+
+import numpy as np
+
+from fastsoftmax.samplers.dynamic_temperature import DynamicTemperature
+from fastsoftmax.samplers.step import Step
+from fastsoftmax.samplers.temperature import Temperature
+
+
+def keep(least: Any) -> Any:
+    """Return how many tokens stay at least: one, where a peer says none."""
+    return np.maximum(least, 1) if np.shape(least) else max(least, 1)
+
+
+def or_off(value: Any, off: Any) -> Any:
+    """Return a value, or what is off where a peer says None."""
+    return off if value is None else value
+
+
+def nothing_below(value: Any) -> Any:
+    """Return a number that is at least 0: below it a peer's sampler is off."""
+    return np.maximum(value, 0) if np.shape(value) else max(value, 0)
+
+
+def heat_of(temperature: Any, breadth: Any, exponent: Any) -> Step:
+    """Return the temperature of llama.cpp and koboldcpp: a dynamic one where it has a breadth."""
+    if not np.any(np.greater(breadth, 0)):
+        return Temperature(nothing_below(temperature))
+    low, high = np.maximum(np.subtract(temperature, breadth), 0.0)[()], np.add(temperature, breadth)[()]
+    return DynamicTemperature(low, high, exponent)
