@@ -1,0 +1,141 @@
+"""What installed peers make of logits for a history is what our edits make of them, through the presets' own words."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import fastsoftmax as fs
+from fastsoftmax.samplers.chain import SamplerChain
+from tests.samplers import peers
+
+V = 40
+DRY = "_Z30llama_sampler_init_dry_testingffiiRKSt6vectorIS_IiSaIiEESaIS1_EE"  # what llama.cpp tests its DRY by
+
+
+def generators(usual, seed):
+    """Return a generator for each case: as many as the hypothesis profile says."""
+    count = max(20, usual * settings.default.max_examples // 100)
+    return [np.random.default_rng([seed, place]) for place in range(count)]
+
+
+def past_of(generator):
+    """Draw a history with repetitions, and how many of its tokens are the prompt."""
+    few = int(generator.choice([2, 4, V]))
+    history = generator.integers(0, few, size=generator.integers(1, 60))
+    if generator.random() < 0.5:
+        history = np.tile(history, 2)
+    return history, int(generator.integers(0, history.size + 1))
+
+
+def ours(row, chain, history, prompt):
+    state = chain.start(history[:prompt]).accept(history[prompt:])
+    return fs.probabilities(row, samplers=chain, state=state)
+
+
+def some_sequences(generator):
+    return [generator.integers(0, 4, size=generator.integers(1, 4)).tolist() for _ in range(generator.integers(1, 5))]
+
+
+def test_transformers():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    process = pytest.importorskip("transformers.generation.logits_process", reason="transformers is not installed")
+    for generator in generators(300, 1):
+        history, prompt = past_of(generator)
+        row = generator.normal(size=V) * 3
+        ids, scores = torch.from_numpy(history)[None], torch.from_numpy(row.copy())[None]
+        penalty, size = float(generator.uniform(0.3, 3)), int(generator.integers(1, 5))
+        banned = [one for one in some_sequences(generator) if one != [V - 1]]
+        biases = {tuple(one): float(generator.normal()) for one in some_sequences(generator)}
+        early = int(generator.integers(1, 12))
+        choices = {  # words of the preset: a value, the peer's processor and its arguments
+            "repetition_penalty": (penalty, "RepetitionPenalty", penalty),
+            "encoder_repetition_penalty": (penalty, "EncoderRepetitionPenalty", penalty, ids[:, :prompt]),
+            "no_repeat_ngram_size": (size, "NoRepeatNGram", size),
+            "encoder_no_repeat_ngram_size": (size, "EncoderNoRepeatNGram", size, ids[:, :prompt]),
+            "bad_words_ids": (banned, "NoBadWords", banned, V - 1),
+            "sequence_bias": (biases, "SequenceBias", biases),
+            "min_length": (early, "MinLength", early, V - 1),
+            "min_new_tokens": (early, "MinNewTokensLength", prompt, early, V - 1),
+            "suppress_tokens": ([3, 5], "SuppressTokens", [3, 5]),
+            "begin_suppress_tokens": ([3, 5], "SuppressTokensAtBegin", [3, 5], prompt),
+        }
+        for name in generator.permutation([*choices])[:3]:
+            value, kind, *words = choices[name]
+            if ("encoder" in name and prompt == 0) or (name == "bad_words_ids" and not banned):
+                continue
+            expected = getattr(process, f"{kind}LogitsProcessor")(*words)(ids, scores.clone())[0].softmax(0).numpy()
+            chain = SamplerChain.preset("transformers", top_k=0, eos_token_id=V - 1, **{name: value})
+            assert np.allclose(ours(row, chain, history, prompt), expected, rtol=1e-6, atol=0), (name, value, history)
+
+
+class Vector(ctypes.Structure):
+    """A std::vector: where it begins, ends, and where its memory ends."""
+
+    _fields_ = (("first", ctypes.c_void_p), ("last", ctypes.c_void_p), ("end", ctypes.c_void_p))
+
+
+def vector_of(address, size):
+    return Vector(address, address + size, address + size)
+
+
+def llama_links(library, words):
+    """Return the samplers of llama.cpp that some words of its preset ask for, and what must stay alive."""
+    pointer = ctypes.c_void_p
+    library.llama_sampler_init_penalties.restype = pointer
+    library.llama_sampler_init_penalties.argtypes = [*[ctypes.c_int32] * 2, *[ctypes.c_float] * 3]
+    library.llama_sampler_accept.argtypes = [pointer, ctypes.c_int32]
+    dry = getattr(library, DRY)
+    dry.restype = pointer
+    dry.argtypes = [ctypes.c_float, ctypes.c_float, ctypes.c_int, ctypes.c_int, ctypes.POINTER(Vector)]
+    breakers = [np.array(one, np.int32) for one in words["dry_sequence_breakers"]]
+    inner = (Vector * len(breakers))(*(vector_of(one.ctypes.data, one.nbytes) for one in breakers))
+    outer = vector_of(ctypes.addressof(inner), ctypes.sizeof(inner))
+    penalties = library.llama_sampler_init_penalties(
+        V, words["repeat_last_n"], words["repeat_penalty"], words["frequency_penalty"], words["presence_penalty"]
+    )
+    numbers = words["dry_multiplier"], words["dry_base"], words["dry_allowed_length"], words["dry_penalty_last_n"]
+    on = words["dry_multiplier"] > 0  # off it is another sampler, which the constructor for tests takes for this one
+    return [penalties, *([dry(*numbers, ctypes.byref(outer))] if on else [])], (breakers, inner, outer)
+
+
+def test_llama_cpp():
+    peer = peers.Llama()
+    library = peer.library
+    if not hasattr(library, DRY):
+        pytest.skip("the library in this wheel of xllamacpp does not export the DRY of llama.cpp for tests")
+    for generator in generators(600, 2):
+        history, prompt = past_of(generator)
+        row = (generator.normal(size=V) * 3).astype(np.float32)
+
+        def number(low, high, generator=generator):
+            return float(np.float32(generator.uniform(low, high)))
+
+        words = {
+            "repeat_penalty": number(0.5, 2),
+            "repeat_last_n": int(generator.choice([0, 1, 5, 64])),
+            "frequency_penalty": number(-1, 1),
+            "presence_penalty": number(-1, 1),
+            "dry_multiplier": float(generator.choice([0.0, 0.75])),
+            "dry_base": float(generator.choice([1.0, 1.25, 1.75])),
+            "dry_allowed_length": int(generator.integers(1, 4)),
+            "dry_penalty_last_n": int(generator.choice([5, 64])),  # 0 aborts the peer
+            "dry_sequence_breakers": some_sequences(generator) if generator.random() < 0.5 else [],
+        }
+        links, _ = llama_links(library, words)
+        candidates = np.zeros(V, peer.CANDIDATE)
+        candidates["id"], candidates["logit"] = np.arange(V), row
+        array = peers._Candidates(candidates.ctypes.data, V, -1, False)
+        chain = library.llama_sampler_chain_init(peers._ChainParams(True))
+        for link in links:
+            library.llama_sampler_chain_add(chain, link)
+        for token in history:
+            library.llama_sampler_accept(chain, int(token))
+        library.llama_sampler_apply(chain, ctypes.byref(array))
+        library.llama_sampler_free(chain)
+        expected = np.empty(V, np.float32)
+        expected[candidates["id"]] = candidates["logit"]
+        off = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "temp": 1.0}
+        found = ours(row, SamplerChain.preset("llama.cpp", **off, **words), history, prompt)
+        assert np.allclose(found, fs.softmax(expected), rtol=2e-5, atol=1e-9), (words, history.tolist())
