@@ -25,7 +25,7 @@ EXAMPLE: Plan = (
     np.empty((1, 1, len(EditOperation._fields))),
     *(_INTS, _LONGS, np.empty(1)),
     *(_INTS, _LONGS, _LONGS, _LONGS),
-    *(_INTS, np.empty((1, 1), np.int32), _LONGS),
+    *(_INTS, _INTS, _LONGS),
     *(0, 0),
 )
 """What `plan` gives, for the types of it."""
@@ -92,26 +92,22 @@ def counted(state: State, windows: Array) -> Table:
         if not added.any():
             return found
         if added.min() >= 0 and added.max() <= _FEW:
-            table = _empty(len(found.tokens) + int(added.sum()), columns, len(lengths))
+            table = _empty(int(found.offsets[-1] + added.sum()), columns, len(lengths))
             advance(*state.read(), before, windows, *found, *table)
-            return _kept(state, table)
+            state.counted = table, lengths
+            return table
     table = _empty(int(lengths.sum()), columns, len(lengths))
     words = np.empty((2, int(lengths.max(initial=0))), np.uint64)
     tabulate(*state.read(), windows, words[0], words[1], *table)
-    return _kept(state, table)
+    tokens, counts, offsets = table
+    entries = int(offsets[-1])
+    table = Table(tokens[:entries].copy(), counts[: entries * columns].copy(), offsets)
+    state.counted = table, lengths
+    return table
 
 
 def _empty(entries: int, columns: int, rows: int) -> Table:
-    return Table(np.empty(entries, np.int32), np.empty((entries, columns), np.int32), np.zeros(rows + 1, np.int64))
-
-
-def _kept(state: State, table: Table) -> Table:
-    """Return a table without the room that it did not take, and leave it with the state."""
-    tokens, counts, offsets = table
-    count = int(offsets[-1])
-    tight = Table(tokens[:count].copy(), counts[:count].copy(), offsets)
-    state.counted = tight, state.read()[2]
-    return tight
+    return Table(np.empty(entries, np.int32), np.empty(entries * columns, np.int32), np.zeros(rows + 1, np.int64))
 
 
 def edits_of(asked: Any, state: Any) -> Edits | None:

@@ -25,7 +25,7 @@ class Table(NamedTuple):
     """The counts of some rows."""
 
     tokens: IntRow  # the distinct tokens of a row in their order, one row after the other
-    counts: IntRows  # of each, a column for each window
+    counts: IntRow  # of each, one for each window
     offsets: IntRow  # where each row begins, and the end
 
 
@@ -46,14 +46,14 @@ def tabulate(
     words: WordRow,
     others: WordRow,
     out_tokens: IntRow,
-    out_counts: IntRows,
+    out_counts: IntRow,
     out_offsets: IntRow,
 ) -> None:
     """Fill in the table of some histories; `words` and `others` are memory for the longest one."""
     history = Tokens(borrowed(tokens), borrowed(starts), borrowed(lengths), borrowed(prompts))
     table = Table(borrowed(out_tokens), borrowed(out_counts), borrowed(out_offsets))
     windows, words, others = borrowed(windows), borrowed(words), borrowed(others)
-    columns = table.counts.shape[1]
+    columns = windows.shape[1] // 2
     at = 0
     for row in range(len(history.starts)):
         start, length, prompt = history.starts[row], history.lengths[row], history.prompts[row]
@@ -68,31 +68,31 @@ def tabulate(
                 first, stop = window_at(windows, row, column, prompt, length)
                 if first <= place < stop:
                     if new:
-                        begin_entry(table, at, token)
+                        begin_entry(table, columns, at, token)
                         at += 1
                         new = False
-                    table.counts[at - 1, column] += 1
+                    table.counts[(at - 1) * columns + column] += 1
     table.offsets[len(history.starts)] = at
 
 
 @inline
-def copy_entry(source: Table, i: int, target: Table, j: int) -> None:
-    """Copy a token and its counts."""
-    target.tokens[j] = source.tokens[i]
-    for column in range(target.counts.shape[1]):
-        target.counts[j, column] = source.counts[i, column]
+def copy_entry(table: Table, columns: int, i: int, j: int) -> None:
+    """Copy a token and its counts to another place."""
+    table.tokens[j] = table.tokens[i]
+    for column in range(columns):
+        table.counts[j * columns + column] = table.counts[i * columns + column]
 
 
 @inline
-def begin_entry(table: Table, i: int, token: int) -> None:
+def begin_entry(table: Table, columns: int, i: int, token: int) -> None:
     """Write a token that did not come yet."""
     table.tokens[i] = token
-    for column in range(table.counts.shape[1]):
-        table.counts[i, column] = 0
+    for column in range(columns):
+        table.counts[i * columns + column] = 0
 
 
 @function
-def change(table: Table, first: int, stop: int, token: int, column: int, by: int) -> int:
+def change(table: Table, columns: int, first: int, stop: int, token: int, column: int, by: int) -> int:
     """Change a count of the row between `first` and `stop`, where there is room for an entry; return its new end."""
     tokens, counts = table.tokens, table.counts
     low, high = first, stop
@@ -104,15 +104,15 @@ def change(table: Table, first: int, stop: int, token: int, column: int, by: int
             high = middle
     if low == stop or tokens[low] != token:
         for i in range(stop, low, -1):
-            copy_entry(table, i - 1, table, i)
-        begin_entry(table, low, token)
+            copy_entry(table, columns, i - 1, i)
+        begin_entry(table, columns, low, token)
         stop += 1
-    counts[low, column] += by
-    for other in range(counts.shape[1]):
-        if counts[low, other] > 0:
+    counts[low * columns + column] += by
+    for other in range(columns):
+        if counts[low * columns + other] > 0:
             return stop
     for i in range(low + 1, stop):
-        copy_entry(table, i, table, i - 1)
+        copy_entry(table, columns, i, i - 1)
     return stop - 1
 
 
@@ -125,10 +125,10 @@ def advance(
     before: IntRow,
     windows: IntRows,
     distinct: IntRow,
-    counts: IntRows,
+    counts: IntRow,
     offsets: IntRow,
     out_tokens: IntRow,
-    out_counts: IntRows,
+    out_counts: IntRow,
     out_offsets: IntRow,
 ) -> None:
     """Fill in the table of histories that were shorter `before`, from that of the shorter ones.
@@ -139,21 +139,24 @@ def advance(
     table = Table(borrowed(distinct), borrowed(counts), borrowed(offsets))
     out = Table(borrowed(out_tokens), borrowed(out_counts), borrowed(out_offsets))
     before, windows = borrowed(before), borrowed(windows)
+    columns = windows.shape[1] // 2
     at = 0
     for row in range(len(history.starts)):
         start, prompt = history.starts[row], history.prompts[row]
-        stop = at
-        for i in range(table.offsets[row], table.offsets[row + 1]):
-            copy_entry(table, i, out, stop)
-            stop += 1
+        first, last = table.offsets[row], table.offsets[row + 1]
+        for i in range(last - first):
+            out.tokens[at + i] = table.tokens[first + i]
+        for i in range((last - first) * columns):
+            out.counts[at * columns + i] = table.counts[first * columns + i]
+        stop = at + last - first
         for length in range(before[row], history.lengths[row]):
-            for column in range(out.counts.shape[1]):
-                first, end = window_at(windows, row, column, prompt, length)
+            for column in range(columns):
+                begin, end = window_at(windows, row, column, prompt, length)
                 now, until = window_at(windows, row, column, prompt, length + 1)
                 if until > end:
-                    stop = change(out, at, stop, history.tokens[start + length], column, 1)
-                if now > first:
-                    stop = change(out, at, stop, history.tokens[start + first], column, -1)
+                    stop = change(out, columns, at, stop, history.tokens[start + length], column, 1)
+                if now > begin:
+                    stop = change(out, columns, at, stop, history.tokens[start + begin], column, -1)
         out.offsets[row] = at
         at = stop
     out.offsets[len(history.starts)] = at

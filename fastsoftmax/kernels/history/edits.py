@@ -17,7 +17,7 @@ from fastsoftmax.kernels.history.rules import edit_of
 from fastsoftmax.kernels.history.tokens import window_of
 from fastsoftmax.kernels.lanes.arrays import borrowed, carved
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.loads import load_part, store
+from fastsoftmax.kernels.lanes.loads import load, load_part, store
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
     IntRow,
@@ -50,13 +50,13 @@ class Past(NamedTuple):
     tokens: IntRow
     prompt: int
     distinct: IntRow  # the tokens of its table
-    counts: Rows
+    counts: IntRow  # of each, one for each window
 
 
 # The edits of a chain and the histories of some rows: rules (see `EditOperation`) of each row or of all; `Listed`;
 # `Tokens`; `Table`; the longest history; and at which byte of the scratch memory that of the edits begins. A plain
 # tuple: of one with names numba takes 100 us to find the type.
-Edits = tuple[Rows, IntRow, IntRow, FloatRow, IntRow, IntRow, IntRow, IntRow, IntRow, Rows, IntRow, int, int]
+Edits = tuple[Rows, IntRow, IntRow, FloatRow, IntRow, IntRow, IntRow, IntRow, IntRow, IntRow, IntRow, int, int]
 
 
 class Memory(NamedTuple):
@@ -130,8 +130,12 @@ def copy_group(group: int, row: Target) -> None:
     """Copy a group, so that its logits may change."""
     slots, copies = row.overlay
     logits, start, own = laid_over(row.overlay, row.logits, group), group * GROUP, int(slots[slots.size - 2])
-    for i in range(0, min(GROUP, row.logits.size - start), LANES):
-        store(copies, own * GROUP + i, load_part(logits, start + i, row.logits.size, copies[0]))
+    size = min(GROUP, row.logits.size - start)
+    whole = size // LANES * LANES
+    for i in range(0, whole, LANES):
+        store(copies, own * GROUP + i, load(logits, start + i))
+    if whole < size:
+        store(copies, own * GROUP + whole, load_part(logits, start + whole, row.logits.size, copies[0]))
     slots[group], slots[slots.size - 2] = own, own + 1
 
 
@@ -148,11 +152,13 @@ def edit_counted(rules: Rows, past: Past, memory: Memory, row: Target, number: N
     places = memory.found
     for i in range(past.distinct.size):
         places[i] = place_of(past.distinct[i], row)
+    columns = past.counts.size // max(past.distinct.size, 1)
     for index in range(len(rules)):
         rule, column = rule_of(rules[index]), int(rules[index, 10])
         for i in range(past.distinct.size):
-            if past.counts[i, column] > 0:
-                set_at(rule, np.float64(past.counts[i, column]), places[i], row, number)
+            count = past.counts[i * columns + column]
+            if count > 0:
+                set_at(rule, np.float64(count), places[i], row, number)
 
 
 @inline
@@ -226,7 +232,8 @@ def _edited(edits: Edits, row: MaskedRow, index: int, scratch: Row) -> MaskedRow
     listed = Listed(borrowed(sequences), borrowed(ends), borrowed(values))
     own = borrowed(tokens)[starts[index] : starts[index] + lengths[index]]
     first, stop = offsets[index], offsets[index + 1]
-    past = Past(own, prompts[index], distinct[first:stop], counts[first:stop])
+    columns = counts.size // max(distinct.size, 1)
+    past = Past(own, prompts[index], distinct[first:stop], counts[first * columns : stop * columns])
     overlay, memory = overlay_of(scratch, start, row.logits.size, longest, row.logits[0])
     edit_row(rules[min(index, len(rules) - 1)], past, listed, memory, Target(row.logits, overlay), row.logits[0])
     return MaskedRow(row.logits, row.allowed, overlay)

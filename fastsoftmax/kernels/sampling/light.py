@@ -90,14 +90,13 @@ def add_light(z: Vector, hi: Vector, shift: Vector, bound: Vector, total: Vector
 
 
 @inline
-def light_sum(
-    row: MaskedRow, start: int, stop: int, next_row: MaskedRow, ahead: int, hi: Number, shift: Number
-) -> tuple[float, Vector]:
+def light_sum(row: MaskedRow, start: int, stop: int, ahead: int, hi: Number, shift: Number) -> tuple[float, Vector]:
     """Return the sum of the light weights of logits[start:stop], a group, NaN where one of them is; and lane maxima.
 
-    Those are of whole vectors of the next row from `ahead` on, as many as the group has: the loads for the maxima of
-    the next group, which wait for memory, fill what the exponentials leave free.
+    Those are of whole vectors from `ahead` on, as many as the group has: the loads for the maxima of the next group,
+    which wait for memory, fill what the exponentials leave free.
     """
+    own, next_row = group_row(row, start // GROUP), group_row(row, ahead // GROUP)
     number = hi
     hi_lanes, shift_lanes, bound = splat(hi), splat(shift), splat(bound_of(hi, shift))
     a, largest = splat(like(number, 0.0)), splat(like(number, -math.inf))
@@ -108,12 +107,12 @@ def light_sum(
         for j in range(0, 64, 16):
             prefetch_far(row.logits, i + j + AHEAD)
             largest = larger(read_whole(next_row, following + j, number), largest)
-        a = add_light(read_whole(row, i, number), hi_lanes, shift_lanes, bound, a)
-        b = add_light(read_whole(row, i + 16, number), hi_lanes, shift_lanes, bound, b)
-        c = add_light(read_whole(row, i + 32, number), hi_lanes, shift_lanes, bound, c)
-        d = add_light(read_whole(row, i + 48, number), hi_lanes, shift_lanes, bound, d)
+        a = add_light(read_whole(own, i, number), hi_lanes, shift_lanes, bound, a)
+        b = add_light(read_whole(own, i + 16, number), hi_lanes, shift_lanes, bound, b)
+        c = add_light(read_whole(own, i + 32, number), hi_lanes, shift_lanes, bound, c)
+        d = add_light(read_whole(own, i + 48, number), hi_lanes, shift_lanes, bound, d)
     for i in range(whole, stop, 16):
-        p = read_part(row, i, stop, like(number, -math.inf))
+        p = read_part(own, i, stop, like(number, -math.inf))
         a = add_light(p, hi_lanes, shift_lanes, bound, a)
     result: float = sum_lanes((a + b) + (c + d))
     return result, largest
@@ -127,6 +126,7 @@ def light_powers(
 
     These are the weights times the distance from the reference, and the squared weights.
     """
+    own = group_row(row, start // GROUP)
     number = hi
     hi_lanes, shift_lanes, bound = splat(hi), splat(shift), splat(bound_of(hi, shift))
     base, one = splat(reference), splat(like(number, 1.0))
@@ -136,7 +136,7 @@ def light_powers(
     for i in range(start, whole, 32):
         prefetch_far(row.logits, i + AHEAD)
         prefetch_far(row.logits, i + 16 + AHEAD)
-        z, y = larger(bound, read_whole(row, i, number)), larger(bound, read_whole(row, i + 16, number))
+        z, y = larger(bound, read_whole(own, i, number)), larger(bound, read_whole(own, i + 16, number))
         octave, series = light_weight(z, hi_lanes, shift_lanes, bound, one)
         other_octave, other_series = light_weight(y, hi_lanes, shift_lanes, bound, one)
         w, v = octave * series, other_octave * other_series
@@ -144,7 +144,7 @@ def light_powers(
         energy, other_energy = fma(w, z - base, energy), fma(v, y - base, other_energy)
         square, other_square = fma(w, w, square), fma(v, v, other_square)
     for i in range(whole, stop, 16):
-        z = larger(bound, read_part(row, i, stop, like(number, -math.inf)))
+        z = larger(bound, read_part(own, i, stop, like(number, -math.inf)))
         octave, series = light_weight(z, hi_lanes, shift_lanes, bound, one)
         w = octave * series
         a, energy, square = a + w, fma(w, z - base, energy), fma(w, w, square)
@@ -186,7 +186,7 @@ def _light_masses(
     total = energy = squares = first = octave = 0.0
     lanes = maxima_of(row, 0, number)
     for group in range(groups_of(row.logits.size)):
-        start, own = group * GROUP, group_row(row, group)
+        start = group * GROUP
         stop = min(start + GROUP, row.logits.size)
         store(maxima, group * LANES, lanes)
         top = larger(lanes, top)
@@ -205,17 +205,16 @@ def _light_masses(
         if bar > -math.inf:
             unit = power_of_two(int(octave - first))
             if powers is None:
-                following = group_row(row, group + 1 if known else group)
-                mass, lanes = light_sum(own, start, stop, following, stop if known else start, hi, shift)
+                mass, lanes = light_sum(row, start, stop, stop if known else start, hi, shift)
             else:
                 known = False
                 base = like(number, octave / hi)  # rounded, by up to 3e-5 of a logit of 600
-                mass = light_powers(own, start, stop, hi, shift, base, powers)
+                mass = light_powers(row, start, stop, hi, shift, base, powers)
                 energy += (powers[0] + mass * (np.float64(base) - first / np.float64(hi))) * unit
                 squares += powers[1] * unit * unit
             total += mass * unit
         else:
-            lanes = lane_maxima(own, start, stop, number)
+            lanes = lane_maxima(group_row(row, group), start, stop, number)
             if lane_bits(unordered(lanes, lanes)) != 0:
                 return unknown
         if not known:
