@@ -13,11 +13,13 @@ import numpy as np
 
 from fastsoftmax._softmax import log_softmax, logsumexp, softmax
 from fastsoftmax.markov import MarkovChain, MarkovText
+from fastsoftmax.samplers.chain import SamplerChain
 from fastsoftmax.sampling import Sampler, probabilities, sample
 
 LENGTHS = (4, 200, 1000)  # a batch has a kernel for short rows, one for middling and one for long ones
 CHAIN = "top_k=3 temperature=0.5"  # any chain of samplers is the same kernel
-DTYPES = ("float32", "float64", "float16", "bfloat16")
+HALVES = ("float16", "bfloat16")
+DTYPES = ("float32", "float64", *HALVES)
 
 
 class Job(NamedTuple):
@@ -124,6 +126,12 @@ def _samples(dtype: str, logits: Any, details: bool, allowed: bool) -> Iterator[
     # Chains with masks or details are rare, and take some seconds each: they are compiled when first needed.
     yield Job(f"sample {dtype}, samplers", partial(sample, logits, n=2, samplers=CHAIN))
     yield Job(f"probabilities {dtype}, samplers", partial(probabilities, logits, samplers=CHAIN))
+    if dtype not in HALVES:  # 16-bit rows with edits are widened to float32
+        for text in (f"repetition=2.0 {CHAIN}", "repetition=2.0 top_p=0.9"):
+            chain = SamplerChain(text)
+            state = chain.start([1, 2])
+            yield Job(f"sample {dtype}, edits", partial(sample, logits, samplers=chain, state=state, seed=1))
+            yield Job(f"probabilities {dtype}, edits", partial(probabilities, logits, samplers=chain, state=state))
     yield Job(f"Sampler {dtype}", lambda: Sampler(seed=1)(logits))
     yield Job(f"Sampler {dtype}, a filter", lambda: Sampler(top_p=0.9, seed=1)(logits))
     yield Job(f"Sampler {dtype}, samplers", lambda: Sampler(CHAIN, seed=1)(logits))

@@ -88,11 +88,11 @@ def counted(state: State, windows: Array) -> Table:
     if state.counted is not None:
         found: Table
         found, before = state.counted
-        added = lengths - before
-        if not added.any():
+        added = (lengths - before).tolist()
+        if not any(added):
             return found
-        if added.min() >= 0 and added.max() <= _FEW:
-            table = _empty(int(found.offsets[-1] + added.sum()), columns, len(lengths))
+        if min(added) >= 0 and max(added) <= _FEW:
+            table = _empty(int(found.offsets[-1]) + sum(added), columns, len(lengths))
             advance(*state.read(), before, windows, *found, *table)
             state.counted = table, lengths
             return table
