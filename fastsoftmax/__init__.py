@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         probabilities,
         sample,
     )
+    from fastsoftmax.sampling.verifying import Verified, verify
 
 _HOMES = {
     "_softmax": ("log_softmax", "logsumexp", "softmax"),
@@ -30,6 +31,7 @@ _HOMES = {
     "_warmup": ("warmup",),
     "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
     "samplers.chain": ("SamplerChain",),
+    "sampling.verifying": ("Verified", "verify"),
     "sampling": ("Details", "KeptSet", "Sampler", "SamplingParams", "TopLogprobs", "probabilities", "sample"),
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "Scores",
     "State",
     "TopLogprobs",
+    "Verified",
     "Walks",
     "get_num_threads",
     "log_softmax",
@@ -54,6 +57,7 @@ __all__ = [
     "sample",
     "set_num_threads",
     "softmax",
+    "verify",
     "warmup",
 ]
 

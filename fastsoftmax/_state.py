@@ -154,7 +154,7 @@ class State:
         every = list(states)
         if not every or not all(isinstance(one, State) for one in every):
             raise TypeError(f"states is {_checks.described(states)}, expected at least one State")
-        shared = _shared_of([row for one in every for row in one._rows()])
+        shared = _shared_of([row for one in every for row in one.rows()])
         chain = every[0].chain.joined([(one.chain, one.batch) for one in every])
         prompts = np.concatenate([one._prompts for one in every])
         return State(chain, prompts.shape, shared, shared.written.copy(), prompts)
@@ -163,7 +163,7 @@ class State:
         if not isinstance(other, State):
             return NotImplemented
         alike = self.chain == other.chain and self.batch == other.batch and equal(self._prompts, other._prompts)
-        return alike and all(map(np.array_equal, self._rows(), other._rows()))
+        return alike and all(map(np.array_equal, self.rows(), other.rows()))
 
     def __hash__(self) -> int:
         return hash((self.chain, self.batch, self._lengths.tobytes()))
@@ -172,7 +172,17 @@ class State:
         return f"<State of {str(self.chain)!r}, batch {self.batch}, {int(self._lengths.sum())} tokens>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return started, (self.chain, [*self._rows()], self._prompts, self.batch)
+        return started, (self.chain, [*self.rows()], self._prompts, self.batch)
+
+    @staticmethod
+    def sharing(tokens: npt.NDArray[np.int32], starts: Ints, lengths: Ints, prompts: Ints) -> "State":
+        """Return a state of histories in memory that others have: nobody writes after it."""
+        shared = Shared(tokens, starts, lengths, np.full(len(starts), 2**62))
+        return State(None, (len(starts),), shared, lengths, prompts)
+
+    def rows(self) -> Iterator[npt.NDArray[np.int32]]:
+        """Yield the history of each row, which is the state's own memory."""
+        return map(self._own, range(len(self._lengths)))
 
     def read(self) -> tuple[npt.NDArray[np.int32], Ints, Ints, Ints]:
         """Return the histories as kernels read them: all tokens, and where each begins, its length and prompt."""
@@ -194,15 +204,12 @@ class State:
     def largest(self) -> int:
         """The largest token of all histories, -1 where there is none."""
         if self._largest is None:
-            self._largest = max((int(row.max(initial=-1)) for row in self._rows()), default=-1)
+            self._largest = max((int(row.max(initial=-1)) for row in self.rows()), default=-1)
         return self._largest
 
     def _own(self, row: int) -> npt.NDArray[np.int32]:
         start = self._shared.starts[row]
         return self._shared.tokens[start : start + self._lengths[row]]
-
-    def _rows(self) -> Iterator[npt.NDArray[np.int32]]:
-        return map(self._own, range(len(self._lengths)))
 
     def _after(self, token: np.int64) -> "State":
         """Return the state of one row after a token, as `accept` does in a tenth of the time."""
@@ -227,7 +234,7 @@ class State:
             if ((shared.written == self._lengths) & (lengths <= shared.room))[grows].all():
                 shared.written[grows] = lengths[grows]
                 return shared
-        shared = _shared_of([*self._rows()], lengths)
+        shared = _shared_of([*self.rows()], lengths)
         shared.written[:] = lengths
         return shared
 

@@ -13,7 +13,7 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 # The key's steps from round to round: the golden ratio and sqrt(3) - 1, in units of 2**-32.
 WEYL = (0x9E3779B9, 0xBB67AE85)
 # What random numbers are for. 0 is the draw of a token, which takes the seed as it is; each other has seeds of its own.
-COIN, GUMBEL = 1, 3
+COIN, GUMBEL, ACCEPTANCE, RESIDUAL, BONUS = 1, 3, 4, 5, 6
 
 
 def philox4x32(counter: Counter, key: Key, rounds: int = 10) -> Counter:
@@ -41,7 +41,7 @@ def uniform(seed: int, step: int = 0, draw: int = 0, stream: int = 0) -> float:
 
 
 def key(seed: int, domain: int, index: int = 0) -> int:
-    """Return the seed for one use of random numbers, COIN or GUMBEL, and the number of that use.
+    """Return the seed for one use of random numbers, as COIN, and the number of that use.
 
     Numbers that are shared between two uses would tie them together.
     """

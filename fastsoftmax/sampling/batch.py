@@ -68,14 +68,20 @@ class Batch:
         self._wide = self.number.dtype  # of sums with a bias
         self._allowed = None if allowed is None else _bits(allowed, self.batch, self.size)
         self._bias = None if bias is None else _entries(bias, self.count, self.size)
-        self._edits = edits
+        self._edits: Edits | None = None
+        self._carrier, self._matrix = carrier, None
         if edits is not None:
             edits.fit(self.batch, self.size)
-        self._carrier = carrier
-        self._matrix = None
+            self.edit(edits)
         if carrier.flags.c_contiguous and self._bias is None and (edits is None or carrier.itemsize > 2):
             self._matrix = carrier.reshape(self.count, self.size)
             self._matrix.setflags(write=False)  # so that a kernel compiles once for all arrays
+
+    def edit(self, edits: Edits) -> None:
+        """Let rows be read with edits."""
+        self._edits = edits
+        if self._carrier.itemsize == 2:
+            self._matrix = None
 
     def compute_for(self, target: Array) -> None:
         """Compute in the type that an array of results asks for, if it is the wider one."""
@@ -100,6 +106,13 @@ class Batch:
         rows.setflags(write=False)
         return rows, allowed
 
+    def with_memory(self, start: int, stop: int, memory: Memory, pool: Scratch) -> tuple[Part, Array]:
+        """Return what kernels read of rows [start, stop), and scratch memory (see `each`)."""
+        needed, edits = memory(self.size, self.number.itemsize), None
+        if self._edits is not None:
+            edits, needed = self._edits.plan(start, stop, needed, self.number.itemsize)
+        return (*self.part(start, stop), edits), pool.take(needed)
+
     def each(self, work: Work, pool: Scratch, memory: Memory, cost: int | None = None, spans: int = 1) -> None:
         """Do work on all rows, some on each thread; raise for the first row that it refuses.
 
@@ -112,11 +125,8 @@ class Batch:
         refused = list[int]()
 
         def piece(start: int, stop: int, span: int = 0) -> None:
-            needed, edits = memory(self.size, self.number.itemsize), None
-            if self._edits is not None:
-                edits, needed = self._edits.plan(start, stop, needed, self.number.itemsize)
-            scratch = pool.take(needed)
-            row = work(slice(start, stop), span, (*self.part(start, stop), edits), scratch)
+            part, scratch = self.with_memory(start, stop, memory, pool)
+            row = work(slice(start, stop), span, part, scratch)
             pool.give_back(scratch)
             if row >= 0:
                 refused.append(start + row)
@@ -128,9 +138,9 @@ class Batch:
 
         _threads.run(piece if spans == 1 else one_by_one, self.count * spans, self.size if cost is None else cost)
         if refused:
-            self._refuse(min(refused))
+            self.refuse(min(refused))
 
-    def _refuse(self, row: int) -> None:
+    def refuse(self, row: int) -> None:
         """Raise for a row without a distribution."""
         logits, allowed = self.part(row, row + 1)
         index = first_nan(logits[0], None if allowed is None else allowed[0], self.number)

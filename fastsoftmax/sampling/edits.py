@@ -6,7 +6,7 @@ import numpy as np
 
 from fastsoftmax import _checks
 from fastsoftmax._arrays import Array
-from fastsoftmax._state import State
+from fastsoftmax._state import State, started
 from fastsoftmax.kernels.history.counts import Table, advance, tabulate
 from fastsoftmax.kernels.history.edits import Edits as Plan
 from fastsoftmax.kernels.history.edits import overlay_bytes
@@ -62,9 +62,35 @@ class Edits:
             raise ValueError(f"state has token {state.largest}, expected tokens below V = {size}")
         if self._chain.largest >= size:
             raise ValueError(f"samplers has token {self._chain.largest}, expected tokens below V = {size}")
-        self._edits, self._listed, windows = self._chain.edit_rows(batch)
-        self._table = counted(state, windows)
+        self._edits, self._listed, self._windows = self._chain.edit_rows(batch)
+        self._table = counted(state, self._windows)
         self._size, self._longest = size, int(state.read()[2].max(initial=0))
+
+    def along(self, tokens: Array, parents: Array) -> "Edits":
+        """Return the edits for drafts: rows of each history before the first token, and after each node of a tree.
+
+        `tokens` has a draft in each row, `parents` is the node before each, -1 for none.
+        """
+        before, nodes = self._state, len(parents)
+        rows = len(tokens)
+        if (parents == np.arange(-1, nodes - 1)).all():  # one branch, which all of its nodes share
+            shared, starts, lengths, prompts = before.accept(tokens.reshape(*before.batch, nodes)).read()
+            lengths = (before.read()[2][:, np.newaxis] + np.arange(nodes + 1)).reshape(-1)
+            spread = State.sharing(shared, np.repeat(starts, nodes + 1), lengths, np.repeat(prompts, nodes + 1))
+            table = _repeated(self._table, nodes + 1, self._windows)
+            spread.counted = table, np.repeat(before.read()[2], nodes + 1)
+        else:
+            paths = _paths(parents)
+            pairs = zip(before.rows(), tokens.astype(np.int32), strict=True)
+            histories = [np.concatenate([own, draft[path]]) for own, draft in pairs for path in paths]
+            spread = started(None, histories, np.repeat(before.read()[3], nodes + 1), (rows * (nodes + 1),))
+        other = Edits.__new__(Edits)
+        other._chain, other._state, other._listed, other._size = self._chain, spread, self._listed, self._size
+        other._edits = self._edits if len(self._edits) == 1 else np.repeat(self._edits, nodes + 1, axis=0)
+        other._windows = self._windows if len(self._windows) == 1 else np.repeat(self._windows, nodes + 1, axis=0)
+        other._table = counted(spread, other._windows)
+        other._longest = int(spread.read()[2].max(initial=0))
+        return other
 
     def plan(self, first: int, last: int, used: int, itemsize: int) -> tuple[Plan, int]:
         """Return what a kernel takes for rows [first, last) of the batch, and how many bytes of scratch memory.
@@ -104,6 +130,25 @@ def counted(state: State, windows: Array) -> Table:
     table = Table(tokens[:entries].copy(), counts[: entries * columns].copy(), offsets)
     state.counted = table, lengths
     return table
+
+
+def _repeated(table: Table, times: int, windows: Array) -> Table:
+    """Return a table with each row so many times."""
+    tokens, counts, offsets = table
+    columns = windows.shape[1] // 2
+    sizes = np.repeat(np.diff(offsets), times)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    places = np.arange(ends[-1]) + np.repeat(np.repeat(offsets[:-1], times) - ends[:-1], sizes)
+    wide = counts[: offsets[-1] * columns].reshape(-1, columns) if columns else counts.reshape(0, 0)
+    return Table(tokens[places], wide[places].reshape(-1) if columns else counts, ends)
+
+
+def _paths(parents: Array) -> list[list[int]]:
+    """Return the nodes on the way to what comes first, and to each node of a tree."""
+    paths = list[list[int]]([[]])
+    for node, parent in enumerate(parents.tolist()):
+        paths.append([*paths[parent + 1], node])
+    return paths
 
 
 def _empty(entries: int, columns: int, rows: int) -> Table:
