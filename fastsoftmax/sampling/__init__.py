@@ -1,8 +1,8 @@
 """From logits to tokens.
 
 Read `functions` (sample, probabilities) with `asked` (the words or a chain), `params`, `batch` and `scratch`, then
-`laws` (which kernels are called: `words_law`, `chain_law`), `one_row`, `details`, `edits` (what came before) and
-`sampler`.
+`laws` (which kernels are called: `words_law`, `chain_law`), `one_row`, `details`, `edits` (what came before),
+`sampler` and `verifying` (speculation).
 """
 
 from fastsoftmax.sampling.details import Details, KeptSet, TopLogprobs
