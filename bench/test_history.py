@@ -23,8 +23,7 @@ DRAFTS = 4
 
 def history(rows: Rows, length: int) -> np.ndarray:
     """Return histories in which tokens come as often as words do."""
-    shape = (rows.batch, length) if rows.batch > 1 else (length,)
-    return np.random.default_rng(length).zipf(1.25, shape) % rows.vocabulary
+    return np.random.default_rng(length).zipf(1.25, (rows.batch, length)) % rows.vocabulary
 
 
 @pytest.mark.parametrize("length", [100, 4000])
