@@ -13,10 +13,13 @@ from fastsoftmax._values import Valued
 from fastsoftmax.kernels.chain import verify as kernels
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
 from fastsoftmax.samplers.chain import SamplerChain, chain_of
+from fastsoftmax.sampling.asked import law_of
 from fastsoftmax.sampling.batch import Batch
 from fastsoftmax.sampling.edits import edits_of
+from fastsoftmax.sampling.laws import Keyed, Law
 from fastsoftmax.sampling.params import of, words_of
 from fastsoftmax.sampling.scratch import Scratch
+from fastsoftmax.sampling.words_law import WordsLaw
 
 _scratch = Scratch()  # of `verify`
 
@@ -89,8 +92,8 @@ def verify(
     Notes
     -----
     Acceptance, the draw that follows a refusal and the one after all tokens have random numbers of their own. A row
-    takes the time of a draw by a chain; only rows on the accepted way are read. With nothing but a temperature all of
-    the row is listed, which takes 20 times as long as with top-p.
+    takes the time of a draw by a chain; only rows on the accepted way are read. With nothing but a temperature all rows
+    are drawn from, and with `draft` too all of a row is listed, which takes 20 times as long as with top-p.
     Sources: Leviathan, Kalman and Matias, "Fast inference from transformers via speculative decoding" (2023), arXiv
     2211.17192; Miao et al., "SpecInfer" (2024), arXiv 2305.09781, for trees.
 
@@ -123,57 +126,106 @@ def verify(
             rows.edit(edits.along(drafts, above))
         words = words_of(seed if key is None else key, step, batch)
         out, accepted = np.empty((len(drafts), nodes + 1), np.int64), np.empty(len(drafts), np.int64)
-        _run(rows, chain, batch, words, 0 if key is None else 1, drafts, above, chances, out, accepted)
+        _Drafts(rows, words, 0 if key is None else 1, drafts, above, chances, out, accepted, batch).check(chain)
     found = out.reshape(*batch, nodes + 1)
     after = None if state is None else state.accept(found)
     return Verified(found, accepted.reshape(batch)[()], after)
 
 
-def _run(
-    rows: Batch,
-    chain: SamplerChain,
-    batch: tuple[int, ...],
-    words: Array,
-    stride: int,
-    drafts: Array,
-    above: Array,
-    chances: Array | None,
-    out: Array,
-    accepted: Array,
-) -> None:
-    """Check all drafts, some on each thread; raise for the first row or node that is refused."""
-    nodes, refused = len(above), list[tuple[int, int]]()
-    steps = chain.rest.operations(batch, False)[0]
-    if len(steps) > 1:
-        steps = np.repeat(steps, nodes + 1, axis=0)
+@dataclass(frozen=True, eq=False)
+class _Drafts:
+    """Drafts and the rows to check them by, and where to write what comes out of each."""
 
-    def piece(start: int, stop: int) -> None:
+    rows: Batch
+    words: Array
+    stride: int
+    tokens: Array
+    above: Array  # the node before each
+    chances: Array | None
+    out: Array
+    accepted: Array
+    batch: tuple[int, ...]
+
+    def check(self, chain: SamplerChain) -> None:
+        """Check all drafts, some on each thread; raise for the first row or node that is refused."""
+        refused, size, law = list[tuple[int, int]](), len(self.above) + 1, law_of(chain, self.batch)
+        plain = isinstance(law, WordsLaw) and law.parameters.filters is None and self.chances is None
+        steps = chain.rest.operations(self.batch, False)[0]
+        steps = steps if len(steps) == 1 else np.repeat(steps, size, axis=0)
+
+        def piece(start: int, stop: int) -> None:
+            if not plain:
+                wrong = self._by_chain(steps, start, stop)
+                refused.extend([(start, wrong)] if wrong != -1 else [])
+                return
+            for one in range(start, stop):
+                wrong = self._by_words(law, one)
+                refused.extend([(one, wrong)] if wrong >= 0 else [])
+
+        _threads.run(piece, len(self.tokens), self.rows.size * size)
+        if refused:
+            self._refuse(*min(refused))
+
+    def _by_chain(self, steps: Array, start: int, stop: int) -> int:
+        """Check some drafts by the kernel of chains; return what it returns."""
+        nodes, rows = len(self.above), self.rows
         first, last = start * (nodes + 1), stop * (nodes + 1)
         part, scratch = rows.with_memory(first, last, memory_bytes, _scratch)
-        some = None if chances is None else chances[start * nodes : stop * nodes]
+        chances = None if self.chances is None else self.chances[start * nodes : stop * nodes]
         begin = list_start(rows.size, rows.number.itemsize)
-        keyed = of(words, start, stop), stride * start, stride
-        own, some_out, some_accepted = of(steps, first, last), out[start:stop], accepted[start:stop]
-        given: Any = (drafts[start:stop], above, some, rows.number, scratch, begin, some_out, some_accepted)
-        wrong = int(kernels.verify(*part, own, *keyed, *given))
+        keyed = of(self.words, start, stop), self.stride * start, self.stride
+        drafts = self.tokens[start:stop], self.above, chances
+        out = self.out[start:stop], self.accepted[start:stop]
+        given: Any = (*part, of(steps, first, last), *keyed, *drafts, rows.number, scratch, begin, *out)
+        wrong = int(kernels.verify(*given))
         _scratch.give_back(scratch)
-        if wrong != -1:
-            refused.append((start, wrong))
+        return wrong
 
-    _threads.run(piece, len(drafts), rows.size * (nodes + 1))
-    if not refused:
-        return
-    start, wrong = min(refused)
-    if wrong >= 0:
-        rows.refuse(start * (nodes + 1) + wrong)
-    draft, node = divmod(kernels.REFUSED - wrong, max(nodes, 1))
-    place = [*np.unravel_index(start + draft, batch), node] if batch else [node]
-    assert chances is not None
-    row, token = chances[(start + draft) * nodes + node], drafts[start + draft, node]
-    raise ValueError(
-        f"draft[{', '.join(map(str, place))}] has {row[token]} for the drafted token {token}, or another number that "
-        "is no probability, expected numbers in [0, 1], above 0 for it"
-    )
+    def _by_words(self, law: Law, one: int) -> int:
+        """Draw from all rows of a draft by the kernel of words, which lists none; return what that returns."""
+        size = len(self.above) + 1
+        part, scratch = self.rows.with_memory(one * size, (one + 1) * size, law.memory, _scratch)
+        words = of(self.words, one, one + 1) + np.stack([np.zeros(size, np.uint64), _depths(self.above)], axis=1)
+        keyed, drawn = Keyed(words, self.stride * one, 0, 0), np.empty((size, 1), np.int64)
+        wrong = law.sample(slice(one, one + 1), part, keyed, self.rows.number, scratch, drawn, None, None)
+        _scratch.give_back(scratch)
+        if wrong < 0:
+            self.accepted[one] = _agreed(drawn[:, 0], self.tokens[one], self.above, self.out[one])
+        return wrong
+
+    def _refuse(self, start: int, wrong: int) -> None:
+        """Raise for a row or a node of the drafts from `start` on."""
+        nodes = len(self.above)
+        if wrong >= 0:
+            self.rows.refuse(start * (nodes + 1) + wrong)
+        draft, node = divmod(kernels.REFUSED - wrong, max(nodes, 1))
+        place = [*np.unravel_index(start + draft, self.batch), node] if self.batch else [node]
+        assert self.chances is not None
+        row, token = self.chances[(start + draft) * nodes + node], self.tokens[start + draft, node]
+        raise ValueError(
+            f"draft[{', '.join(map(str, place))}] has {row[token]} for the drafted token {token}, or another number "
+            "that is no probability, expected numbers in [0, 1], above 0 for it"
+        )
+
+
+def _depths(above: Array) -> npt.NDArray[np.uint64]:
+    """Return how many tokens come before what comes first, and before what comes after each node."""
+    depths = [0]
+    for parent in above.tolist():
+        depths.append(depths[parent + 1] + 1)
+    return np.array(depths, np.uint64)
+
+
+def _agreed(drawn: Array, tokens: Array, above: Array, out: Array) -> int:
+    """Write the tokens that come out where one was drawn from each row; return how many nodes agree."""
+    node, depth = -1, 0
+    out[:] = -1
+    while True:
+        out[depth] = drawn[node + 1]
+        children = np.flatnonzero((above == node) & (tokens == out[depth]))
+        if not children.size:
+            return depth
+        node, depth = int(children[0]), depth + 1
 
 
 def _refuse_tokens(tokens: Array, size: int) -> None:

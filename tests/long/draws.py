@@ -174,6 +174,37 @@ def walks(count: int) -> Iterator[tuple[str, float]]:
     yield "chi-square of neighbouring walks", _goodness(beside, np.outer(law[3], law[3]).ravel())
 
 
+def speculation(count: int) -> Iterator[tuple[str, float]]:
+    """Yield the tests of what comes out of drafts, good and bad ones: its first token, and the second after the first.
+
+    Two tokens are drafted, or a tree of two siblings and a child of the first.
+    """
+    rng, size, block = np.random.default_rng(SEED), 16, 50_000
+    logits = rng.standard_normal((size + 1, size)) * 1.5  # of the first token, and after each
+    chain = "temperature=0.8 top_p=0.95"
+    law = fastsoftmax.probabilities(logits, samplers=chain)
+    for name, likeness, parents in (("good", 1.0, [-1, 0]), ("bad", -0.5, [-1, 0]), ("tree", 0.5, [-1, -1, 0])):
+        guess = fastsoftmax.softmax(likeness * logits + rng.standard_normal(logits.shape) * 0.3)
+        seen = np.zeros((size, size + 1))  # by the first token, the second or none
+        for first in range(0, count, block):
+            seeds = np.arange(first, min(first + block, count)).astype(np.uint64)
+            rows, tokens = np.zeros((len(seeds), len(parents) + 1), np.int64), []
+            for node, parent in enumerate(parents):
+                before = rows[:, parent + 1]
+                tokens.append(fastsoftmax.sample(np.log(guess)[before], seed=seeds + np.uint64(2**40), step=node))
+                rows[:, node + 1] = tokens[-1] + 1
+            draft = guess[rows[:, [parent + 1 for parent in parents]]]
+            drafted = np.stack(tokens, axis=1)
+            found = fastsoftmax.verify(
+                logits[rows], drafted, draft=draft, parents=parents, samplers=chain, seed=seeds
+            ).tokens
+            np.add.at(seen, (found[:, 0], found[:, 1]), 1)
+        yield f"chi-square of the first token, {name} drafts", _goodness(seen.sum(axis=1), law[0])
+        second = seen[:, :size]
+        expected = (second.sum(axis=1)[:, None] * law[1:]).ravel()
+        yield f"chi-square of the second token, {name} drafts", _goodness(second.ravel(), expected / expected.sum())
+
+
 def _goodness(drawn: Floats, expected: Floats) -> float:
     """Return the p-value of chi-square, cells of which fewer than 10 are expected taken together."""
     total = drawn.sum()
@@ -193,6 +224,7 @@ def tests(draws: int, progress: Progress) -> dict[str, float]:
         tokens(draws),
         rows(draws // 4),
         walks(draws),
+        speculation(draws // 10),
     ]
     found: dict[str, float] = {}
     for done, family in enumerate(families):

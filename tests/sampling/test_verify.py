@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 import fastsoftmax as fs
+from fastsoftmax.samplers import Temperature
 from reference.speculation import verify as reference
 
 V = 9
@@ -221,3 +222,24 @@ def test_wrong_drafts_are_refused():
         given = {"targets": targets, "tokens": tokens, "seed": 1} | words
         with pytest.raises(error, match=message):
             fs.verify(given.pop("targets"), given.pop("tokens"), **given)
+
+
+def test_parameters_and_keys_may_be_one_a_row():
+    targets, tokens, chances = case_of(7, 2, (6,))
+    heats = np.array([0.3, 0.6, 1.0, 1.5, 2.0, 0.0])
+    for drawn, chain in ((True, "top_k=5"), (False, "top_k=5"), (False, "")):
+        samplers = fs.SamplerChain(Temperature(heats), chain)
+        draft = chances if drawn else None
+        found = fs.verify(targets, tokens, draft=draft, samplers=samplers, seed=np.arange(6))
+        for i, heat in enumerate(heats):
+            one = fs.verify(
+                targets[i],
+                tokens[i],
+                draft=chances[i] if drawn else None,
+                samplers=f"temperature={heat} {chain}",
+                seed=i,
+            )
+            assert one.tokens.tolist() == found.tokens[i].tolist()
+        first = fs.verify(targets, tokens, draft=draft, samplers=samplers, rng=5).tokens[:, 0]
+        if not drawn:  # as `sample` draws, row by row
+            assert first.tolist() == fs.sample(targets[:, 0], samplers=samplers, rng=5).tolist()
