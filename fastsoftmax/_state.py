@@ -26,7 +26,8 @@ class Shared:
 class State:
     """The history of each row of a batch, as a chain of samplers needs it.
 
-    A state is a value: it is never changed. `SamplerChain.start` makes the first one, `sample` returns the next.
+    A state is a value: it is never changed, and threads may share it. `SamplerChain.start` makes the first one,
+    `sample` returns the next.
 
     Attributes
     ----------
@@ -54,14 +55,15 @@ class State:
     ([5, 7, 5], [5, 7])
     """
 
-    __slots__ = ("_counted", "_largest", "_lengths", "_prompts", "_shared", "batch", "chain")
+    __slots__ = ("_largest", "_lengths", "_prompts", "_shared", "batch", "chain", "counted")
 
     def __init__(
         self, chain: Any, batch: tuple[int, ...], shared: Shared, lengths: Ints, prompts: Ints, counted: Any = None
     ) -> None:
         self.chain, self.batch = chain, batch
         self._shared, self._lengths, self._prompts = shared, lengths, prompts
-        self._counted = counted
+        # How often tokens of these histories, or of shorter ones, came, and the lengths of those: who counts leaves it.
+        self.counted = counted
         self._largest: int | None = None
 
     @property
@@ -81,7 +83,7 @@ class State:
         return self._own(int(np.arange(len(self._lengths)).reshape(self.batch)[row])).copy()
 
     def accept(self, tokens: Any) -> "State":
-        """Return the state after one more token in each row.
+        """Return the state after one more token in each row, or several.
 
         Parameters
         ----------
@@ -110,7 +112,7 @@ class State:
         rows, places = np.nonzero(taken)
         before = np.cumsum(taken, axis=1)[rows, places] - 1
         shared.tokens[(shared.starts + self._lengths)[rows] + before] = several[taken]
-        longer = State(self.chain, self.batch, shared, lengths, self._prompts, self._counted)
+        longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
         longer._largest = max(self.largest, int(given.max(initial=-1)))
         return longer
 
@@ -175,10 +177,10 @@ class State:
         return started, (self.chain, [*self.rows()], self._prompts, self.batch)
 
     @staticmethod
-    def sharing(tokens: npt.NDArray[np.int32], starts: Ints, lengths: Ints, prompts: Ints) -> "State":
+    def sharing(chain: Any, tokens: npt.NDArray[np.int32], starts: Ints, lengths: Ints, prompts: Ints) -> "State":
         """Return a state of histories in memory that others have: nobody writes after it."""
         shared = Shared(tokens, starts, lengths, np.full(len(starts), 2**62))
-        return State(None, (len(starts),), shared, lengths, prompts)
+        return State(chain, (len(starts),), shared, lengths, prompts)
 
     def rows(self) -> Iterator[npt.NDArray[np.int32]]:
         """Yield the history of each row, which is the state's own memory."""
@@ -187,18 +189,6 @@ class State:
     def read(self) -> tuple[npt.NDArray[np.int32], Ints, Ints, Ints]:
         """Return the histories as kernels read them: all tokens, and where each begins, its length and prompt."""
         return self._shared.tokens, self._shared.starts, self._lengths, self._prompts
-
-    @property
-    def counted(self) -> Any:
-        """What was counted of these histories, or of shorter ones, and the lengths of those; None for nothing.
-
-        Whoever counts them sets it: it says nothing that the histories do not.
-        """
-        return self._counted
-
-    @counted.setter
-    def counted(self, counted: Any) -> None:
-        self._counted = counted
 
     @property
     def largest(self) -> int:
@@ -212,18 +202,12 @@ class State:
         return self._shared.tokens[start : start + self._lengths[row]]
 
     def _after(self, token: np.int64) -> "State":
-        """Return the state of one row after a token, as `accept` does in a tenth of the time."""
-        length = int(self._lengths[0])
-        lengths = np.array([length + 1])
-        shared = self._shared
-        with _claiming:
-            free = shared.written[0] == length < shared.room[0]
-            if free:
-                shared.written[0] = length + 1
-        if not free:
-            shared = self._claimed(lengths)
+        """Return the state of one row after a token, as `accept` does, without its arrays of rows and places."""
+        length = self._lengths[0]
+        lengths = self._lengths + 1
+        shared = self._claimed(lengths)
         shared.tokens[shared.starts[0] + length] = token
-        longer = State(self.chain, self.batch, shared, lengths, self._prompts, self._counted)
+        longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
         longer._largest = max(self.largest, int(token))
         return longer
 

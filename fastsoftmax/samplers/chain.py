@@ -13,7 +13,7 @@ import numpy.typing as npt
 from fastsoftmax import _checks
 from fastsoftmax._state import State, started
 from fastsoftmax.samplers import EDITS, SAMPLERS
-from fastsoftmax.samplers.edit import COUNTS, Edit, EditOperation, Listed, listed_of
+from fastsoftmax.samplers.edit import COLUMN, COUNTS, FIRST, LAST, OF, STOP, Edit, EditOperation, Listed, listed_of
 from fastsoftmax.samplers.parsing import near, parsed
 from fastsoftmax.samplers.rows import histories_of, joined_step, step_at
 from fastsoftmax.samplers.step import AFTER, MASS, NEAREST, OFF, SCALE, Operation, Rows, Step
@@ -37,8 +37,9 @@ class SamplerChain:
     Raises
     ------
     TypeError, ValueError
-        For what is no sampler, a parameter outside its range, or a chain that cannot be: nothing may follow what picks
-        the token or changes the order, and a share of the whole row (`of="all"`) is known until a scale changes it.
+        For what is no sampler, a parameter outside its range, or a chain that cannot be: what changes logits for what
+        came before stands first, nothing may follow what picks the token or changes the order, and a share of the whole
+        row (`of="all"`) is known until a scale changes it.
 
     Examples
     --------
@@ -196,7 +197,7 @@ class SamplerChain:
     def edit_rows(self, batch: tuple[int, ...]) -> tuple[Rows, Listed, npt.NDArray[np.int64]]:
         """Return the edits as the kernel reads them, for all rows or for each, what they list, and their windows.
 
-        A window has a part of the history and a number of last tokens; there is one for each edit that counts.
+        A window has a part of the history and a number of last tokens; edits that count in the same one share it.
         """
         key = batch if self.parameters else ()
         found = self._edit_rows.get(key)
@@ -210,15 +211,19 @@ class SamplerChain:
         return {}
 
     def _made_edit_rows(self, batch: tuple[int, ...]) -> tuple[Rows, Listed, npt.NDArray[np.int64]]:
-        columns = [step for step in self.edits if step.source == COUNTS]
-        made, first = [], 0
-        for step in self.edits:
-            made.append(step.edits(batch, first, columns.index(step) if step in columns else 0))
-            first += len(step.listed)
+        made = [step.edits(batch) for step in self.edits]
         rows = np.broadcast_shapes((1,), *(one.shape[:1] for one in made))
-        wide = [np.broadcast_to(one, (*rows, one.shape[-1])) for one in made]
-        windows = [one[:, 2:4] for one, step in zip(wide, self.edits, strict=True) if step in columns]
-        edits = np.stack(wide, axis=1) if wide else np.zeros((*rows, 0, len(EditOperation._fields)))
+        edits = np.zeros((*rows, len(made), len(EditOperation._fields)))
+        windows, first = list[Rows](), 0
+        for place, (step, one) in enumerate(zip(self.edits, made, strict=True)):
+            edits[:, place] = one
+            edits[:, place, FIRST : STOP + 1] = first, first + len(step.listed)
+            first += len(step.listed)
+            if step.source == COUNTS:
+                window = edits[:, place, OF : LAST + 1]
+                same = [column for column, other in enumerate(windows) if np.array_equal(window, other)]
+                edits[:, place, COLUMN] = same[0] if same else len(windows)
+                windows += [] if same else [window]
         counted = np.concatenate([np.zeros((*rows, 0)), *windows], axis=1).astype(np.int64)
         return edits, listed_of(self.edits), counted
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastsoftmax.samplers.edit import MATCHES, Edit, sequences
+from fastsoftmax.samplers.edit import LARGEST, MATCHES, Edit, sequences
 from fastsoftmax.samplers.step import Rows, log, number, whole
 
 
@@ -36,8 +36,8 @@ class Dry(Edit):
     name = "dry"
     source = MATCHES
 
-    multiplier: Any = number(0.0, 0, 3.4e38)
-    base: Any = number(1.75, 1, 3.4e38)
+    multiplier: Any = number(0.0, 0, LARGEST)
+    base: Any = number(1.75, 1, LARGEST)
     allowed_length: Any = whole(2, 0)
     last: Any = whole(0, 0)
     breakers: Any = sequences()

@@ -45,6 +45,9 @@ class EditOperation(NamedTuple):
     alone: float  # 1 where the first token, which nothing came before, has a match of 0
 
 
+CODE, SOURCE, OF, LAST, A, B, C, LEAST, FIRST, STOP, COLUMN, ALONE = range(len(EditOperation._fields))
+
+
 class Listed(NamedTuple):
     """The sequences of the steps of a chain, one after the other, and a value for each."""
 
@@ -88,20 +91,21 @@ class Edit(Step):
         """The largest token that the sampler names, -1 for none."""
         return max((token for one in self.listed for token in one), default=-1)
 
-    def edits(self, batch: tuple[int, ...] | None, first: int, column: int) -> Rows:
+    def edits(self, batch: tuple[int, ...] | None) -> Rows:
         """Return the sampler as the kernel reads it, a row of numbers, or one for each row of the batch.
 
-        Its sequences are listed from `first` on, its window has a `column` of the counts.
+        Which of the listed sequences and which column are its own, the chain says.
         """
         given = numbers_of(self, batch)
         last = given.pop("last", np.zeros(1))
         a, b, c = [*given.values(), *[np.zeros(1)] * 3][:3]
         off = self.is_off(a, b, c) | (self.source == LISTED and not self.listed)
-        source = np.where(off, NO_SOURCE, self.source)
-        said = [float(self.code), float(PARTS.index(getattr(self, "of", "all")))]
-        ends = [float(first), float(first + len(self.listed)), float(column), float(self.alone)]
-        columns = (said[0], source, said[1], last, a, b, c, self.least(a, b, c), *ends)
+        source, part = np.where(off, NO_SOURCE, self.source), PARTS.index(getattr(self, "of", "all"))
+        columns = self.code, source, part, last, a, b, c, self.least(a, b, c), 0, 0, 0, self.alone
         return np.stack(np.broadcast_arrays(*map(np.atleast_1d, columns)), axis=-1).astype(np.float64)
+
+    def is_idle(self) -> bool:
+        return bool((self.edits(None)[:, SOURCE] == NO_SOURCE).all())
 
     @staticmethod
     def least(a: Rows, b: Rows, c: Rows) -> Any:

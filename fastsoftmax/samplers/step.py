@@ -174,6 +174,10 @@ class Step(Valued):
         columns = (code, way, needs, a, b, c, min_keep, *said)
         return [np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.float64)]
 
+    def is_idle(self) -> bool:
+        """Return whether the sampler does nothing, whatever the row."""
+        return all((rows[:, 1] == OFF).all() for rows in self.operations(None))
+
     @staticmethod
     def is_off(a: Rows, b: Rows, c: Rows) -> Any:
         """Return for which parameters the sampler does nothing."""

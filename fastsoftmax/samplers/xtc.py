@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fastsoftmax.samplers.step import AFTER, LOG_MASS, Facts, Step, log, number, whole, word
 
 
@@ -38,6 +40,9 @@ class XTC(Step):
     min_keep: Any = whole(1, 1)
     equal: str = word("keep", "drop")
     ties: str = word("first", "all")
+
+    def is_idle(self) -> bool:
+        return bool(np.all(np.equal(self.probability, 0)))
 
     @staticmethod
     def limit(facts: Facts, a: float, b: float, c: float) -> float:

@@ -12,6 +12,7 @@ from fastsoftmax.sampling.words_law import WordsLaw
 
 if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
     from fastsoftmax.samplers.chain import SamplerChain
+    from fastsoftmax.sampling.edits import Edits
 
 Words = tuple[Any, Any, Any, Any]  # temperature, top_k, top_p, min_p
 NAMES = ("temperature", "top_k", "top_p", "min_p")
@@ -37,6 +38,29 @@ def asked_of(words: Words, samplers: Any) -> Asked:
         if value is not None and (np.shape(value) or value != default):
             raise ValueError(f"samplers and {name} are both given, expected one: a chain has {name} as a sampler")
     return chain_of(samplers)
+
+
+def edits_of(asked: Asked, state: Any) -> "Edits | None":
+    """Return the edits of what a call asks for; None where there is neither one nor a state.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is without the other, or they do not fit.
+    """
+    if isinstance(asked, tuple):
+        if state is not None:
+            raise ValueError("state is given without samplers, expected the chain that it is a state of")
+        return None
+    if state is None:
+        if asked.edits:
+            raise ValueError(
+                f"samplers has {asked.edits[0].name}, which asks what came before: give state=, as its start() makes it"
+            )
+        return None
+    from fastsoftmax.sampling.edits import Edits
+
+    return Edits(asked, state)
 
 
 def parameters_given(asked: Asked) -> dict[str, Any]:

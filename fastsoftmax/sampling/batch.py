@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,10 @@ import numpy.typing as npt
 from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax.kernels.sampling.sample import first_nan
-from fastsoftmax.sampling.edits import Edits
 from fastsoftmax.sampling.scratch import Scratch
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax.sampling.edits import Edits
 
 WORD = 32  # tokens in an integer of a packed mask
 BITS = 16  # tokens in an integer as kernels read it
@@ -50,7 +52,7 @@ class Batch:
         bias: Any = None,
         parameters: Mapping[str, Any] = MappingProxyType({}),
         batch: tuple[int, ...] = (),
-        edits: Edits | None = None,
+        edits: "Edits | None" = None,
     ) -> None:
         carrier, self.dtype = _arrays.as_logits(logits)
         shape = carrier.shape
@@ -70,15 +72,15 @@ class Batch:
         self._bias = None if bias is None else _entries(bias, self.count, self.size)
         self._edits: Edits | None = None
         self._carrier, self._matrix = carrier, None
+        if carrier.flags.c_contiguous and self._bias is None:
+            self._matrix = carrier.reshape(self.count, self.size)
+            self._matrix.setflags(write=False)  # so that a kernel compiles once for all arrays
         if edits is not None:
             edits.fit(self.batch, self.size)
             self.edit(edits)
-        if carrier.flags.c_contiguous and self._bias is None and (edits is None or carrier.itemsize > 2):
-            self._matrix = carrier.reshape(self.count, self.size)
-            self._matrix.setflags(write=False)  # so that a kernel compiles once for all arrays
 
-    def edit(self, edits: Edits) -> None:
-        """Let rows be read with edits."""
+    def edit(self, edits: "Edits") -> None:
+        """Let rows be read with edits, those of 16-bit numbers widened."""
         self._edits = edits
         if self._carrier.itemsize == 2:
             self._matrix = None

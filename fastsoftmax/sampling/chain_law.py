@@ -14,7 +14,6 @@ from fastsoftmax.kernels.chain import draw
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
 from fastsoftmax.samplers.step import Operation
 from fastsoftmax.sampling.batch import Part
-from fastsoftmax.sampling.edits import EXAMPLE
 from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import of
 
@@ -96,7 +95,11 @@ def _example(edited: bool, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     rows.setflags(write=False)
     words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
     steps = np.empty((1, 1, len(Operation._fields)))
-    edits = EXAMPLE if edited else None
+    edits = None
+    if edited:
+        from fastsoftmax.sampling.edits import example
+
+        edits = example()
     return rows, None, edits, steps, words, 0, 0, 0, _arrays.number_for(rows), scratch, 0, token, None, None
 
 

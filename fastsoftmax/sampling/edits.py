@@ -7,9 +7,10 @@ import numpy as np
 from fastsoftmax import _checks
 from fastsoftmax._arrays import Array
 from fastsoftmax._state import State, started
-from fastsoftmax.kernels.history.counts import Table, advance, tabulate
-from fastsoftmax.kernels.history.edits import Edits as Plan
+from fastsoftmax.kernels.history.counts import advance, tabulate
 from fastsoftmax.kernels.history.edits import overlay_bytes
+from fastsoftmax.kernels.history.tokens import Edits as Plan
+from fastsoftmax.kernels.history.tokens import Listed, Table, Tokens
 from fastsoftmax.samplers.edit import EditOperation
 from fastsoftmax.sampling.params import of
 
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
 
 _FEW = 8  # tokens that are counted one by one
 _LINE = 64  # bytes: memory begins at a cache line
-
-
-_INTS, _LONGS = np.empty(1, np.int32), np.empty(1, np.int64)
-EXAMPLE: Plan = (
-    np.empty((1, 1, len(EditOperation._fields))),
-    *(_INTS, _LONGS, np.empty(1)),
-    *(_INTS, _LONGS, _LONGS, _LONGS),
-    *(_INTS, _INTS, _LONGS),
-    *(0, 0),
-)
-"""What `plan` gives, for the types of it."""
 
 
 class Edits:
@@ -62,9 +52,12 @@ class Edits:
             raise ValueError(f"state has token {state.largest}, expected tokens below V = {size}")
         if self._chain.largest >= size:
             raise ValueError(f"samplers has token {self._chain.largest}, expected tokens below V = {size}")
-        self._edits, self._listed, self._windows = self._chain.edit_rows(batch)
-        self._table = counted(state, self._windows)
-        self._size, self._longest = size, int(state.read()[2].max(initial=0))
+        self._prepare(*self._chain.edit_rows(batch), size)
+
+    def _prepare(self, rules: Array, listed: Any, windows: Array, size: int) -> None:
+        self._rules, self._listed, self._windows, self._size = rules, listed, windows, size
+        self._table = counted(self._state, windows)
+        self._longest = int(self._state.read()[2].max(initial=0))
 
     def along(self, tokens: Array, parents: Array) -> "Edits":
         """Return the edits for drafts: rows of each history before the first token, and after each node of a tree.
@@ -72,38 +65,51 @@ class Edits:
         `tokens` has a draft in each row, `parents` is the node before each, -1 for none.
         """
         before, nodes = self._state, len(parents)
-        rows = len(tokens)
-        if (parents == np.arange(-1, nodes - 1)).all():  # one branch, which all of its nodes share
-            shared, starts, lengths, prompts = before.accept(tokens.reshape(*before.batch, nodes)).read()
-            lengths = (before.read()[2][:, np.newaxis] + np.arange(nodes + 1)).reshape(-1)
-            spread = State.sharing(shared, np.repeat(starts, nodes + 1), lengths, np.repeat(prompts, nodes + 1))
-            table = _repeated(self._table, nodes + 1, self._windows)
-            spread.counted = table, np.repeat(before.read()[2], nodes + 1)
+        _, _, lengths, prompts = before.read()
+        prompts = np.repeat(prompts, nodes + 1)
+        if (parents == np.arange(-1, nodes - 1)).all():  # one branch: each node's history is a beginning of the last's
+            shared, starts, _, _ = before.accept(tokens.reshape(*before.batch, nodes)).read()
+            longer = (lengths[:, np.newaxis] + np.arange(nodes + 1)).reshape(-1)
+            spread = State.sharing(self._chain, shared, np.repeat(starts, nodes + 1), longer, prompts)
+            spread.counted = _repeated(self._table, nodes + 1, self._windows), np.repeat(lengths, nodes + 1)
         else:
-            paths = _paths(parents)
-            pairs = zip(before.rows(), tokens.astype(np.int32), strict=True)
+            paths, pairs = _paths(parents), zip(before.rows(), tokens.astype(np.int32), strict=True)
             histories = [np.concatenate([own, draft[path]]) for own, draft in pairs for path in paths]
-            spread = started(None, histories, np.repeat(before.read()[3], nodes + 1), (rows * (nodes + 1),))
-        other = Edits.__new__(Edits)
-        other._chain, other._state, other._listed, other._size = self._chain, spread, self._listed, self._size
-        other._edits = self._edits if len(self._edits) == 1 else np.repeat(self._edits, nodes + 1, axis=0)
-        other._windows = self._windows if len(self._windows) == 1 else np.repeat(self._windows, nodes + 1, axis=0)
-        other._table = counted(spread, other._windows)
-        other._longest = int(spread.read()[2].max(initial=0))
+            spread = started(self._chain, histories, prompts, (len(histories),))
+        rules, windows = (
+            one if len(one) == 1 else np.repeat(one, nodes + 1, axis=0) for one in (self._rules, self._windows)
+        )
+        other = Edits(self._chain, spread)
+        other._prepare(rules, self._listed, windows, self._size)
         return other
 
-    def plan(self, first: int, last: int, used: int, itemsize: int) -> tuple[Plan, int]:
+    def plan(self, first: int, last: int, used: int, itemsize: int) -> tuple[Plan | None, int]:
         """Return what a kernel takes for rows [first, last) of the batch, and how many bytes of scratch memory.
 
-        So many bytes are used already, and a logit has `itemsize` bytes.
+        So many bytes are used already, and a logit has `itemsize` bytes. A chain without edits needs nothing.
         """
+        if not self._chain.edits:
+            return None, used
         tokens, starts, lengths, prompts = self._state.read()
         distinct, counts, offsets = self._table
         start = -(-used // _LINE) * _LINE
-        own = starts[first:last], lengths[first:last], prompts[first:last]
-        table = distinct, counts, offsets[first : last + 1]
-        plan = of(self._edits, first, last), *self._listed, tokens, *own, *table, self._longest, start
+        plan = Plan(
+            of(self._rules, first, last),
+            Listed(*self._listed),
+            Tokens(tokens, starts[first:last], lengths[first:last], prompts[first:last]),
+            Table(distinct, counts, offsets[first : last + 1]),
+            self._windows.shape[1] // 2,
+            self._longest,
+            start,
+        )
         return plan, start + overlay_bytes(self._size, itemsize, self._longest)
+
+
+def example() -> Plan:
+    """Return what `plan` gives, for the types of it."""
+    ints, longs, rules = np.empty(1, np.int32), np.empty(1, np.int64), np.empty((1, 1, len(EditOperation._fields)))
+    history, table = Tokens(ints, longs, longs, longs), Table(ints, ints, longs)
+    return Plan(rules, Listed(ints, longs, np.empty(1)), history, table, 0, 0, 0)
 
 
 def counted(state: State, windows: Array) -> Table:
@@ -119,12 +125,12 @@ def counted(state: State, windows: Array) -> Table:
             return found
         if min(added) >= 0 and max(added) <= _FEW:
             table = _empty(int(found.offsets[-1]) + sum(added), columns, len(lengths))
-            advance(*state.read(), before, windows, *found, *table)
+            advance(Tokens(*state.read()), before, windows, found, table)
             state.counted = table, lengths
             return table
     table = _empty(int(lengths.sum()), columns, len(lengths))
     words = np.empty((2, int(lengths.max(initial=0))), np.uint64)
-    tabulate(*state.read(), windows, words[0], words[1], *table)
+    tabulate(Tokens(*state.read()), windows, words[0], words[1], table)
     tokens, counts, offsets = table
     entries = int(offsets[-1])
     table = Table(tokens[:entries].copy(), counts[: entries * columns].copy(), offsets)
@@ -153,24 +159,3 @@ def _paths(parents: Array) -> list[list[int]]:
 
 def _empty(entries: int, columns: int, rows: int) -> Table:
     return Table(np.empty(entries, np.int32), np.empty(entries * columns, np.int32), np.zeros(rows + 1, np.int64))
-
-
-def edits_of(asked: Any, state: Any) -> Edits | None:
-    """Return the edits of what a call asks for; None where there is neither one nor a state.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one is without the other, or they do not fit.
-    """
-    if isinstance(asked, tuple):
-        if state is not None:
-            raise ValueError("state is given without samplers, expected the chain that it is a state of")
-        return None
-    if state is None:
-        if asked.edits:
-            raise ValueError(
-                f"samplers has {asked.edits[0].name}, which asks what came before: give state=, as its start() makes it"
-            )
-        return None
-    return Edits(asked, state)

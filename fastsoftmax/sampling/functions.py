@@ -1,21 +1,23 @@
 """From logits to tokens: by temperature, top-k, top-p and min-p, or by a chain of samplers."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
-from fastsoftmax._state import State
-from fastsoftmax.sampling.asked import Asked, asked_of, law_of, one_law, parameters_given
+from fastsoftmax.sampling.asked import Asked, asked_of, edits_of, law_of, one_law, parameters_given
 from fastsoftmax.sampling.batch import Batch, Part
 from fastsoftmax.sampling.details import Details, Recorder, kept_set_of, top_logprobs_of
-from fastsoftmax.sampling.edits import Edits, edits_of
 from fastsoftmax.sampling.laws import Keyed
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import words_of
 from fastsoftmax.sampling.scratch import Scratch
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax._state import State
+    from fastsoftmax.sampling.edits import Edits
 
 _DRAW_COST = 32  # a draw takes as long as this many elements of softmax, the unit of _threads
 _DRAWS = 2**18  # draws of a row between two looks at signals
@@ -32,7 +34,7 @@ def sample(
     top_p: Any = 1.0,
     min_p: Any = 0.0,
     samplers: Any = None,
-    state: State | None = None,
+    state: "State | None" = None,
     n: int | None = None,
     rng: Any = None,
     seed: Any = None,
@@ -147,7 +149,7 @@ def probabilities(
     top_p: Any = 1.0,
     min_p: Any = 0.0,
     samplers: Any = None,
-    state: State | None = None,
+    state: "State | None" = None,
     allowed: Any = None,
     bias: Any = None,
     out: Any = None,
@@ -202,7 +204,7 @@ def probabilities(
     return result
 
 
-def after(state: State, result: Any) -> State:
+def after(state: "State", result: Any) -> "State":
     """Return the state after what was drawn."""
     return state.accept(result.tokens if isinstance(result, Details) else result)
 
@@ -222,7 +224,7 @@ def draw(
     allowed: Any,
     bias: Any,
     asked: Asked,
-    edits: Edits | None,
+    edits: "Edits | None",
     key: int | None,
     seed: Any,
     step: Any,

@@ -5,15 +5,17 @@ and numba does not look at what it is given.
 """
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
-from fastsoftmax.sampling.edits import Edits
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.scratch import AT_ONCE, Scratch
+
+if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax.sampling.edits import Edits
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -26,7 +28,7 @@ def is_one_token(n: Any, allowed: Any, bias: Any, details: Any, kept_set: Any, t
     return alone and type(top_logprobs) is int and top_logprobs == 0
 
 
-def draw_one(logits: Any, law: Law, edits: Edits | None, seed: int, step: int, pool: Scratch) -> Any:
+def draw_one(logits: Any, law: Law, edits: "Edits | None", seed: int, step: int, pool: Scratch) -> Any:
     """Return the token of one row, None for what is no plain row or has no distribution.
 
     The law is that of any row; `seed` and `step` are in [0, 2**64).

@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
-from fastsoftmax._state import State
-from fastsoftmax.sampling.asked import one_law
-from fastsoftmax.sampling.edits import Edits, edits_of
+from fastsoftmax.sampling.asked import edits_of, one_law
 from fastsoftmax.sampling.functions import Wanted, after, draw
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
@@ -18,7 +16,9 @@ from fastsoftmax.sampling.params import SamplingParams
 from fastsoftmax.sampling.scratch import Scratch
 
 if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
+    from fastsoftmax._state import State
     from fastsoftmax.samplers.chain import SamplerChain
+    from fastsoftmax.sampling.edits import Edits
 
 _counting = _threads.lock()  # held while a step is taken or given back, never for work
 
@@ -53,8 +53,8 @@ class Sampler:
 
     Notes
     -----
-    Any number of threads may call one sampler: each call has a step of its own; but one that keeps a state goes on from
-    call to call. A copy, also a pickled one, draws what
+    Any number of threads may call one sampler, each call has a step of its own; one that keeps a state is for one
+    thread at a time, since each call goes on from the one before. A copy, also a pickled one, draws what
     the sampler itself would draw next.
     Memory: as `sample`; what calls took is kept for later ones, once for each CPU at most.
 
@@ -189,13 +189,13 @@ class Sampler:
                     self._step = step
             raise
 
-    def _state_for(self, chain: "SamplerChain", logits: Any) -> State | None:
+    def _state_for(self, chain: "SamplerChain", logits: Any) -> "State | None":
         """Return the state, with nothing before the first call; None where nothing asks for it."""
         if self.state is None and chain.edits:
             return chain.start(np.zeros((*_checks.as_array("logits", logits).shape[:-1], 0), np.int32))
         return self.state
 
-    def _draw_one(self, logits: Any, edits: Edits | None, step: int) -> Any:
+    def _draw_one(self, logits: Any, edits: "Edits | None", step: int) -> Any:
         """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""
         params, law = self._law
         if params is not self.params:  # somebody has set them

@@ -13,9 +13,8 @@ from fastsoftmax._values import Valued
 from fastsoftmax.kernels.chain import verify as kernels
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
 from fastsoftmax.samplers.chain import SamplerChain, chain_of
-from fastsoftmax.sampling.asked import law_of
+from fastsoftmax.sampling.asked import edits_of, law_of
 from fastsoftmax.sampling.batch import Batch
-from fastsoftmax.sampling.edits import edits_of
 from fastsoftmax.sampling.laws import Keyed, Law
 from fastsoftmax.sampling.params import of, words_of
 from fastsoftmax.sampling.scratch import Scratch

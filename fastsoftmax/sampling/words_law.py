@@ -12,7 +12,6 @@ from fastsoftmax._jit import Direct
 from fastsoftmax.kernels.sampling import describe, sample
 from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 from fastsoftmax.sampling.batch import Part
-from fastsoftmax.sampling.edits import EXAMPLE
 from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import Parameters
 
@@ -85,7 +84,11 @@ def _example(filtered: bool, edited: bool, dtype: np.dtype[Any]) -> tuple[Any, .
     rows.setflags(write=False)
     words, token, scratch = np.empty((1, 2), np.uint64), np.empty((1, 1), np.int64), np.empty(1, np.uint8)
     parameters = np.empty(1), np.empty((1, 3)) if filtered else None
-    edits = EXAMPLE if edited else None
+    edits = None
+    if edited:
+        from fastsoftmax.sampling.edits import example
+
+        edits = example()
     return rows, None, edits, *parameters, words, 0, 0, 0, _arrays.number_for(rows), scratch, token, None
 
 

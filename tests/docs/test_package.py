@@ -45,6 +45,14 @@ def test_importing_needs_no_numba():
     assert not _imported("import fastsoftmax; dir(fastsoftmax)") & {"numba", "llvmlite", "numpy", "safetensors"}
 
 
+def test_words_need_no_samplers():
+    """Their files take 40 ms to import, of which a token by the four words has no use."""
+    code = "import sys, fastsoftmax as fs; fs.sample([1.0, 2.0], top_p=0.9, seed=1); fs.Sampler(seed=1)([1.0, 2.0])"
+    code += "; print([name for name in sys.modules if name.startswith('fastsoftmax.samplers')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]"]
+
+
 def test_every_name_is_imported_when_it_is_used():
     assert "numba" in _imported("from fastsoftmax import *; softmax, MarkovChain, sample, set_num_threads")
     assert {*fastsoftmax.__all__} <= {*dir(fastsoftmax)}

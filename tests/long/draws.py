@@ -191,7 +191,8 @@ def speculation(count: int) -> Iterator[tuple[str, float]]:
             rows, tokens = np.zeros((len(seeds), len(parents) + 1), np.int64), []
             for node, parent in enumerate(parents):
                 before = rows[:, parent + 1]
-                tokens.append(fastsoftmax.sample(np.log(guess)[before], seed=seeds + np.uint64(2**40), step=node))
+                own = seeds if node == 0 or parent >= 0 else seeds + np.uint64(2**40)  # siblings are independent
+                tokens.append(fastsoftmax.sample(np.log(guess)[before], seed=own, step=int(parent >= 0)))
                 rows[:, node + 1] = tokens[-1] + 1
             draft = guess[rows[:, [parent + 1 for parent in parents]]]
             drafted = np.stack(tokens, axis=1)

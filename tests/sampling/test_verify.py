@@ -122,30 +122,29 @@ def test_what_was_not_drawn_gives_what_sample_draws():
 @pytest.mark.parametrize("chain", ["temperature=0.7", "top_p=0.95 temperature=1.2", "repetition=1.6 top_k=4"])
 @pytest.mark.parametrize("likeness", [0.0, 1.0, 3.0])
 def test_the_law_is_that_of_the_target(chain, likeness, tree):
-    """The first two tokens of many drafts, good ones and bad ones, against the target's own probabilities."""
+    """The first two tokens of many drafts, good ones and bad ones, against the target's own probabilities.
+
+    Drafts are drawn with the seeds and steps that they are verified with: the numbers of both must not be the same.
+    """
     count, nodes = 40_000, 2 if tree is None else 3
     rng = np.random.default_rng(3)
     first, second = rng.normal(size=V), rng.normal(size=(V, V))
     samplers = fs.SamplerChain(chain)
     start = samplers.start([2, 2])
     guess = fs.softmax(likeness * np.concatenate([first[None], second]) + rng.normal(size=(V + 1, V)) * 0.3)
-    draws = np.random.default_rng(4).random((count, nodes))
-
-    def draw(rows, u):
-        return np.minimum((u[:, None] > rows.cumsum(axis=1)).sum(axis=1), V - 1)
-
     tokens = np.zeros((count, nodes), int)
     chances = np.zeros((count, nodes, V))
     targets = np.zeros((count, nodes + 1, V))
     targets[:, 0] = first
+    seeds, depths = np.arange(count, dtype=np.uint64), [0] * nodes
     for node, parent in enumerate(range(-1, nodes - 1) if tree is None else tree):
         chances[:, node] = guess[0] if parent < 0 else guess[1 + tokens[:, parent]]
-        tokens[:, node] = draw(chances[:, node], draws[:, node])
+        depths[node] = 0 if parent < 0 else depths[parent] + 1
+        own = seeds if node == 0 or parent >= 0 else seeds + np.uint64(2**40)  # siblings are drawn independently
+        tokens[:, node] = fs.sample(np.log(chances[:, node]), seed=own, step=depths[node])
         targets[:, node + 1] = second[tokens[:, node]]
     state = fs.State.join([start] * count) if samplers.edits else None
-    found = fs.verify(
-        targets, tokens, draft=chances, parents=tree, samplers=samplers, state=state, seed=np.arange(count)
-    ).tokens
+    found = fs.verify(targets, tokens, draft=chances, parents=tree, samplers=samplers, state=state, seed=seeds).tokens
     expected = fs.probabilities(first, samplers=samplers, state=start)
     seen = np.bincount(found[:, 0], minlength=V)
     possible = expected > 0

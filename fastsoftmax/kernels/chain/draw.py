@@ -16,7 +16,7 @@ from fastsoftmax._jit import function, inline, jit
 from fastsoftmax.kernels.chain.memory import Memory, memory_of
 from fastsoftmax.kernels.chain.row import keep_chain
 from fastsoftmax.kernels.chain.steps import Band
-from fastsoftmax.kernels.history.edits import Edits, edited
+from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.loads import element
 from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, IntRows, Number, Row, Rows, if_given, like
@@ -27,7 +27,7 @@ from fastsoftmax.kernels.sampling.describe import Facts as Told
 from fastsoftmax.kernels.sampling.describe import facts_at
 from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import list_masses
-from fastsoftmax.kernels.sampling.workspace import row_at
+from fastsoftmax.kernels.sampling.workspace import edited, row_at
 from fastsoftmax.samplers.step import AFTER, GUMBEL
 
 

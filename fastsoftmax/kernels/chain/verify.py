@@ -19,31 +19,26 @@ import numpy as np
 from fastsoftmax._jit import function, inline, jit
 from fastsoftmax.kernels.chain.draw import distribution, draw_gumbel, draw_token, outcome_of
 from fastsoftmax.kernels.chain.memory import Memory, memory_of
-from fastsoftmax.kernels.history.edits import Edits, edited
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.history.tokens import Edits
+from fastsoftmax.kernels.lanes.arrays import borrowed, first_not_below
 from fastsoftmax.kernels.lanes.loads import element
-from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, Number, Row, Rows, if_given
+from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, Number, Row, Rows, given_or
 from fastsoftmax.kernels.lanes.rows import groups_of
 from fastsoftmax.kernels.math.philox import ACCEPTANCE, BONUS, GUMBEL_NOISE, RESIDUAL, key_of, uniform
 from fastsoftmax.kernels.sampling.draw import Draws
 from fastsoftmax.kernels.sampling.groups import list_masses
-from fastsoftmax.kernels.sampling.workspace import row_at
+from fastsoftmax.kernels.sampling.workspace import edited, row_at
 from fastsoftmax.samplers.step import GUMBEL
 
+MOST = 1.0 + 2.0**-20  # that a probability of float32 may be
 REFUSED = -2  # a draft probability that cannot be; lower by the number of its node
 
 
 @inline
 def place_among(tokens: IntRow, count: int, token: int) -> int:
     """Return the place of a token in a list in index order, -1 if it is not there."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        if tokens[middle] < token:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < count and tokens[low] == token else -1
+    place = first_not_below(tokens, 0, count, token)
+    return place if place < count and tokens[place] == token else -1
 
 
 @function
@@ -53,7 +48,7 @@ def subtract(chances: Row, total: float, kept: int, memory: Memory) -> float:
     bad = False
     for place in range(kept):
         q = element(chances, tokens[place], 0.0)
-        bad = bad or not q >= 0.0
+        bad = bad or not 0.0 <= q <= MOST
         masses[place] = max(masses[place] / total - q, 0.0)
     left = list_masses(masses, kept, 0.0, memory.row.sums)
     return np.nan if bad else left
@@ -89,7 +84,7 @@ def _rejected(
         place = place_among(memory.row.tokens, kept, tokens[child])
         p = memory.values[place] / total if place >= 0 else 0.0
         q = element(draft[first + child], tokens[child], 0.0)
-        if not 0.0 < q < 2.0:
+        if not 0.0 < q <= MOST:
             return REFUSED - child, 0
         u = uniform(key_of(draws.seed, ACCEPTANCE, turn), draws.step, draws.first, draws.stream)
         if u * q < p:
@@ -122,7 +117,7 @@ def _drawn(
     return child_with(memory.row.tokens[place], node, tokens, parents), place
 
 
-chosen = if_given(_rejected, _drawn)
+chosen = given_or(lambda: _rejected, _drawn)
 """Of the draft's probabilities, or None: the child that is accepted (-1 for none), and the place of the token."""
 
 

@@ -7,26 +7,30 @@ advance   of histories that got longer: a copy of the table, where a search and 
 The history 5 7 5 has the table 5: 2, 7: 1; for the window of the last token it has 5: 1.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from fastsoftmax._jit import function, inline, jit
-from fastsoftmax.kernels.history.tokens import Tokens, window_of
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax.kernels.history.tokens import Table, Tokens, borrowed_table, borrowed_tokens
+from fastsoftmax.kernels.lanes.arrays import borrowed, first_not_below
 from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, WordRow
 from fastsoftmax.kernels.math.radix import deal_all
+from fastsoftmax.samplers.edit import PARTS
 
 _32 = np.uint64(32)
 _LOW = np.uint64(2**32 - 1)
 
 
-class Table(NamedTuple):
-    """The counts of some rows."""
+OUTPUT, PROMPT = PARTS.index("output"), PARTS.index("prompt")
 
-    tokens: IntRow  # the distinct tokens of a row in their order, one row after the other
-    counts: IntRow  # of each, one for each window
-    offsets: IntRow  # where each row begins, and the end
+
+@inline
+def window_of(of: int, last: int, prompt: int, length: int) -> tuple[int, int]:
+    """Return where a window of a history begins and ends: one of its parts, or the last so many tokens of that."""
+    first = prompt if of == OUTPUT else 0
+    stop = prompt if of == PROMPT else length
+    if last > 0:
+        first = max(first, stop - last)
+    return first, max(first, stop)
 
 
 @inline
@@ -37,21 +41,9 @@ def window_at(windows: IntRows, row: int, column: int, prompt: int, length: int)
 
 
 @jit
-def tabulate(
-    tokens: IntRow,
-    starts: IntRow,
-    lengths: IntRow,
-    prompts: IntRow,
-    windows: IntRows,
-    words: WordRow,
-    others: WordRow,
-    out_tokens: IntRow,
-    out_counts: IntRow,
-    out_offsets: IntRow,
-) -> None:
+def tabulate(history: Tokens, windows: IntRows, words: WordRow, others: WordRow, table: Table) -> None:
     """Fill in the table of some histories; `words` and `others` are memory for the longest one."""
-    history = Tokens(borrowed(tokens), borrowed(starts), borrowed(lengths), borrowed(prompts))
-    table = Table(borrowed(out_tokens), borrowed(out_counts), borrowed(out_offsets))
+    history, table = borrowed_tokens(history), borrowed_table(table)
     windows, words, others = borrowed(windows), borrowed(words), borrowed(others)
     columns = windows.shape[1] // 2
     at = 0
@@ -95,13 +87,7 @@ def begin_entry(table: Table, columns: int, i: int, token: int) -> None:
 def change(table: Table, columns: int, first: int, stop: int, token: int, column: int, by: int) -> int:
     """Change a count of the row between `first` and `stop`, where there is room for an entry; return its new end."""
     tokens, counts = table.tokens, table.counts
-    low, high = first, stop
-    while low < high:
-        middle = (low + high) // 2
-        if tokens[middle] < token:
-            low = middle + 1
-        else:
-            high = middle
+    low = first_not_below(tokens, first, stop, token)
     if low == stop or tokens[low] != token:
         for i in range(stop, low, -1):
             copy_entry(table, columns, i - 1, i)
@@ -117,27 +103,12 @@ def change(table: Table, columns: int, first: int, stop: int, token: int, column
 
 
 @jit
-def advance(
-    tokens: IntRow,
-    starts: IntRow,
-    lengths: IntRow,
-    prompts: IntRow,
-    before: IntRow,
-    windows: IntRows,
-    distinct: IntRow,
-    counts: IntRow,
-    offsets: IntRow,
-    out_tokens: IntRow,
-    out_counts: IntRow,
-    out_offsets: IntRow,
-) -> None:
+def advance(history: Tokens, before: IntRow, windows: IntRows, table: Table, out: Table) -> None:
     """Fill in the table of histories that were shorter `before`, from that of the shorter ones.
 
     `out` has room for an entry more in each row for each token that came to it.
     """
-    history = Tokens(borrowed(tokens), borrowed(starts), borrowed(lengths), borrowed(prompts))
-    table = Table(borrowed(distinct), borrowed(counts), borrowed(offsets))
-    out = Table(borrowed(out_tokens), borrowed(out_counts), borrowed(out_offsets))
+    history, table, out = borrowed_tokens(history), borrowed_table(table), borrowed_table(out)
     before, windows = borrowed(before), borrowed(windows)
     columns = windows.shape[1] // 2
     at = 0

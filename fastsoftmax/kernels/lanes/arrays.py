@@ -73,6 +73,19 @@ def add_before(counts: IntRow) -> None:
         before += count
 
 
+@inline
+def first_not_below(numbers: IntRow, first: int, last: int, bound: int) -> int:
+    """Return the first place in [first, last) of sorted numbers whose number is not below the bound, or `last`."""
+    low, high = first, last
+    while low < high:
+        middle = (low + high) >> 1
+        if numbers[middle] < bound:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @intrinsic
 def carved(typing_context: Any, memory: Any, start: Any, size: Any, number: Any) -> Any:
     """Return `size` numbers of the type of `number`, aligned, from byte `start` of an array of bytes on."""

@@ -1,8 +1,8 @@
 """Sixteen numbers at once: LLVM vectors as numba values, with the few operations that the kernels need.
 
 A loop that a compiler vectorises for itself adds in an order that depends on the CPU. Here the lanes are part of the
-program: LLVM splits a vector of 16 into what the CPU has (one AVX-512 register of float32, two of AVX2), every lane
-sees the same operations, and every CPU gives the same bits.
+program: LLVM splits 16 of them into what the CPU has (one AVX-512 register of float32, two of AVX2), each sees the same
+operations, and every CPU gives the same bits.
 """
 
 import operator
@@ -63,13 +63,14 @@ def by_type(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[
     return _chosen(lambda x: single if (x.element if isinstance(x, Lanes) else x) == types.float32 else double)
 
 
-def _none(*arguments: Any) -> None:
-    return None
+def if_given(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is None where its first argument is."""
+    return given_or(lambda: function, lambda *arguments: None)
 
 
-def if_given(function: Callable[..., Any], other: Callable[..., Any] = _none) -> Callable[..., Any]:
-    """Return a function that is the other one, or None, where its first argument is None."""
-    return _chosen(lambda x: other if x == types.none else function)
+def given_or(load: Callable[[], Callable[..., Any]], other: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is the other one where its first argument is None; else it is loaded when compiled."""
+    return _chosen(lambda x: other if x == types.none else load())
 
 
 def _chosen(choice: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
@@ -405,6 +406,5 @@ _register(operator.and_, None, ir.IRBuilder.and_)
 _register(operator.xor, None, ir.IRBuilder.xor)
 _register(operator.lshift, None, ir.IRBuilder.shl)
 _register(operator.rshift, None, ir.IRBuilder.lshr)  # zeros enter
-for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.le, "<="), (operator.ge, ">=")):
-    _register_comparison(_function, _sign)
-_register_comparison(operator.eq, "==")
+for _name, _sign in {"gt": ">", "lt": "<", "le": "<=", "ge": ">=", "eq": "=="}.items():
+    _register_comparison(getattr(operator, _name), _sign)

@@ -15,7 +15,7 @@ from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.arrays import moved
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import allow, element, load_as, load_part, store_part
-from fastsoftmax.kernels.lanes.numbers import IntRow, Number, Row, Vector, if_given, like, splat
+from fastsoftmax.kernels.lanes.numbers import IntRow, Number, Row, Vector, given_or, like, splat
 
 GROUP = 512
 
@@ -47,7 +47,7 @@ def _laid_over(overlay: Overlay, logits: Row, group: int) -> Row:
     return found
 
 
-laid_over = if_given(_laid_over, lambda overlay, logits, group: logits)
+laid_over = given_or(lambda: _laid_over, lambda overlay, logits, group: logits)
 """Of an overlay, the logits of a row, and a group: the logits, or the copy of the group, by the same indices."""
 
 

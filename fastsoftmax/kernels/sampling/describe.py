@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.history.edits import Edits, edited
+from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load_part
@@ -41,7 +41,7 @@ from fastsoftmax.kernels.sampling.keep import Kept, keep_at
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import prefix
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, row_at, workspace_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, edited, row_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale, weight_of
 
 

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.history.edits import Edits, edited
+from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load, store_part
@@ -42,7 +42,7 @@ from fastsoftmax.kernels.sampling.groups import group_sum
 from fastsoftmax.kernels.sampling.keep import Kept, keep_at
 from fastsoftmax.kernels.sampling.redraw import near_of, redraw
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, row_at, workspace_of
+from fastsoftmax.kernels.sampling.workspace import Workspace, edited, row_at, workspace_of
 from fastsoftmax.kernels.softmax.weights import Scale
 
 

@@ -3,15 +3,16 @@
 A row of 1,000 float32 logits needs 21,200 bytes, one of 128,256 needs 2.6 MB: 20 bytes a logit.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.arrays import carved
 from fastsoftmax.kernels.lanes.llvm import LANES
-from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, if_given
+from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, Number, Row, Rows, given_or, if_given
 from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, groups_of
 from fastsoftmax.kernels.math.filters import Filters
 
@@ -81,6 +82,16 @@ def bits_at(allowed: Rows, row: int) -> Row:
     """Return the bits of a row's allowed tokens, which all rows may share."""
     bits: Row = allowed[min(row, allowed.shape[0] - 1)]
     return bits
+
+
+def _load_edited() -> Callable[..., Any]:
+    from fastsoftmax.kernels.history.edits import edited_row  # and with it the samplers, which words do without
+
+    return edited_row
+
+
+edited = given_or(_load_edited, lambda edits, row, index, scratch: row)
+"""Of edits, a row, its index and the scratch memory: the row as the edits leave it; without edits the row itself."""
 
 
 @inline

@@ -10,9 +10,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from fastsoftmax.samplers.edit import NO_SOURCE, Edit
 from fastsoftmax.samplers.parsing import near
 from fastsoftmax.samplers.presets.local import (
     koboldcpp,
@@ -24,8 +21,7 @@ from fastsoftmax.samplers.presets.local import (
     text_generation_webui,
 )
 from fastsoftmax.samplers.presets.servers import exllamav3, flashinfer, sglang, transformers, vllm
-from fastsoftmax.samplers.step import OFF, Step
-from fastsoftmax.samplers.xtc import XTC
+from fastsoftmax.samplers.step import Step
 
 PRESETS: dict[str, Callable[..., Iterator[Step]]] = {
     "transformers": transformers,
@@ -57,13 +53,4 @@ def steps_of(name: str, words: dict[str, Any]) -> list[Step]:
     for word in words:
         if word not in known:
             raise TypeError(f"the preset {name} has no word {word!r}{near(word, known)}, expected {', '.join(known)}")
-    return [step for step in PRESETS[name](**words) if not _is_off(step)]
-
-
-def _is_off(step: Step) -> bool:
-    """Return whether a sampler does nothing, whatever the row."""
-    if isinstance(step, XTC):
-        return bool(np.all(np.equal(step.probability, 0)))
-    if isinstance(step, Edit):
-        return bool((step.edits(None, 0, 0)[:, 1] == NO_SOURCE).all())
-    return all((rows[:, 1] == OFF).all() for rows in step.operations(None))
+    return [step for step in PRESETS[name](**words) if not step.is_idle()]
