@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 
 import fastsoftmax as fs
 
@@ -24,6 +25,12 @@ SCALE = -1  # in place of a parameter's
 
 Array = npt.NDArray[Any]
 Generator = np.random.Generator
+
+
+def generators(usual: int, seed: int) -> list[Generator]:
+    """Return a generator for each case: as many as the hypothesis profile says."""
+    count = max(20, usual * settings.default.max_examples // 100)
+    return [np.random.default_rng([seed, place]) for place in range(count)]
 
 
 class Case(NamedTuple):

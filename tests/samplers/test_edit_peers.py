@@ -4,7 +4,6 @@ import ctypes
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 import fastsoftmax as fs
 from fastsoftmax.samplers.chain import SamplerChain
@@ -12,12 +11,6 @@ from tests.samplers import peers
 
 V = 40
 DRY = "_Z30llama_sampler_init_dry_testingffiiRKSt6vectorIS_IiSaIiEESaIS1_EE"  # what llama.cpp tests its DRY by
-
-
-def generators(usual, seed):
-    """Return a generator for each case: as many as the hypothesis profile says."""
-    count = max(20, usual * settings.default.max_examples // 100)
-    return [np.random.default_rng([seed, place]) for place in range(count)]
 
 
 def past_of(generator):
@@ -41,7 +34,7 @@ def some_sequences(generator):
 def test_transformers():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     process = pytest.importorskip("transformers.generation.logits_process", reason="transformers is not installed")
-    for generator in generators(300, 1):
+    for generator in peers.generators(300, 1):
         history, prompt = past_of(generator)
         row = generator.normal(size=V) * 3
         ids, scores = torch.from_numpy(history)[None], torch.from_numpy(row.copy())[None]
@@ -105,7 +98,7 @@ def test_llama_cpp():
     library = peer.library
     if not hasattr(library, DRY):
         pytest.skip("the library in this wheel of xllamacpp does not export the DRY of llama.cpp for tests")
-    for generator in generators(600, 2):
+    for generator in peers.generators(600, 2):
         history, prompt = past_of(generator)
         row = (generator.normal(size=V) * 3).astype(np.float32)
 

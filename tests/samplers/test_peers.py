@@ -6,18 +6,11 @@ float64, by 1e-5 in float32. Both are counted, and none may differ beyond it.
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from fastsoftmax.samplers.chain import SamplerChain
 from tests.samplers import peers
 
 FLOAT64, FLOAT32 = (1e-9, 1e-7), (1e-5, 1e-3)  # how far a value may be off, and a probability
-
-
-def generators(usual, seed):
-    """Return a generator for each case: as many as the hypothesis profile says."""
-    count = max(20, usual * settings.default.max_examples // 100)
-    return [np.random.default_rng([seed, place]) for place in range(count)]
 
 
 WARPERS = {
@@ -76,13 +69,15 @@ def compare_with_transformers(exact, draws, record_property, name):
 @pytest.mark.parametrize("exact", [True, False], ids=["float64", "float32"])
 @pytest.mark.parametrize("name", WARPERS)
 def test_a_warper_of_transformers_alone(name, exact, record_property):
-    draws = [(generator, [name]) for generator in generators(100, [*WARPERS].index(name))]
+    draws = [(generator, [name]) for generator in peers.generators(100, [*WARPERS].index(name))]
     compare_with_transformers(exact, draws, record_property, name)
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["float64", "float32"])
 def test_chains_of_transformers(exact, record_property):
-    draws = [(generator, [name for name in WARPERS if generator.random() < 0.45]) for generator in generators(1000, 10)]
+    draws = [
+        (generator, [name for name in WARPERS if generator.random() < 0.45]) for generator in peers.generators(1000, 10)
+    ]
     compare_with_transformers(exact, draws, record_property, "chains")
 
 
@@ -197,7 +192,7 @@ def counts_what_is_masked(name, before):
 @pytest.mark.parametrize("name", peers.Llama.WORDS)
 def test_a_sampler_of_llama_cpp_alone(name, record_property):
     peer, tally = peers.Llama(), peers.Tally(*FLOAT32)
-    for generator in generators(100, 20 + [*peers.Llama.WORDS].index(name)):
+    for generator in peers.generators(100, 20 + [*peers.Llama.WORDS].index(name)):
         case, links = chained(generator, [name])
         tally.add(case, peer.left(case.row, links))
     tally.tell(f"llama.cpp {name}", record_property)
@@ -205,7 +200,7 @@ def test_a_sampler_of_llama_cpp_alone(name, record_property):
 
 def test_chains_of_llama_cpp_in_any_order(record_property):
     peer, tally = peers.Llama(), peers.Tally(*FLOAT32)
-    for generator in generators(1500, 30):
+    for generator in peers.generators(1500, 30):
         names = generator.choice([*peers.Llama.WORDS], size=generator.integers(2, 7)).tolist()
         names = [name for place, name in enumerate(names) if name != "xtc" or names[:place].count("xtc") < 4]
         case, links = chained(generator, names)
@@ -228,7 +223,7 @@ OFF = {"top_k": 0, "top_p": 1, "min_p": 0, "temp": 1}
 
 def test_the_default_order_of_llama_cpp(record_property):
     peer, tally = peers.Llama(), peers.Tally(*FLOAT32)
-    for generator in generators(1000, 40):
+    for generator in peers.generators(1000, 40):
         names = [name for name in DEFAULT if generator.random() < 0.5]
         names = [name for place, name in enumerate(names) if not counts_what_is_masked(name, names[:place])]
         plain, links = chained(generator, names)
@@ -271,10 +266,12 @@ def compare_with_mlx(draws, record_property, name):
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_filter_of_mlx_lm_alone(name, record_property):
     compare_with_mlx(
-        [(generator, [name]) for generator in generators(100, 50 + [*FILTERS].index(name))], record_property, name
+        [(generator, [name]) for generator in peers.generators(100, 50 + [*FILTERS].index(name))], record_property, name
     )
 
 
 def test_chains_of_mlx_lm(record_property):
-    draws = [(generator, [name for name in FILTERS if generator.random() < 0.5]) for generator in generators(500, 60)]
+    draws = [
+        (generator, [name for name in FILTERS if generator.random() < 0.5]) for generator in peers.generators(500, 60)
+    ]
     compare_with_mlx(draws, record_property, "chains")

@@ -1,8 +1,8 @@
 """What the edits of a chain make of a row of logits for what came before it.
 
 An edit changes a few logits. The row itself stays as it is: a group of 512 in which one changes is copied, and the copy
-stands for it (see `Overlay`). A history of 100 tokens in 57 groups takes 4 to 6 us where the row is in the cache and 12
-to 18 from memory (AMD EPYC Zen 4), limited by the copies.
+stands for it (see `Overlay`). A history of 100 tokens in 57 groups takes 6 to 9 us where the row is in the cache and 15
+from memory (AMD EPYC Zen 4), limited by the copies.
 
 Of the logits 1, 3 and 2 "repetition=2.0" makes 1, 1.5 and 2 after the history 1.
 """
