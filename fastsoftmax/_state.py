@@ -8,19 +8,26 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax._arrays import Array
 from fastsoftmax._values import equal
 
 Ints = npt.NDArray[np.int64]
+Memory = npt.NDArray[np.int32]
+Numbers = npt.NDArray[np.float32]
 
 _ROOM = 16  # tokens that a row has room for, at least, when its history is copied
 _claiming = _threads.lock()  # held while a state claims the room after its histories, which others may share
 
 
 class Shared:
-    """Histories that states share: each state knows how much of them is its own, and nobody writes over that."""
+    """Histories that states share: each state knows how much of them is its own, and nobody writes over that.
 
-    def __init__(self, tokens: npt.NDArray[np.int32], starts: Ints, room: Ints, written: Ints) -> None:
-        self.tokens, self.starts, self.room, self.written = tokens, starts, room, written
+    `memory` has the tokens, and in a second row what a sampler keeps after each token, where one keeps a number.
+    """
+
+    def __init__(self, memory: Memory, starts: Ints, room: Ints, written: Ints) -> None:
+        self.memory, self.starts, self.room, self.written = memory, starts, room, written
+        self.tokens, self.numbers = memory[0], memory[-1].view(np.float32)
 
 
 class State:
@@ -43,8 +50,9 @@ class State:
     Notes
     -----
     A state with the tokens that came last shares the memory of the one before, and nobody writes over what another one
-    has. Memory: 4 bytes a token, a quarter of it as room for more, and 24 bytes a row; and where penalties count
-    tokens, 4 bytes for each distinct token of a row and 4 more for each window that they count in.
+    has. Memory: 4 bytes a token, 8 where a sampler keeps a number, a quarter of it as room for more, and 24 bytes a
+    row; and where penalties count tokens, 4 bytes for each distinct token of a row and 4 more for each window that they
+    count in.
 
     Examples
     --------
@@ -76,11 +84,22 @@ class State:
         """How many of them are the prompt."""
         return self._prompts.reshape(self.batch)
 
+    @property
+    def numbers(self) -> Numbers | None:
+        """What a sampler of the chain keeps of each row, as mirostat its mu; None where none keeps anything."""
+        first: Numbers | None = self.chain.first_numbers(self.batch)
+        if first is None:
+            return None
+        last = np.maximum(self._shared.starts + self._lengths - 1, 0)
+        numbers: Numbers = np.where(self._lengths > self._prompts, self._shared.numbers[last], first)
+        return numbers.reshape(self.batch)
+
     def history(self, *row: int) -> npt.NDArray[np.int32]:
         """Return the tokens of a row, prompt and output."""
         if len(row) != len(self.batch):
             raise ValueError(f"row has {len(row)} places, expected {len(self.batch)}, as the batch {self.batch}")
-        return self._own(int(np.arange(len(self._lengths)).reshape(self.batch)[row])).copy()
+        tokens: Memory = self._own(int(np.arange(len(self._lengths)).reshape(self.batch)[row]))[0]
+        return tokens.copy()
 
     def accept(self, tokens: Any) -> "State":
         """Return the state after one more token in each row, or several.
@@ -95,8 +114,6 @@ class State:
         TypeError, ValueError
             For another shape, or what is no token.
         """
-        if not self.batch and isinstance(tokens, np.int64) and 0 <= tokens < 2**31:
-            return self._after(tokens)
         given = _checks.as_array("tokens", tokens)
         if given.dtype.kind not in "iu" and given.size:
             raise TypeError(f"tokens is {_checks.described(tokens)}, expected integers in [-1, 2**31)")
@@ -106,14 +123,20 @@ class State:
             wrong = next(token for token in given.flat if not -1 <= token < 2**31)
             raise ValueError(f"tokens has {wrong}, expected integers in [-1, 2**31)")
         several = given.reshape(len(self._lengths), math.prod(given.shape[len(self.batch) :]))
-        taken = several >= 0
-        lengths = self._lengths + taken.sum(axis=1)
+        return self._grown(several, self.numbers)
+
+    def drawn(self, tokens: Any, numbers: Numbers | None) -> "State":
+        """Return the state after a token that was drawn in each row, and what a sampler keeps from then on."""
+        if self.batch:
+            return self._grown(tokens.reshape(-1, 1), numbers)
+        length, lengths = self._lengths[0], self._lengths + 1
         shared = self._claimed(lengths)
-        rows, places = np.nonzero(taken)
-        before = np.cumsum(taken, axis=1)[rows, places] - 1
-        shared.tokens[(shared.starts + self._lengths)[rows] + before] = several[taken]
+        place = shared.starts[0] + length
+        shared.tokens[place] = tokens
+        if numbers is not None:
+            shared.numbers[place] = numbers[0]
         longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
-        longer._largest = max(self.largest, int(given.max(initial=-1)))
+        longer._largest = max(self.largest, int(tokens))
         return longer
 
     def rewind(self, n: Any) -> "State":
@@ -156,7 +179,7 @@ class State:
         every = list(states)
         if not every or not all(isinstance(one, State) for one in every):
             raise TypeError(f"states is {_checks.described(states)}, expected at least one State")
-        shared = _shared_of([row for one in every for row in one.rows()])
+        shared = _shared_of([row for one in every for row in one._every()])
         chain = every[0].chain.joined([(one.chain, one.batch) for one in every])
         prompts = np.concatenate([one._prompts for one in every])
         return State(chain, prompts.shape, shared, shared.written.copy(), prompts)
@@ -165,7 +188,7 @@ class State:
         if not isinstance(other, State):
             return NotImplemented
         alike = self.chain == other.chain and self.batch == other.batch and equal(self._prompts, other._prompts)
-        return alike and all(map(np.array_equal, self.rows(), other.rows()))
+        return alike and equal(self.numbers, other.numbers) and all(map(np.array_equal, self.rows(), other.rows()))
 
     def __hash__(self) -> int:
         return hash((self.chain, self.batch, self._lengths.tobytes()))
@@ -174,17 +197,17 @@ class State:
         return f"<State of {str(self.chain)!r}, batch {self.batch}, {int(self._lengths.sum())} tokens>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return started, (self.chain, [*self.rows()], self._prompts, self.batch)
+        return started, (self.chain, [*self._every()], self._prompts, self.batch)
 
     @staticmethod
     def sharing(chain: Any, tokens: npt.NDArray[np.int32], starts: Ints, lengths: Ints, prompts: Ints) -> "State":
         """Return a state of histories in memory that others have: nobody writes after it."""
-        shared = Shared(tokens, starts, lengths, np.full(len(starts), 2**62))
+        shared = Shared(tokens[np.newaxis], starts, lengths, np.full(len(starts), 2**62))
         return State(chain, (len(starts),), shared, lengths, prompts)
 
     def rows(self) -> Iterator[npt.NDArray[np.int32]]:
         """Yield the history of each row, which is the state's own memory."""
-        return map(self._own, range(len(self._lengths)))
+        return (own[0] for own in self._every())
 
     def read(self) -> tuple[npt.NDArray[np.int32], Ints, Ints, Ints]:
         """Return the histories as kernels read them: all tokens, and where each begins, its length and prompt."""
@@ -197,18 +220,26 @@ class State:
             self._largest = max((int(row.max(initial=-1)) for row in self.rows()), default=-1)
         return self._largest
 
-    def _own(self, row: int) -> npt.NDArray[np.int32]:
+    def _own(self, row: int) -> Memory:
         start = self._shared.starts[row]
-        return self._shared.tokens[start : start + self._lengths[row]]
+        return self._shared.memory[:, start : start + self._lengths[row]]
 
-    def _after(self, token: np.int64) -> "State":
-        """Return the state of one row after a token, as `accept` does, without its arrays of rows and places."""
-        length = self._lengths[0]
-        lengths = self._lengths + 1
+    def _every(self) -> Iterator[Memory]:
+        return map(self._own, range(len(self._lengths)))
+
+    def _grown(self, several: Array, numbers: Numbers | None) -> "State":
+        """Return the state after some tokens in each row, -1 for none, and what a sampler keeps from then on."""
+        taken = several >= 0
+        lengths = self._lengths + taken.sum(axis=1)
         shared = self._claimed(lengths)
-        shared.tokens[shared.starts[0] + length] = token
+        rows, places = np.nonzero(taken)
+        before = np.cumsum(taken, axis=1)[rows, places] - 1
+        written = (shared.starts + self._lengths)[rows] + before
+        shared.tokens[written] = several[taken]
+        if numbers is not None:
+            shared.numbers[written] = numbers.reshape(-1)[rows]
         longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
-        longer._largest = max(self.largest, int(token))
+        longer._largest = max(self.largest, int(several.max(initial=-1)))
         return longer
 
     def _claimed(self, lengths: Ints) -> Shared:
@@ -218,24 +249,27 @@ class State:
             if ((shared.written == self._lengths) & (lengths <= shared.room))[grows].all():
                 shared.written[grows] = lengths[grows]
                 return shared
-        shared = _shared_of([*self.rows()], lengths)
+        shared = _shared_of([*self._every()], lengths)
         shared.written[:] = lengths
         return shared
 
 
-def started(chain: Any, histories: list[npt.NDArray[np.int32]], prompts: Ints, batch: tuple[int, ...]) -> State:
-    """Return a state of some histories, the first so many tokens of which are prompts."""
+def started(chain: Any, histories: list[Memory], prompts: Ints, batch: tuple[int, ...]) -> State:
+    """Return a state of some histories, the first so many tokens of which are prompts.
+
+    Each has its tokens, and in a second row what a sampler keeps after each, where one keeps a number.
+    """
     shared = _shared_of(histories)
     return State(chain, batch, shared, shared.written.copy(), prompts)
 
 
-def _shared_of(histories: list[npt.NDArray[np.int32]], least: Ints | int = 0) -> Shared:
+def _shared_of(histories: list[Memory], least: Ints | int = 0) -> Shared:
     """Return histories in memory of their own, with room for a quarter more tokens, or for `least` at least."""
-    lengths = np.array([len(one) for one in histories], np.int64)
+    lengths = np.array([one.shape[1] for one in histories], np.int64)
     longer = np.maximum(lengths, least)
     room = longer + np.maximum(longer // 4, _ROOM)
     starts = np.cumsum(room) - room
-    tokens = np.zeros(int(room.sum()), np.int32)
+    memory = np.zeros((max((len(one) for one in histories), default=1), int(room.sum())), np.int32)
     for start, one in zip(starts, histories, strict=True):
-        tokens[start : start + len(one)] = one
-    return Shared(tokens, starts, room, lengths)
+        memory[:, start : start + one.shape[1]] = one
+    return Shared(memory, starts, room, lengths)

@@ -10,6 +10,7 @@ largest perturbed logit.
 import inspect
 import math
 import re
+import struct
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -17,8 +18,8 @@ from itertools import pairwise, product
 from typing import Any
 
 from reference.philox import COIN, GUMBEL, key, uniform
-from reference.samplers import EDITS, FILTERS, SAMPLERS, SCALES
-from reference.samplers.common import between, log_mass
+from reference.samplers import EDITS, FILTERS, KEEPERS, SAMPLERS, SCALES
+from reference.samplers.common import between, log_mass, log_probabilities
 from reference.samplers.gumbel import perturbed
 from reference.sampling import check_logits, draw, order
 
@@ -26,7 +27,7 @@ Steps = Sequence[tuple[str, dict[str, Any]]]
 
 STEP = re.compile(r"(?P<name>\w+)(?:=(?P<value>\[[^\s()=]*\]|[^\s(),=]+)|\((?P<fields>[^()]*)\))?(?=\s|$)")
 FIELD = re.compile(r"""\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>\[.*\]|'[^']*'|"[^"]*"|[^\s'"=]+)\s*""")
-COMPLETE = ("greedy", "gumbel", "min_k", "p_less")  # need no field
+COMPLETE = ("adaptive_p", "greedy", "gumbel", "min_k", "mirostat", "mirostat_2", "p_less")  # need no field
 
 
 def parse(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -65,8 +66,6 @@ def fields_of(name: str, text: str, place: str) -> dict[str, Any]:
         if field in fields:
             raise ValueError(f"{place}: {name} has {field} twice")
         fields[field] = value_of(found["value"])
-    if name == "adaptive_p" and "target" not in fields:
-        raise ValueError(f"{place}: adaptive_p is without a target")
     return fields
 
 
@@ -117,11 +116,12 @@ def edited(logits: Sequence[float], samplers: str | Steps, history: Sequence[int
 
 
 def survivors(
-    logits: Sequence[float], samplers: str | Steps, coins: Sequence[float] = ()
+    logits: Sequence[float], samplers: str | Steps, coins: Sequence[float] = (), kept: float | None = None
 ) -> tuple[list[int], list[float]]:
     """Return the tokens that can be drawn, in the one order, and their logits, which a scale counts from the largest.
 
-    `coins` are the uniform numbers of the XTC steps in turn; a coin that is missing is one that lets XTC act.
+    `coins` are the uniform numbers of the XTC steps in turn; a coin that is missing is one that lets XTC act. `kept` is
+    the number that a sampler keeps from one draw to the next, None before the first.
     """
     steps = [step for step in steps_of(samplers) if step[0] not in EDITS]
     check_logits(logits)
@@ -135,7 +135,7 @@ def survivors(
     for name, fields in steps:
         places = list(range(len(now)))
         if name in FILTERS:
-            extra: dict[str, float] = {}
+            extra: dict[str, float | None] = {"kept": kept} if name in KEEPERS else {}
             if name == "top_p":
                 extra = {"whole": log_mass(row)}
             elif name == "xtc":
@@ -146,7 +146,7 @@ def survivors(
             now = [z - now[0] for z in now]
             if name != "adaptive_p":  # that is the last, and nobody asks for the row any more
                 row = [z for z in SCALES[name](now, **fields, row=row) if z > -math.inf]
-            now = SCALES[name](now, **fields)
+            now = SCALES[name](now, **fields, **({"kept": kept} if name in KEEPERS else {}))
             places = [i for i, z in enumerate(now) if z > -math.inf]
         tokens = [tokens[i] for i in places]
         now = [now[i] for i in places]
@@ -157,17 +157,17 @@ def steps_of(samplers: str | Steps) -> Steps:
     """Return the steps of a chain; ValueError if something follows what must be last."""
     steps = parse(samplers) if isinstance(samplers, str) else samplers
     for (name, _), (following, _) in pairwise(steps):
-        if name == "gumbel" or (name == "adaptive_p" and following != "gumbel"):
+        if name == "gumbel" or (name in KEEPERS and following != "gumbel"):
             raise ValueError(f"{following} follows {name}, expected {name} to be the last sampler")
         if following in EDITS and name not in EDITS:
             raise ValueError(f"{following} follows {name}, expected edits to be the first samplers")
     return steps
 
 
-def masses_of(logits: Sequence[float], steps: Steps, coins: Sequence[float]) -> list[float]:
+def masses_of(logits: Sequence[float], steps: Steps, coins: Sequence[float], kept: float | None = None) -> list[float]:
     """Return exp(z - max) of every token that can be drawn and 0 for the others, in index order."""
     masses = [0.0] * len(logits)
-    tokens, now = survivors(logits, steps, coins)
+    tokens, now = survivors(logits, steps, coins, kept)
     largest = max(now)
     for i, z in zip(tokens, now, strict=True):
         masses[i] = math.exp(z - largest)
@@ -175,7 +175,12 @@ def masses_of(logits: Sequence[float], steps: Steps, coins: Sequence[float]) -> 
 
 
 def probabilities(
-    logits: Sequence[float], samplers: str | Steps, *, history: Sequence[int] = (), prompt: int = 0
+    logits: Sequence[float],
+    samplers: str | Steps,
+    *,
+    history: Sequence[int] = (),
+    prompt: int = 0,
+    kept: float | None = None,
 ) -> list[float]:
     """Return the distribution that `sample` draws from: the mean over what the coins of XTC may say."""
     steps = steps_of(samplers)
@@ -185,7 +190,7 @@ def probabilities(
     for coins in product((0.0, 1.0), repeat=len(shares)):  # 0 lets it act, 1 does not
         weight = math.prod(1 - share if coin else share for coin, share in zip(coins, shares, strict=True))
         if weight > 0:
-            masses = masses_of(logits, steps, coins)
+            masses = masses_of(logits, steps, coins, kept)
             total = math.fsum(masses)
             mixture = [before + weight * mass / total for before, mass in zip(mixture, masses, strict=True)]
     return mixture
@@ -201,34 +206,72 @@ def sample(
     stream: int = 0,
     history: Sequence[int] = (),
     prompt: int = 0,
+    kept: float | None = None,
 ) -> int | list[int]:
     """Return a token, or a list of n; draw j takes uniform(seed, step, j, stream).
 
     The coin of the i-th XTC step is that number under key(seed, COIN, i). With `gumbel` the noise of a token is
     uniform(key(seed, GUMBEL, j), step, token, stream); distinct draws take that of j=0, and the n largest. `history` is
-    what came before, `prompt` how many of its tokens are the prompt.
+    what came before, `prompt` how many of its tokens are the prompt, and `kept` the number that a sampler keeps, as
+    `after` returns it for the token before.
     """
     if n is not None and n < 0:
         raise ValueError(f"n is {n}, expected an integer >= 0")
     steps = steps_of(samplers)
     shares = xtc_shares(steps)
     logits = edited(logits, steps, history, prompt)
-    survivors(logits, steps)  # refuses what is wrong, for n=0, too
-    left = cache(lambda *coins: survivors(logits, steps, coins))
-    masses = cache(lambda *coins: masses_of(logits, steps, coins))
+    survivors(logits, steps, kept=kept)  # refuses what is wrong, for n=0, too
+    left = cache(lambda *coins: survivors(logits, steps, coins, kept))
+    masses = cache(lambda *coins: masses_of(logits, steps, coins, kept))
     if steps and steps[-1] == ("gumbel", {"draws": "distinct"}):
         found = by_noise(*left(), key(seed, GUMBEL), step, stream)
         found += [-1] * (len(range(1 if n is None else n)) - len(found))
         return found[0] if n is None else found[:n]
     drawn = []
     for j in range(1 if n is None else n):
-        tosses = (uniform(key(seed, COIN, i), step, j, stream) for i in range(len(shares)))
-        coins = [0.0 if u < share else 1.0 for u, share in zip(tosses, shares, strict=True)]
+        coins = coins_of(shares, seed, step, j, stream)
         if steps and steps[-1][0] == "gumbel":
             drawn.append(by_noise(*left(*coins), key(seed, GUMBEL, j), step, stream)[0])
         else:
             drawn.append(draw(masses(*coins), uniform(seed, step, j, stream)))
     return drawn[0] if n is None else drawn
+
+
+def after(
+    logits: Sequence[float],
+    samplers: str | Steps,
+    token: int,
+    *,
+    seed: int,
+    step: int = 0,
+    stream: int = 0,
+    history: Sequence[int] = (),
+    prompt: int = 0,
+    kept: float | None = None,
+) -> float | None:
+    """Return the number that a sampler keeps after `sample` has drawn a token; None where none keeps one.
+
+    It is rounded to float32. The probability that a filter learns from is that in what all of the chain leaves, and the
+    one that adaptive-p learns from is that before it.
+    """
+    steps = steps_of(samplers)
+    place = next((i for i, (name, _) in enumerate(steps) if name in KEEPERS), None)
+    if place is None:
+        return None
+    name, fields = steps[place]
+    first, learn = KEEPERS[name]
+    seen = steps[:place] if name in SCALES else steps[: place + 1]
+    coins = coins_of(xtc_shares(steps), seed, step, 0, stream)
+    tokens, now = survivors(edited(logits, steps, history, prompt), seen, coins, kept)
+    probability = math.exp(log_probabilities(now)[tokens.index(token)])
+    learned = learn(first(**fields) if kept is None else kept, probability, **fields)
+    return float(struct.unpack("f", struct.pack("f", learned))[0])
+
+
+def coins_of(shares: Sequence[float], seed: int, step: int, draw: int, stream: int) -> list[float]:
+    """Return how the coin of each XTC step falls: 0 lets it act, 1 does not."""
+    tosses = (uniform(key(seed, COIN, i), step, draw, stream) for i in range(len(shares)))
+    return [0.0 if u < share else 1.0 for u, share in zip(tosses, shares, strict=True)]
 
 
 def xtc_shares(steps: Steps) -> list[float]:

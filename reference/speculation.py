@@ -8,8 +8,8 @@ Y. Leviathan, M. Kalman and Y. Matias, "Fast inference from transformers via spe
 import math
 from collections.abc import Sequence
 
-from reference.chain import Steps, by_noise, edited, masses_of, steps_of, survivors, xtc_shares
-from reference.philox import ACCEPTANCE, BONUS, COIN, GUMBEL, RESIDUAL, key, uniform
+from reference.chain import Steps, by_noise, coins_of, edited, masses_of, steps_of, survivors, xtc_shares
+from reference.philox import ACCEPTANCE, BONUS, GUMBEL, RESIDUAL, key, uniform
 from reference.sampling import draw
 
 
@@ -37,9 +37,7 @@ def verify(
     node, out = -1, list[int]()
     while True:
         now, at = edited(targets[node + 1], steps, [*history, *out], prompt), step + len(out)
-        shares = xtc_shares(steps)
-        tosses = [uniform(key(seed, COIN, i), at, 0, stream) for i in range(len(shares))]
-        coins = [0.0 if u < share else 1.0 for u, share in zip(tosses, shares, strict=True)]
+        coins = coins_of(xtc_shares(steps), seed, at, 0, stream)
         children = [child for child, parent in enumerate(above) if parent == node]
         masses = masses_of(now, steps, coins)
         if draft is None:

@@ -16,6 +16,8 @@ from fastsoftmax.samplers.greedy import Greedy
 from fastsoftmax.samplers.gumbel import Gumbel
 from fastsoftmax.samplers.min_k import MinK
 from fastsoftmax.samplers.min_p import MinP
+from fastsoftmax.samplers.mirostat import Mirostat
+from fastsoftmax.samplers.mirostat_2 import Mirostat2
 from fastsoftmax.samplers.no_repeat_ngram import NoRepeatNgram
 from fastsoftmax.samplers.p_less import PLess
 from fastsoftmax.samplers.p_step import PStep
@@ -52,6 +54,8 @@ SAMPLERS: tuple[type[Step], ...] = (
     MinK,
     PStep,
     XTC,
+    Mirostat,
+    Mirostat2,
     AdaptiveP,
     Greedy,
     Gumbel,

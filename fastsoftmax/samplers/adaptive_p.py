@@ -3,23 +3,30 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastsoftmax.samplers.step import GUMBEL, REWEIGH, Step, number
+from fastsoftmax.samplers.step import GUMBEL, REWEIGH, Rows, Step, number
 
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveP(Step):
-    """Replace each logit by 5 - 10 d^2 / (1 + d), d = abs(p - target) / 0.3, where p is the token's probability.
+    """Replace each logit by 5 - 10 d^2 / (1 + d), d = abs(p - aim) / 0.3, where p is the token's probability.
 
-    It changes the order of the tokens, so it comes last; put a filter before it that drops the unlikely ones.
+    The aim is the target until a token is drawn; then it makes up for how far the average of the probabilities drawn so
+    far is from the target. It changes the order of the tokens, so it comes last; put a filter before it that drops the
+    unlikely ones.
 
     Parameters
     ----------
     target : float, default 0.5
         The probability that is most wanted, in [0, 1].
+    decay : float, default 1.0
+        How much of the average of the drawn probabilities a draw leaves, in [0, 1]; 1 leaves all of it, and then the
+        aim is the target and no state is asked for.
 
     Notes
     -----
-    In llama.cpp and koboldcpp the target moves with the probabilities that were drawn: give it, one a row, as it is.
+    The aim is 2 target - average, in [0, 1]; the average, which the state keeps, begins as the target. llama.cpp,
+    koboldcpp and text-generation-webui have a decay of 0.9 and at most 0.99. They change the average when a drawn token
+    is accepted, exllamav3 when it is drawn; here the state after the draw has it.
     Source: MrJackSpade, llama.cpp, pull request 17927 (2026).
 
     Examples
@@ -34,9 +41,23 @@ class AdaptiveP(Step):
     followers = (GUMBEL,)
 
     target: Any = number(0.5, 0, 1)
+    decay: Any = number(1.0, 0, 1)
 
     @staticmethod
-    def weigh(probability: float, a: float) -> float:
+    def weigh(probability: float, a: float, c: float) -> float:
         """Return the new logit."""
-        distance = abs(probability - a) / 0.3
+        distance = abs(probability - min(max(2.0 * a - c, 0.0), 1.0)) / 0.3
         return 5.0 - 10.0 * distance * distance / (1.0 + distance)
+
+    @staticmethod
+    def first(a: Rows, b: Rows) -> Rows:
+        return a
+
+    @staticmethod
+    def learns(a: Rows, b: Rows) -> Any:
+        return b < 1.0
+
+    @staticmethod
+    def learn(probability: float, a: float, b: float, c: float) -> float:
+        """Return the average of the drawn probabilities, which weigh less the older they are."""
+        return (1.0 - b) * probability + b * c

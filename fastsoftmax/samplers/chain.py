@@ -16,7 +16,7 @@ from fastsoftmax.samplers import EDITS, SAMPLERS
 from fastsoftmax.samplers.edit import COLUMN, COUNTS, FIRST, LAST, OF, STOP, Edit, EditOperation, Listed, listed_of
 from fastsoftmax.samplers.parsing import near, parsed
 from fastsoftmax.samplers.rows import histories_of, joined_step, step_at
-from fastsoftmax.samplers.step import AFTER, MASS, NEAREST, OFF, SCALE, Operation, Rows, Step
+from fastsoftmax.samplers.step import AFTER, KEPT, LEARNS, MASS, NEAREST, OFF, SCALE, WAY, Operation, Rows, Step
 
 MOST_COINS = 4  # steps that toss a coin: a chain has two outcomes for each
 WORDS = ("temperature", "top_k", "top_p", "min_p")  # what `sample` takes by itself, in this order
@@ -162,6 +162,16 @@ class SamplerChain:
         return self[len(self.edits) :] if self.edits else self
 
     @cached_property
+    def asking(self) -> Step | None:
+        """The first step that asks what came before, which a state tells; None if none does."""
+        return next((step for step in self.steps if step.asks), None)
+
+    @cached_property
+    def keeper(self) -> Step | None:
+        """The step that keeps a number which draws change, None if none does: at most the last but one has one."""
+        return next((step for step in self.rest if step.asks), None)
+
+    @cached_property
     def largest(self) -> int:
         """The largest token that an edit names, -1 if none does."""
         return max((step.largest for step in self.edits), default=-1)
@@ -192,7 +202,16 @@ class SamplerChain:
         """
         rows, batch = histories_of(prompts)
         lengths = np.array([len(row) for row in rows], np.int64)
-        return started(self, rows, lengths, batch)
+        self.first_numbers(batch)  # refuses parameters of another batch
+        lines = 1 if self.keeper is None else 2
+        return started(self, [np.stack([row, 0 * row][:lines]) for row in rows], lengths, batch)
+
+    def first_numbers(self, batch: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
+        """Return the number that a step keeps before the first token, for all rows or for each; None without one."""
+        if self.keeper is None:
+            return None
+        operations, *_ = self.rest.operations(batch, False)
+        return operations[:, kept_at(operations), KEPT].astype(np.float32)
 
     def edit_rows(self, batch: tuple[int, ...]) -> tuple[Rows, Listed, npt.NDArray[np.int64]]:
         """Return the edits as the kernel reads them, for all rows or for each, what they list, and their windows.
@@ -259,8 +278,6 @@ class SamplerChain:
         unless `every` step is wanted. Temperatures are one for all rows or one for each, the product of all that the
         chain has.
         """
-        if self.edits:
-            raise ValueError(f"samplers has {self.edits[0].name}, expected none that asks what came before")
         key = batch if self.parameters else (), every
         found = self._made.get(key)
         if found is None:
@@ -274,7 +291,7 @@ class SamplerChain:
 
     def _operations(self, batch: tuple[int, ...], every: bool) -> tuple[Rows, list[int], Rows]:
         steps = [np.stack(np.broadcast_arrays(*step.operations(batch)), axis=1) for step in self.steps]
-        steps = [step for step in steps if every or (step[..., 1] != OFF).any()]
+        steps = [step for step in steps if every or (step[..., WAY] != OFF).any()]
         rows = np.broadcast_shapes((1,), *(step.shape[:1] for step in steps))
         empty = np.zeros((*rows, 0, len(Operation._fields)))
         wide = [np.broadcast_to(step, (*rows, *step.shape[1:])) for step in steps]
@@ -311,6 +328,11 @@ def chain_of(samplers: Any) -> SamplerChain:
 
 
 _read = lru_cache(SamplerChain)  # a string is given with every call
+
+
+def kept_at(operations: Rows) -> int:
+    """Return which operation keeps a number that draws change."""
+    return int(np.argmax((operations[..., LEARNS] == 1.0).any(axis=0)))
 
 
 def _steps(samplers: Iterable[Any]) -> Iterator[Step]:

@@ -77,6 +77,11 @@ class Edit(Step):
                 object.__setattr__(self, one.name, found)
 
     @property
+    def asks(self) -> bool:
+        """Every edit asks what came before."""
+        return True
+
+    @property
     def listed(self) -> Sequences:
         """The sequences that the sampler lists."""
         return next((getattr(self, one.name) for one in fields(self) if "sequences" in one.metadata), ())

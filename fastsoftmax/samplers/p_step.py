@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastsoftmax.samplers.step import LOOK, Facts, Rows, Seen, Step, log, number, whole
+from fastsoftmax.samplers.step import GO_ON, LOOK, Facts, Rows, Seen, Step, log, number, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,10 @@ class PStep(Step):
     min_keep: Any = whole(1, 1)
 
     @staticmethod
-    def look(facts: Facts, seen: Seen, a: float, c: float) -> tuple[float, float, bool]:
+    def look(facts: Facts, seen: Seen, a: float, c: float) -> tuple[float, float, float]:
         """Stop where the fall is large."""
-        return 0.0, 0.0, seen.place > 0 and seen.logit - seen.before < log(a)
+        fell = seen.place > 0 and seen.logit - seen.before < log(a)
+        return 0.0, 0.0, seen.place if fell else GO_ON
 
     @staticmethod
     def is_off(a: Rows, b: Rows, c: Rows) -> Any:

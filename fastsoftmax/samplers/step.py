@@ -10,7 +10,8 @@ AFTER    drops from the front what is at least so likely, but for the last of th
 LOOK     along the sorted tokens, until the rule says stop
 
 SCALE changes the logits and not the order; REWEIGH changes it too, and comes last; GUMBEL picks the token. An EDIT
-changes a few logits for what came before (see `fastsoftmax.samplers.edit`).
+changes a few logits for what came before (see `fastsoftmax.samplers.edit`). A sampler with a rule `learn` keeps a
+number for each row, as mirostat its mu, which a draw changes.
 
 A rule is arithmetic on numbers, which `fastsoftmax.kernels.chain` compiles into the loop over a row. Logits are as that
 loop has them: less the largest one that is left, after the scales so far. So exp(logit) is a weight, the largest
@@ -63,6 +64,10 @@ class Seen(NamedTuple):
     two: float
 
 
+LN2 = math.log(2.0)
+GO_ON = -1.0  # what the rule of a LOOK says for how many tokens stay, until it knows
+
+
 class Operation(NamedTuple):
     """A step as the kernel reads it: a row of numbers."""
 
@@ -71,12 +76,17 @@ class Operation(NamedTuple):
     needs: float
     a: float  # parameters, in the order in which the sampler declares them
     b: float
-    c: float  # or which of the words of the sampler's own
+    c: float  # or which of the words of the sampler's own, or the number that it keeps
     min_keep: float
     ties: float  # 1 where all equals of the last one stay too
     equal: float  # 1 where what begins exactly at the bound stays
     crossing: float  # 1 where what crosses the bound stays
     whole: float  # 1 where a mass is one of the whole row, not of what is left
+    learns: float  # 1 where a draw changes c
+    learned: float  # what a draw of the row's has made of c
+
+
+WAY, KEPT, LEARNS, LEARNED = (Operation._fields.index(name) for name in ("way", "c", "learns", "learned"))
 
 
 def log(x: float) -> float:
@@ -170,18 +180,36 @@ class Step(Valued):
         for one in fields(self):
             if "words" in one.metadata and one.name not in _RULES:
                 c = np.full(1, float(one.metadata["words"].index(getattr(self, one.name))))
+        learns = np.zeros(1)
+        if hasattr(self, "learn"):
+            c, learns = self.first(a, b), self.learns(a, b)
         code, needs = np.full(1, float(self.code)), np.full(1, float(self.needs))
-        columns = (code, way, needs, a, b, c, min_keep, *said)
+        columns = (code, way, needs, a, b, c, min_keep, *said, learns, np.zeros(1))
         return [np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.float64)]
 
     def is_idle(self) -> bool:
         """Return whether the sampler does nothing, whatever the row."""
         return all((rows[:, 1] == OFF).all() for rows in self.operations(None))
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks what came before, which a state tells."""
+        return hasattr(self, "learn") and any((rows[:, LEARNS] == 1.0).any() for rows in self.operations(None))
+
     @staticmethod
     def is_off(a: Rows, b: Rows, c: Rows) -> Any:
         """Return for which parameters the sampler does nothing."""
         return np.zeros(a.shape, np.bool_)
+
+    @staticmethod
+    def first(a: Rows, b: Rows) -> Rows:
+        """Return the number that the sampler keeps, before the first token."""
+        return np.zeros(a.shape)
+
+    @staticmethod
+    def learns(a: Rows, b: Rows) -> Rows:
+        """Return for which parameters a draw changes that number: 1, or 0."""
+        return np.ones(a.shape)
 
 
 def numbers_of(step: Step, batch: tuple[int, ...] | None) -> dict[str, Rows]:

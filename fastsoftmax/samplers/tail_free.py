@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastsoftmax.samplers.step import LOOK, SHAPE, Facts, Rows, Seen, Step, exp, number, whole, word
+from fastsoftmax.samplers.step import GO_ON, LOOK, SHAPE, Facts, Rows, Seen, Step, exp, number, whole, word
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +34,15 @@ class TailFree(Step):
     crossing: str = word("drop", "keep")
 
     @staticmethod
-    def look(facts: Facts, seen: Seen, a: float, c: float) -> tuple[float, float, bool]:
+    def look(facts: Facts, seen: Seen, a: float, c: float) -> tuple[float, float, float]:
         """Return the sum so far."""
         bend = abs((seen.weight - seen.following) - (seen.following - seen.after))
         share = bend / facts.bends
         if not facts.bends > 1e-6 * exp(facts.log_mass):  # as good as flat
             share = 1.0 / (facts.tokens - 2.0)
         total = seen.one + share
-        return total, 0.0, seen.place < facts.tokens - 2.0 and total > a
+        reached = seen.place < facts.tokens - 2.0 and total > a
+        return total, 0.0, seen.place if reached else GO_ON
 
     @staticmethod
     def is_off(a: Rows, b: Rows, c: Rows) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsoftmax.samplers.step import ENTROPY, LOOK, OFF, Facts, Rows, Seen, Step, exp, log, number, whole, word
+from fastsoftmax.samplers.step import ENTROPY, GO_ON, LOOK, OFF, Facts, Rows, Seen, Step, exp, log, number, whole, word
 from fastsoftmax.samplers.top_k import TopK
 
 
@@ -38,13 +38,14 @@ class TopH(Step):
     min_keep: Any = whole(1, 1)
 
     @staticmethod
-    def look(facts: Facts, seen: Seen, a: float, c: float) -> tuple[float, float, bool]:
+    def look(facts: Facts, seen: Seen, a: float, c: float) -> tuple[float, float, float]:
         """Return the sums of the weights and of the weights times the logits so far."""
         mass, energy = seen.one + seen.weight, seen.two + seen.weight * seen.logit
         entropy = log(mass) - energy / mass
         if c == 1.0:
             entropy = (mass * facts.log_mass - energy) / exp(facts.log_mass)
-        return mass, energy, entropy > a * facts.entropy * (1.0 + 2.0**-40)
+        above = entropy > a * facts.entropy * (1.0 + 2.0**-40)
+        return mass, energy, seen.place if above else GO_ON
 
     @staticmethod
     def is_off(a: Rows, b: Rows, c: Rows) -> Any:

@@ -53,9 +53,9 @@ def edits_of(asked: Asked, state: Any) -> "Edits | None":
             raise ValueError("state is given without samplers, expected the chain that it is a state of")
         return None
     if state is None:
-        if asked.edits:
+        if asked.asking is not None:
             raise ValueError(
-                f"samplers has {asked.edits[0].name}, which asks what came before: give state=, as its start() makes it"
+                f"samplers has {asked.asking.name}, which asks what came before: give state=, as its start() makes it"
             )
         return None
     from fastsoftmax.sampling.edits import Edits

@@ -1,6 +1,6 @@
 """The law of a chain of samplers: which kernels are called, and with what."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy.typing as npt
 from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
 from fastsoftmax._jit import Direct
+from fastsoftmax._state import Numbers
 from fastsoftmax.kernels.chain import draw
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
-from fastsoftmax.samplers.step import Operation
+from fastsoftmax.samplers.chain import kept_at
+from fastsoftmax.samplers.step import KEPT, LEARNED, LEARNS, Operation
 from fastsoftmax.sampling.batch import Part
 from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import of
@@ -25,8 +27,26 @@ class ChainLaw:
     operations: npt.NDArray[np.float64]
     ends: list[int]
     temperatures: Array
+    keeper: int | None = None  # which operation keeps a number, where rows have one each
 
     memory = staticmethod(memory_bytes)
+
+    @property
+    def learned(self) -> Numbers | None:
+        """What a draw has made of the numbers that a sampler keeps."""
+        if self.keeper is None:
+            return None
+        own = self.operations[:, self.keeper]
+        return np.where(own[:, LEARNS] == 1.0, own[:, LEARNED], own[:, KEPT]).astype(np.float32)
+
+    def keeping(self, numbers: Numbers | None) -> "ChainLaw":
+        """Return the law of rows with such numbers, one each, to draw from once."""
+        if numbers is None:
+            return self
+        operations = np.broadcast_to(self.operations, (numbers.size, *self.operations.shape[1:])).copy()
+        keeper = kept_at(operations)
+        operations[:, keeper, KEPT] = numbers.reshape(-1)
+        return replace(self, operations=operations, keeper=keeper)
 
     def sample(
         self,

@@ -24,6 +24,11 @@ _LINE = 64  # bytes: memory begins at a cache line
 class Edits:
     """The edits of a chain, for the rows of a batch that have a state.
 
+    Attributes
+    ----------
+    state : State
+        What came before each row.
+
     Raises
     ------
     TypeError, ValueError
@@ -35,7 +40,7 @@ class Edits:
             raise TypeError(f"state is {_checks.described(state)}, expected a State, as SamplerChain.start makes it")
         if state.chain != chain:
             raise ValueError(f"state is of the chain {str(state.chain)!r}, expected one of {str(chain)!r}")
-        self._chain, self._state = chain, state
+        self._chain, self.state = chain, state
 
     def fit(self, batch: tuple[int, ...], size: int) -> None:
         """Take the shape of the logits.
@@ -45,7 +50,7 @@ class Edits:
         ValueError
             If the state is of another batch, or has tokens that they do not.
         """
-        state = self._state
+        state = self.state
         if state.batch != batch:
             raise ValueError(f"state is of the batch {state.batch}, expected {batch}, as the logits")
         if state.largest >= size:
@@ -56,15 +61,15 @@ class Edits:
 
     def _prepare(self, rules: Array, listed: Any, windows: Array, size: int) -> None:
         self._rules, self._listed, self._windows, self._size = rules, listed, windows, size
-        self._table = counted(self._state, windows)
-        self._longest = int(self._state.read()[2].max(initial=0))
+        self._table = counted(self.state, windows)
+        self._longest = int(self.state.read()[2].max(initial=0))
 
     def along(self, tokens: Array, parents: Array) -> "Edits":
         """Return the edits for drafts: rows of each history before the first token, and after each node of a tree.
 
         `tokens` has a draft in each row, `parents` is the node before each, -1 for none.
         """
-        before, nodes = self._state, len(parents)
+        before, nodes = self.state, len(parents)
         _, _, lengths, prompts = before.read()
         prompts = np.repeat(prompts, nodes + 1)
         if (parents == np.arange(-1, nodes - 1)).all():  # one branch: each node's history is a beginning of the last's
@@ -74,7 +79,7 @@ class Edits:
             spread.counted = _repeated(self._table, nodes + 1, self._windows), np.repeat(lengths, nodes + 1)
         else:
             paths, pairs = _paths(parents), zip(before.rows(), tokens.astype(np.int32), strict=True)
-            histories = [np.concatenate([own, draft[path]]) for own, draft in pairs for path in paths]
+            histories = [np.concatenate([own, draft[path]])[np.newaxis] for own, draft in pairs for path in paths]
             spread = started(self._chain, histories, prompts, (len(histories),))
         rules, windows = (
             one if len(one) == 1 else np.repeat(one, nodes + 1, axis=0) for one in (self._rules, self._windows)
@@ -90,7 +95,7 @@ class Edits:
         """
         if not self._chain.edits:
             return None, used
-        tokens, starts, lengths, prompts = self._state.read()
+        tokens, starts, lengths, prompts = self.state.read()
         distinct, counts, offsets = self._table
         start = -(-used // _LINE) * _LINE
         plan = Plan(

@@ -9,7 +9,7 @@ from fastsoftmax import _arrays, _checks
 from fastsoftmax._arrays import Array
 from fastsoftmax.sampling.asked import Asked, asked_of, edits_of, law_of, one_law, parameters_given
 from fastsoftmax.sampling.batch import Batch, Part
-from fastsoftmax.sampling.details import Details, Recorder, kept_set_of, top_logprobs_of
+from fastsoftmax.sampling.details import Recorder, kept_set_of, top_logprobs_of
 from fastsoftmax.sampling.laws import Keyed
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import words_of
@@ -128,16 +128,15 @@ def sample(
     ):
         law = one_law(asked)
         if law is not None and 0 <= seed < 2**64 and 0 <= step < 2**64:
+            law = law if state is None else law.keeping(state.numbers)
             token = draw_one(logits, law, edits, seed, step, _scratch)
             if token is not None:
-                return token if state is None else (token, state.accept(token))
+                return token if state is None else (token, state.drawn(token, law.learned))
     wanted = Wanted(n, details, kept_set, top_logprobs, out)
     if rng is None and seed is not None:  # without the two microseconds of a context
-        result = draw(logits, allowed, bias, asked, edits, None, seed, step, wanted, _scratch)
-    else:
-        with _checks.key_of(rng, seed) as key:
-            result = draw(logits, allowed, bias, asked, edits, key, seed, step, wanted, _scratch)
-    return result if state is None else (result, after(state, result))
+        return draw(logits, allowed, bias, asked, edits, None, seed, step, wanted, _scratch)
+    with _checks.key_of(rng, seed) as key:
+        return draw(logits, allowed, bias, asked, edits, key, seed, step, wanted, _scratch)
 
 
 def probabilities(
@@ -185,6 +184,7 @@ def probabilities(
     asked = asked_of((temperature, top_k, top_p, min_p), samplers)
     rows = Batch(logits, allowed, bias, parameters_given(asked), edits=edits_of(asked, state))
     law = law_of(asked, rows.batch)
+    law = law if state is None else law.keeping(state.numbers)
     shape = (*rows.batch, rows.size)
     if out is None:
         result, (target, _) = _arrays.empty(shape, rows.dtype)
@@ -202,11 +202,6 @@ def probabilities(
     if out is not None:
         np.copyto(target, masses.reshape(shape))
     return result
-
-
-def after(state: "State", result: Any) -> "State":
-    """Return the state after what was drawn."""
-    return state.accept(result.tokens if isinstance(result, Details) else result)
 
 
 class Wanted(NamedTuple):
@@ -231,7 +226,7 @@ def draw(
     wanted: Wanted,
     pool: Scratch,
 ) -> Any:
-    """Draw with a key and a stream a row, or else with a seed a row."""
+    """Draw with a key and a stream a row, or else with a seed a row; return the next state, too, where there is one."""
     if edits is not None and wanted.n is not None:
         raise ValueError("n and state are both given, expected one: a state goes on by one token a row")
     rows = Batch(logits, allowed, bias, {**parameters_given(asked), "seed": seed, "step": step}, edits=edits)
@@ -240,7 +235,8 @@ def draw(
     draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
     top = _checks.integer("top_logprobs", wanted.top_logprobs, 0, max(size, 2**16))
     details, kept_set = _checks.flag("details", wanted.details), _checks.flag("kept_set", wanted.kept_set)
-    law = law_of(asked, batch, details)
+    law, state = law_of(asked, batch, details), None if edits is None else edits.state
+    law = law if state is None else law.keeping(state.numbers)
     result_shape = batch if wanted.n is None else (*batch, draws)
     out = wanted.out
     if out is not None:
@@ -262,12 +258,13 @@ def draw(
         return law.sample(some, part, drawn, number, scratch, tokens[some, first : first + span], facts, left)
 
     rows.each(work, pool, law.memory, size + _DRAW_COST * min(draws, span), max(-(-draws // span), 1))
-    result = tokens.reshape(result_shape)[()]
+    result: Any = tokens.reshape(result_shape)[()]
+    after = None if state is None else state.drawn(result, law.learned)
     if out is not None:
         np.copyto(target, result)
         result = out
-    if recorder is None:
-        return result
-    kept = kept_set_of(rows, law, keyed, recorder.kept, pool) if kept_set else None
-    top_logprobs = top_logprobs_of(raw, top, pool) if top > 0 else None
-    return recorder.details(result, batch, kept, top_logprobs)
+    if recorder is not None:
+        kept = kept_set_of(rows, law, keyed, recorder.kept, pool) if kept_set else None
+        top_logprobs = top_logprobs_of(raw, top, pool) if top > 0 else None
+        result = recorder.details(result, batch, kept, top_logprobs)
+    return result if after is None else (result, after)

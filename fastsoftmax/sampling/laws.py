@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple, Protocol
 
 from fastsoftmax._arrays import Array
+from fastsoftmax._state import Numbers
 from fastsoftmax.kernels.sampling import describe
 from fastsoftmax.sampling.batch import Part
 from fastsoftmax.sampling.params import of
@@ -33,6 +34,13 @@ class Law(Protocol):
     @property
     def ends(self) -> list[int]:
         """The last operation of each step, after which details tell how many tokens are left."""
+
+    @property
+    def learned(self) -> Numbers | None:
+        """What a draw has made of the numbers that a sampler keeps; None where none keeps one."""
+
+    def keeping(self, numbers: Numbers | None) -> "Law":
+        """Return the law of rows with such numbers, one each, to draw from once."""
 
     def memory(self, size: int, itemsize: int) -> int:
         """Return how many bytes a row takes."""

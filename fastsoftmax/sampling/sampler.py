@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
 from fastsoftmax.sampling.asked import edits_of, one_law
-from fastsoftmax.sampling.functions import Wanted, after, draw
+from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.laws import Law
 from fastsoftmax.sampling.one_row import draw_one, is_one_token
 from fastsoftmax.sampling.params import SamplingParams
@@ -44,7 +44,7 @@ class Sampler:
     step : int
         The step of the next call, in [0, 2**64). Setting it goes back or ahead.
     state : State or None
-        What came before, where the chain has edits; None before the first call and before `start`.
+        What came before, where the chain asks for it; None before the first call and before `start`.
 
     Raises
     ------
@@ -172,16 +172,14 @@ class Sampler:
                 state = self._state_for(self.params, logits)
                 edits = edits_of(self.params, state)
             if is_one_token(n, allowed, bias, details, kept_set, top_logprobs, out):
-                token = self._draw_one(logits, edits, step)
+                token = self._draw_one(logits, state, edits, step)
                 if token is not None:
-                    if state is not None:
-                        self.state = state.accept(token)
                     return token
             wanted = Wanted(n, details, kept_set, top_logprobs, out)
             asked = self.params.values() if isinstance(self.params, SamplingParams) else self.params
             result = draw(logits, allowed, bias, asked, edits, self._key, self._seed, step, wanted, self._scratch)
             if state is not None:
-                self.state = after(state, result)
+                result, self.state = result
             return result
         except BaseException:
             with _counting:
@@ -191,11 +189,11 @@ class Sampler:
 
     def _state_for(self, chain: "SamplerChain", logits: Any) -> "State | None":
         """Return the state, with nothing before the first call; None where nothing asks for it."""
-        if self.state is None and chain.edits:
+        if self.state is None and chain.asking is not None:
             return chain.start(np.zeros((*_checks.as_array("logits", logits).shape[:-1], 0), np.int32))
         return self.state
 
-    def _draw_one(self, logits: Any, edits: "Edits | None", step: int) -> Any:
+    def _draw_one(self, logits: Any, state: "State | None", edits: "Edits | None", step: int) -> Any:
         """Draw a token from one plain row; None for any other logits, and where a parameter is one a row."""
         params, law = self._law
         if params is not self.params:  # somebody has set them
@@ -205,7 +203,11 @@ class Sampler:
         key = self._seed if self._key is None else self._key
         if law is None or type(key) is not int or step >= 2**64:
             return None
-        return draw_one(logits, law, edits, key, step, self._scratch)
+        law = law if state is None else law.keeping(state.numbers)
+        token = draw_one(logits, law, edits, key, step, self._scratch)
+        if token is not None and state is not None:
+            self.state = state.drawn(token, law.learned)
+        return token
 
 
 def _params_of(params: Any, samplers: Any, words: dict[str, Any]) -> "SamplingParams | SamplerChain":

@@ -104,6 +104,8 @@ def verify(
     (array([ 1,  0, -1]), 1)
     """
     chain = chain_of(samplers)
+    if chain.keeper is not None:
+        raise ValueError(f"samplers has {chain.keeper.name}, expected none whose law changes with each draw")
     tokens = _checks.as_array("draft_tokens", draft_tokens)
     if tokens.size and tokens.dtype.kind not in "iu":
         raise TypeError(f"draft_tokens is {_checks.described(draft_tokens)}, expected integers in [0, V)")

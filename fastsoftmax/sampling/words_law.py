@@ -9,6 +9,7 @@ import numpy as np
 from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
 from fastsoftmax._jit import Direct
+from fastsoftmax._state import Numbers
 from fastsoftmax.kernels.sampling import describe, sample
 from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 from fastsoftmax.sampling.batch import Part
@@ -31,6 +32,15 @@ class WordsLaw:
     def ends(self) -> list[int]:
         """None: the words have no steps."""
         return []
+
+    @property
+    def learned(self) -> None:
+        """None: the words keep no number."""
+        return
+
+    def keeping(self, numbers: Numbers | None) -> "WordsLaw":
+        """Return the same law, which keeps no number."""
+        return self
 
     memory = staticmethod(workspace_bytes)
 

@@ -1,7 +1,8 @@
 """One file a sampler, each its definition: a filter says which places stay, a scale returns new logits.
 
 A sampler sees the logits of the tokens that are left, larger first and lower index first among equals. An edit sees
-those of all tokens, in index order, and what came before.
+those of all tokens, in index order, and what came before. What keeps a number from one draw to the next, as mirostat,
+is told it as `kept`.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from reference.samplers import (
     gumbel,
     min_k,
     min_p,
+    mirostat,
+    mirostat_2,
     no_repeat_ngram,
     p_less,
     p_step,
@@ -57,6 +60,8 @@ FILTERS: dict[str, Callable[..., list[int]]] = {
     "xtc": xtc.keep,
     "min_k": min_k.keep,
     "p_step": p_step.keep,
+    "mirostat": mirostat.keep,
+    "mirostat_2": mirostat_2.keep,
     "greedy": greedy.keep,
 }
 EDITS: dict[str, Callable[..., list[float]]] = {
@@ -68,6 +73,11 @@ EDITS: dict[str, Callable[..., list[float]]] = {
     "sequence_bias": sequence_bias.edit,
     "force": force.edit,
 }
+KEEPERS: dict[str, tuple[Callable[..., float], Callable[..., float]]] = {  # what is kept at first, and after a draw
+    "mirostat": (mirostat.first, mirostat.learn),
+    "mirostat_2": (mirostat_2.first, mirostat_2.learn),
+    "adaptive_p": (adaptive_p.first, adaptive_p.learn),
+}
 SAMPLERS: dict[str, Callable[..., object]] = {**EDITS, **SCALES, **FILTERS, "gumbel": gumbel.perturbed}
 
-__all__ = ["EDITS", "FILTERS", "SAMPLERS", "SCALES"]
+__all__ = ["EDITS", "FILTERS", "KEEPERS", "SAMPLERS", "SCALES"]

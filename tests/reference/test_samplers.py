@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import sampling
-from reference.chain import parse, probabilities, sample, survivors
+from reference.chain import after, parse, probabilities, sample, survivors
 from reference.philox import COIN, GUMBEL, key, philox4x32, uniform
 from reference.samplers import (
     EDITS,
@@ -22,6 +22,8 @@ from reference.samplers import (
     gumbel,
     min_k,
     min_p,
+    mirostat,
+    mirostat_2,
     p_less,
     p_step,
     quadratic,
@@ -91,6 +93,11 @@ def test_scales_by_hand():
     # p = 0.8, 0.2 with the target 0.5: both at d = 1.
     assert adaptive_p.scale(logs(0.8, 0.2), 0.5) == pytest.approx([0, 0])
     assert adaptive_p.scale(logs(0.8, 0.2), 0.2) == pytest.approx([5 - 10 * 4 / 3, 5])
+    # An average of 0.8 asks for 2 * 0.5 - 0.8 = 0.2 next; one of 2 for 0.
+    assert adaptive_p.scale(logs(0.8, 0.2), 0.5, 0.9, kept=0.8) == pytest.approx([5 - 10 * 4 / 3, 5])
+    assert adaptive_p.scale(logs(1.0), 0.5, 0.9, kept=2.0) == pytest.approx([5 - 10 * (10 / 3) ** 2 / (13 / 3)])
+    assert adaptive_p.first(0.3) == 0.3
+    assert adaptive_p.learn(0.5, 0.1, 0.3, 0.75) == pytest.approx(0.25 * 0.1 + 0.75 * 0.5)
     assert gumbel.perturbed(2.0, math.exp(-1)) == 2
     assert gumbel.perturbed(2.0, math.exp(-math.e)) == pytest.approx(1)
 
@@ -175,7 +182,7 @@ def test_filters_by_hand(count, places):
 
 
 def test_every_sampler_has_its_name():
-    assert len(SAMPLERS) == len(EDITS) + len(FILTERS) + len(SCALES) + 1 == 27
+    assert len(SAMPLERS) == len(EDITS) + len(FILTERS) + len(SCALES) + 1 == 29
     for name, function in SAMPLERS.items():
         assert function.__module__ == f"reference.samplers.{name}"
 
@@ -207,6 +214,8 @@ FIELDS = {
     "min_k": {"tau": st.floats(0, 100)},
     "p_step": {"ratio": SHARES, "min_keep": LEAST},
     "greedy": {},
+    "mirostat": {"kept": st.floats(-2, 40)},
+    "mirostat_2": {"kept": st.floats(-2, 40)},
 }
 filtered = st.sampled_from(sorted(FILTERS)).flatmap(
     lambda name: st.tuples(st.just(name), st.fixed_dictionaries(FIELDS[name]))
@@ -304,7 +313,6 @@ def test_parse():
         ("top_k(3", r"samplers at 0: 'top_k\(3', expected name=value"),
         ("top_k=3, top_p=0.9", "samplers at 0: 'top_k=3, top_p=0.9'"),
         ("top_k", "top_k is without a value, expected top_k=value"),
-        ("adaptive_p()", "adaptive_p is without a target"),
         ("top_k(3, tie=all)", "top_k has no field 'tie', did you mean ties?"),
         ("top_k(3, k=2)", "top_k has k twice"),
         ("p_less(0.5)", "'0.5' in p_less, expected field=value"),
@@ -338,6 +346,12 @@ def test_parse():
         ("dynamic_temperature(high=inf)", "dynamic_temperature.high is inf"),
         ("quadratic(1, curve=4)", r"quadratic.curve is 4, expected a number in \[1, 3\]"),
         ("adaptive_p=2", "adaptive_p.target is 2"),
+        ("adaptive_p(decay=-1)", "adaptive_p.decay is -1"),
+        ("mirostat=-1", "mirostat.tau is -1"),
+        ("mirostat(eta=inf)", "mirostat.eta is inf"),
+        ("mirostat_2=inf", "mirostat_2.tau is inf"),
+        ("mirostat_2(eta=-1)", "mirostat_2.eta is -1"),
+        ("mirostat_2 top_k=3", "top_k follows mirostat_2"),
     ],
 )
 def test_refusals(chain, message):
@@ -436,6 +450,37 @@ def test_frequencies(chain):
     chi_square = sum((tokens.count(i) - n * p) ** 2 / (n * p) for i, p in enumerate(shares) if p > 0)
     assert all(tokens.count(i) == 0 for i, p in enumerate(shares) if p == 0)
     assert chi_square < 16.3  # one in a thousand, 3 degrees of freedom
+
+
+def test_mirostat_by_hand():
+    zipf = [-2 * math.log(rank) for rank in range(1, 1001)]  # s = 2, and k = sqrt(2^mu / (1 - 1 / 1000))
+    assert len(mirostat.keep(zipf)) == 32  # mu = 10
+    assert len(mirostat.keep(zipf, kept=9.0)) == 22
+    assert len(mirostat.keep(zipf, kept=30.0)) == 1000
+    assert mirostat.keep(zipf, kept=-5.0) == mirostat.keep([1.0], kept=50.0) == [0]
+    harmonic = [-math.log(rank) for rank in range(1, 8)]  # s = 1, and k = 2^mu / ln 7
+    assert len(mirostat.keep(harmonic, kept=3.0)) == 4
+    assert mirostat.keep([0.0, 0.0], kept=math.log2(1.01)) == [0, 1]  # s = 0: all, or one
+    assert mirostat.keep([0.0, 0.0], kept=math.log2(0.99)) == [0]
+    assert len(mirostat.keep([0.0, -1.0, -800.0, -900.0], kept=2.0)) == len(mirostat.keep([0.0, -1.0], kept=2.0)) == 2
+    shares = logs(0.5, 0.25, 0.125, 0.125)
+    assert [len(mirostat_2.keep(shares, kept=mu)) for mu in (-1.0, 1.0, 2.0, 2.9, 3.0)] == [1, 1, 2, 2, 4]
+    assert len(mirostat_2.keep(shares, 1.5)) == 4  # mu begins as 3
+    assert mirostat.first(5.0) == mirostat_2.first(5.0) == 10
+    assert mirostat.learn(10.0, 0.25, 5.0, 0.1) == mirostat_2.learn(10.0, 0.25, 5.0, 0.1) == pytest.approx(10.3)
+
+
+def test_what_a_draw_teaches():
+    row = [math.log(share) for share in (0.5, 0.25, 0.125, 0.125)]
+    assert after(row, "top_k=2", 0, seed=1) is None
+    # mirostat_2=1 keeps two of them, 2 / 3 and 1 / 3 then.
+    assert after(row, "mirostat_2=1", 1, seed=1) == pytest.approx(2 - 0.1 * (math.log2(3) - 1))
+    assert after(row, "mirostat_2=1 gumbel", 0, seed=1, kept=1.5) == pytest.approx(1.5 - 0.1 * (math.log2(1.0) - 1))
+    # adaptive_p learns from what top_k leaves, 2 / 3, not from what it makes of it.
+    assert after(row, "top_k=2 adaptive_p(0.4, decay=0.5)", 0, seed=1) == pytest.approx(0.5 * 2 / 3 + 0.5 * 0.4)
+    assert after(row, "presence=1 mirostat_2=1", 1, seed=1, history=[0]) == after(
+        [row[0] - 1, *row[1:]], "mirostat_2=1", 1, seed=1
+    )
 
 
 def test_adaptive_p_is_last():

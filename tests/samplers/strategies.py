@@ -34,7 +34,14 @@ def steps_of(kind: type[Step]) -> Strategy:
 
 FREE = [kind for kind in SAMPLERS if kind.followers is None]  # what others may follow
 steps = st.sampled_from(FREE).flatmap(steps_of)
-last_steps = st.sampled_from(SAMPLERS).flatmap(steps_of)
+last_steps = st.sampled_from(SAMPLERS).flatmap(steps_of).filter(lambda step: not step.asks)
+
+
+def state_for(samplers: Any, rows: int | None = None) -> dict[str, Any]:
+    """Return the words of a call with some samplers before the first token: a state where they ask for one."""
+    chain = SamplerChain(samplers)
+    words = {"samplers": chain}
+    return words if chain.asking is None else {**words, "state": chain.start([] if rows is None else [[]] * rows)}
 
 
 def is_possible(steps: list[Step]) -> bool:

@@ -116,7 +116,7 @@ LONG = {  # chains and words that read a row in each way that there is
     "top-k": "top_k=40",
     "a short nucleus": "top_p=0.3",
     "a nucleus that is a cut of the row": "temperature=5.0 top_p=0.9",
-    "min-p, a cut of the row": "temperature=5.0 min_p=0.001",
+    "min-p, a cut of the row": "temperature=5.0 min_p=0.15",
     "greedy": "temperature=0.0",
     "typical": "typical=0.5 temperature=0.7",
     "deviation": "top_n_sigma=1.5 min_p=0.001",

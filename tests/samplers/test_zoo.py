@@ -13,7 +13,7 @@ import fastsoftmax as fs
 from fastsoftmax.samplers import SAMPLERS
 from reference import chain as reference
 from reference.samplers import SAMPLERS as TWINS
-from tests.samplers.strategies import chains, is_on, off_value, rows, steps_of
+from tests.samplers.strategies import chains, is_on, off_value, rows, state_for, steps_of
 
 TOLERANCE = {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12}
 ROOT = Path(fs.__file__).parents[1]
@@ -23,11 +23,18 @@ WORDS = {"temperature", "top_k", "top_p", "min_p"}  # which calls have by themse
 
 def assert_same(row, chain):
     expected = np.array(reference.probabilities(row.tolist(), str(chain)))
-    found = fs.probabilities(row, samplers=chain)
+    found = fs.probabilities(row, **state_for(chain))
     drawn = expected > np.finfo(row.dtype).tiny
     assert np.array_equal(found[drawn] > 0, expected[drawn] > 0), (str(chain), found, expected)
     assert not found[expected == 0].any(), (str(chain), found, expected)
     assert np.allclose(found, expected, rtol=TOLERANCE[str(row.dtype)], atol=1e-7), (str(chain), found, expected)
+
+
+def kept_by(row, step):
+    """Return the set that a draw comes from."""
+    words = state_for(step)
+    found = fs.sample(row, seed=1, kept_set=True, **words)
+    return (found[0] if "state" in words else found).kept_set
 
 
 @given(row=rows(), data=st.data())
@@ -103,7 +110,7 @@ def test_a_sampler_s_name_stands_in_its_own_places_alone(kind):
 @pytest.mark.parametrize("kind", [kind for kind in SAMPLERS if off_value(kind) is not None], ids=lambda kind: kind.name)
 def test_off_is_identity(kind, row):
     neutral = "top_k=100000 quadratic=1.0"  # which no words say
-    found = fs.probabilities(row, samplers=[kind(**off_value(kind)), neutral])
+    found = fs.probabilities(row, **state_for([kind(**off_value(kind)), neutral]))
     assert np.array_equal(found, fs.probabilities(row, samplers=neutral))
 
 
@@ -111,7 +118,7 @@ def test_off_is_identity(kind, row):
 @pytest.mark.parametrize("kind", FILTERS, ids=lambda kind: kind.name)
 def test_a_filter_keeps_a_band_of_the_order(kind, row, data):
     step = data.draw(steps_of(kind).filter(is_on))
-    kept = fs.sample(row, samplers=step, seed=1, kept_set=True).kept_set.tokens
+    kept = kept_by(row, step).tokens
     order = np.argsort(-row.astype(np.float64), kind="stable")
     places = np.flatnonzero(np.isin(order, kept))
     assert places.tolist() == list(range(places[0], places[-1] + 1))
@@ -128,8 +135,8 @@ def test_one_value_is_one_a_row(kind, row, data):
         for one in fields(kind)
     }
     batch = np.stack([row] * 3)
-    expected = fs.probabilities(row, samplers=["top_k=500", step])
-    found = fs.probabilities(batch, samplers=["top_k=500", kind(**wide)])
+    expected = fs.probabilities(row, **state_for(["top_k=500", step]))
+    found = fs.probabilities(batch, **state_for(["top_k=500", kind(**wide)], 3))
     assert all(np.allclose(one, expected, rtol=TOLERANCE[str(row.dtype)]) for one in found)
     assert all(np.array_equal(one > 0, expected > 0) for one in found)
 
@@ -140,11 +147,10 @@ def test_a_constant_and_an_order_change_nothing_else(kind, row, data):
     """What is added to all logits changes no set, and tokens that change places change them in the set."""
     step = data.draw(steps_of(kind))
     row = row.astype(np.float64)
-    some = fs.sample(row, samplers=step, seed=1, kept_set=True).kept
-    assert fs.sample(row[::-1], samplers=step, seed=1, kept_set=True).kept == some
+    assert len(kept_by(row[::-1], step).tokens) == len(kept_by(row, step).tokens)
     if np.all(np.abs(row) < 2**10):
         moved = np.round(row * 2**20) / 2**20  # to which 64 can be added exactly
-        before = fs.probabilities(moved, samplers=step)
-        after = fs.probabilities(moved + 64.0, samplers=step)
+        before = fs.probabilities(moved, **state_for(step))
+        after = fs.probabilities(moved + 64.0, **state_for(step))
         assert np.allclose(after, before, rtol=1e-12)
         assert np.array_equal(after > 0, before > 0)

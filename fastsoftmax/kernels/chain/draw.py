@@ -15,6 +15,7 @@ import numpy as np
 from fastsoftmax._jit import function, inline, jit
 from fastsoftmax.kernels.chain.memory import Memory, memory_of
 from fastsoftmax.kernels.chain.row import keep_chain
+from fastsoftmax.kernels.chain.rules import learn_of
 from fastsoftmax.kernels.chain.steps import Band
 from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import borrowed
@@ -28,7 +29,7 @@ from fastsoftmax.kernels.sampling.describe import facts_at
 from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
 from fastsoftmax.kernels.sampling.groups import list_masses
 from fastsoftmax.kernels.sampling.workspace import edited, row_at
-from fastsoftmax.samplers.step import AFTER, GUMBEL
+from fastsoftmax.samplers.step import AFTER, GUMBEL, REWEIGH
 
 
 @inline
@@ -147,6 +148,18 @@ def tell_draw(told: Told, left: FloatRow, draw: int, place: int, memory: Memory)
     told.logprobs[draw] = memory.logs[rank] - left[left.size - 1] if place >= 0 else -math.inf
 
 
+@function
+def learn(steps: Rows, place: int, kept: int, memory: Memory) -> None:
+    """Tell each step that keeps a number what a drawn token makes of it."""
+    for index in range(len(steps)):
+        step = steps[index]
+        if step[11] == 1.0:
+            share = memory.values[place] / memory.row.sums[groups_of(kept) - 1]
+            if int(step[1]) == REWEIGH:  # the probability before it
+                share = memory.shares[memory.ranks[place]]
+            step[12] = learn_of(step[0], share, step[3], step[4], step[5])
+
+
 @jit
 def sample(
     logits: Rows,
@@ -166,9 +179,10 @@ def sample(
 ) -> int:
     """Write out.shape[1] tokens of each row to `out`, from draw first_draw on; row i has stream + stride * i.
 
-    `steps` (see `Operation`) and `words` (seed and step) have an entry for each row, or one for all. `scratch` has the
-    list's memory from byte `start` on. Returns the first row without a distribution, or -1. `details` are those of the
-    set that the first draw of a row comes from; `left` has their memory, two numbers more than there are steps.
+    `steps` (see `Operation`; what one learns from a draw is written there) and `words` (seed and step) have an entry
+    for each row, or one for all. `scratch` has the list's memory from byte `start` on. Returns the first row without a
+    distribution, or -1. `details` are those of the set that the first draw of a row comes from; `left` has their
+    memory, two numbers more than there are steps.
     """
     rows, size = logits.shape
     logits, allowed, out = borrowed(logits), borrowed(allowed), borrowed(out)
@@ -213,6 +227,8 @@ def sample(
                     place = draw_token(u, kept, memory)
                 tell_draw(told, after, j, place, memory)
                 out[index, j] = memory.row.tokens[place] if place >= 0 else -1
+                if place >= 0:
+                    learn(own, place, kept, memory)
     return -1
 
 

@@ -1,6 +1,6 @@
 """The memory that a chain needs for a row: that of sampling, and a sorted list in float64.
 
-A row of 1,000 float32 logits needs 54,592 bytes: 52 bytes a logit, of which a short list touches a few.
+A row of 1,000 float32 logits needs 54,592 bytes: 60 bytes a logit, of which a short list touches a few.
 """
 
 from functools import lru_cache
@@ -25,6 +25,7 @@ class Memory(NamedTuple):
     values: FloatRow  # logits by place; at the end the masses of what is kept
     logs: FloatRow  # logits by rank, less the largest, after the scales so far
     weights: FloatRow  # exp of that
+    shares: FloatRow  # by rank: the probabilities before a step that changes the order
     places: IntRow  # by rank
     ranks: IntRow  # by place
     words: WordRow  # what is sorted, in the memory of the places and the ranks
@@ -34,7 +35,7 @@ class Memory(NamedTuple):
 @lru_cache
 def memory_bytes(size: int, itemsize: int) -> int:
     """Return how many bytes `memory_of` needs for rows of `size` logits, in numbers of `itemsize` bytes."""
-    return list_start(size, itemsize) + 32 * padded_length(size)
+    return list_start(size, itemsize) + 40 * padded_length(size)
 
 
 def list_start(size: int, itemsize: int) -> int:
@@ -55,5 +56,6 @@ def memory_of(scratch: Row, start: int, size: int, number: Number) -> Memory:
     at += 8 * length
     places, ranks = carved(scratch, at, length, integer), carved(scratch, at + 4 * length, length, integer)
     words = carved(scratch, at, length, word)
+    shares = carved(scratch, at + 8 * length, length, double)
     row = workspace_of(scratch, size, number)
-    return Memory(row, values, logs, weights, places, ranks, words, other_words)
+    return Memory(row, values, logs, weights, shares, places, ranks, words, other_words)

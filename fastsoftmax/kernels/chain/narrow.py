@@ -14,7 +14,7 @@ from fastsoftmax._jit import function, inline
 from fastsoftmax.kernels.chain.rules import look_of
 from fastsoftmax.kernels.lanes.numbers import FloatRow
 from fastsoftmax.kernels.sampling.exact import NEAR as LIGHT_ERROR  # of a mass; of a logit that facts give the slack
-from fastsoftmax.samplers.step import Facts, Seen
+from fastsoftmax.samplers.step import GO_ON, Facts, Seen
 
 CLOSE = 2.0**-40  # a mass that is this near to a share of another, relative to it, is the same
 
@@ -175,7 +175,8 @@ def look(
         following = weights[rank + 1] if rank + 1 < last else 0.0
         later = weights[rank + 2] if rank + 2 < last else 0.0
         seen = Seen(rank - first, logs[rank], before, weights[rank], following, later, one, two)
-        one, two, stop = look_of(code, facts, seen, a, c)
-        if stop:
-            return min(max(rank + 1 if crossing else rank, first + min_keep), last)
+        one, two, kept = look_of(code, facts, seen, a, c)
+        if kept != GO_ON:
+            end = first + int(kept) + (1 if crossing else 0)
+            return min(max(end, first + min_keep), last)
     return last

@@ -54,7 +54,7 @@ from fastsoftmax.samplers.step import (
 
 SPREAD = 64.0  # deviations that a rule takes at most, while the light one is right enough for it
 is_double = by_type(lambda number: False, lambda number: True)
-HEAD = 64  # tokens in the first list for a rule that looks at one after the other; sixteen times as many in the next
+HEAD = 100  # tokens in the first list for a rule that looks at one after the other; sixteen times as many in the next
 
 
 @inline

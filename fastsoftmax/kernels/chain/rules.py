@@ -13,7 +13,11 @@ scale_of_step = folded("scale", SAMPLERS)
 """Of a code, facts and three parameters: the coefficients of a logit, its square and its cube."""
 
 look_of = folded("look", SAMPLERS)
-"""Of a code, facts, what is seen of a token, and two parameters: two numbers to remember, and whether to stop."""
+"""Of a code, facts, what is seen of a token, and two parameters: two numbers to remember, and how many tokens
+stay, or GO_ON."""
 
 weigh_of = folded("weigh", SAMPLERS)
-"""Of a code, a probability and a parameter: the token's new logit."""
+"""Of a code, a probability, a parameter and the number that the sampler keeps: the token's new logit."""
+
+learn_of = folded("learn", SAMPLERS)
+"""Of a code, the probability of a drawn token, and three parameters: the number that the sampler keeps from then on."""

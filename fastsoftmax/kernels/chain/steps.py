@@ -85,12 +85,14 @@ def restart(logs: FloatRow, weights: FloatRow, first: int, last: int) -> None:
 
 
 @function
-def reweigh(code: float, a: float, logs: FloatRow, weights: FloatRow, first: int, last: int) -> None:
+def reweigh(step: Row, first: int, last: int, memory: Memory) -> None:
     """Replace the logits of a band by what a rule makes of its probabilities, and then its weights."""
+    logs, weights, shares = memory.logs, memory.weights, memory.shares
     mass = mass_of_list(weights, first, last)
     top = -math.inf
     for i in range(first, last):
-        logs[i] = weigh_of(code, weights[i] / mass, a)
+        shares[i] = weights[i] / mass
+        logs[i] = weigh_of(step[0], shares[i], step[3], step[5])
         top = max(top, logs[i])
     for i in range(first, last):
         logs[i] -= top
@@ -193,7 +195,10 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
                 ordered = True
             last = rescale(logs, weights, first, last, slope, square, cube)
         elif way == REWEIGH:
-            reweigh(step[0], step[3], logs, weights, first, last)
+            if left is not None and not ordered:  # details tell ranks
+                order(memory, count)
+                ordered = True
+            reweigh(step, first, last, memory)
         elif is_filter(way):
             told = known
             if asked or not known.given:

@@ -17,6 +17,8 @@ _ROWS = 2**16  # between two looks at signals
 
 def conditioned(model: Model, chain: SamplerChain) -> Model:
     """Return the model whose weights are the masses that a chain leaves of each row, times the total of the row."""
+    if chain.asking is not None:
+        raise ValueError(f"samplers has {chain.asking.name}, expected none that asks what came before")
     transitions = model.transitions.check()
     offsets, counts = transitions.offsets, transitions.counts.astype(np.float64)
     longest = int(np.diff(offsets).max(initial=1))
