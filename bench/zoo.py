@@ -58,7 +58,9 @@ Floats = npt.NDArray[np.float64]
 
 def left_by(*chain: Any) -> Floats:
     """Return the probabilities that a chain leaves of the row of the figures."""
-    return np.asarray(fs.probabilities(LOGITS, samplers=fs.SamplerChain(*chain)))
+    samplers = fs.SamplerChain(*chain)
+    state = None if samplers.asking is None else samplers.start()
+    return np.asarray(fs.probabilities(LOGITS, samplers=samplers, state=state))
 
 
 def parts_of(kind: type[Step]) -> dict[str, str]:

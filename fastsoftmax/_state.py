@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
-from fastsoftmax._arrays import Array
 from fastsoftmax._values import equal
 
 Ints = npt.NDArray[np.int64]
@@ -46,6 +45,8 @@ class State:
         How many tokens each history has.
     prompts : ndarray of int64, shape (...)
         How many of them are the prompt.
+    numbers : ndarray of float32, shape (...), or None
+        What a sampler keeps from one draw to the next, as mirostat its mu; None where none keeps anything.
 
     Notes
     -----
@@ -86,7 +87,7 @@ class State:
 
     @property
     def numbers(self) -> Numbers | None:
-        """What a sampler of the chain keeps of each row, as mirostat its mu; None where none keeps anything."""
+        """What a sampler keeps from one draw to the next."""
         first: Numbers | None = self.chain.first_numbers(self.batch)
         if first is None:
             return None
@@ -102,7 +103,7 @@ class State:
         return tokens.copy()
 
     def accept(self, tokens: Any) -> "State":
-        """Return the state after one more token in each row, or several.
+        """Return the state after one more token in each row, or several, which somebody else has drawn.
 
         Parameters
         ----------
@@ -227,7 +228,7 @@ class State:
     def _every(self) -> Iterator[Memory]:
         return map(self._own, range(len(self._lengths)))
 
-    def _grown(self, several: Array, numbers: Numbers | None) -> "State":
+    def _grown(self, several: Ints, numbers: Numbers | None) -> "State":
         """Return the state after some tokens in each row, -1 for none, and what a sampler keeps from then on."""
         taken = several >= 0
         lengths = self._lengths + taken.sum(axis=1)

@@ -14,11 +14,11 @@ from fastsoftmax import _checks
 from fastsoftmax._state import State, started
 from fastsoftmax.samplers import EDITS, SAMPLERS
 from fastsoftmax.samplers.edit import COLUMN, COUNTS, FIRST, LAST, OF, STOP, Edit, EditOperation, Listed, listed_of
+from fastsoftmax.samplers.order import refuse_impossible
 from fastsoftmax.samplers.parsing import near, parsed
 from fastsoftmax.samplers.rows import histories_of, joined_step, step_at
-from fastsoftmax.samplers.step import AFTER, KEPT, LEARNS, MASS, NEAREST, OFF, SCALE, WAY, Operation, Rows, Step
+from fastsoftmax.samplers.step import KEPT, LEARNS, OFF, WAY, Operation, Rows, Step
 
-MOST_COINS = 4  # steps that toss a coin: a chain has two outcomes for each
 WORDS = ("temperature", "top_k", "top_p", "min_p")  # what `sample` takes by itself, in this order
 
 _BY_NAME: dict[str, type[Step]] = {sampler.name: sampler for sampler in (*EDITS, *SAMPLERS)}
@@ -54,7 +54,7 @@ class SamplerChain:
 
     def __init__(self, *samplers: Any) -> None:
         object.__setattr__(self, "steps", tuple(_steps(samplers)))
-        _refuse_impossible(self.steps)
+        refuse_impossible(self.steps)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a SamplerChain is frozen: make another one instead of setting its {name}")
@@ -384,34 +384,3 @@ def _unplain(value: Any) -> Any:
     if isinstance(value, list):
         return [*map(_unplain, value)]
     return float(value) if value in ("inf", "-inf") else value
-
-
-def _refuse_impossible(steps: tuple[Step, ...]) -> None:
-    """Raise an error for a chain that cannot be."""
-    scaled = cut = False
-    for place, step in enumerate(steps):
-        if isinstance(step, Edit) and place > 0 and not isinstance(steps[place - 1], Edit):
-            raise ValueError(
-                f"samplers has {step.name} after {steps[place - 1].name}, expected it before: what changes logits for "
-                "what came before comes first"
-            )
-        if place + 1 < len(steps) and step.followers is not None and steps[place + 1].way not in step.followers:
-            allowed = " or ".join(kind.name for kind in SAMPLERS if kind.way in step.followers) or "nothing"
-            raise ValueError(
-                f"samplers has {steps[place + 1].name} after {step.name}, expected {allowed} after it: "
-                f"{step.name} picks the token or changes the order"
-            )
-        if step.way == MASS and getattr(step, "of", "") == "all" and (scaled or cut):
-            what = "a scale after a filter" if scaled else "what drops tokens from the front"
-            raise ValueError(
-                f"samplers has {step} after {what}, expected it before: p of all is of the first filter's row"
-            )
-        scaled = scaled or (step.way == SCALE and any(one.way not in (SCALE, OFF) for one in steps[:place]))
-        cut = cut or step.way in (AFTER, NEAREST)
-    coins = [step.name for step in steps if step.way == AFTER]
-    if coins and any(getattr(step, "draws", "") == "distinct" for step in steps):
-        raise ValueError(
-            f"samplers has distinct draws and {coins[0]}, expected one: a coin gives each draw its own set"
-        )
-    if len(coins) > MOST_COINS:
-        raise ValueError(f"samplers has {len(coins)} that toss a coin ({coins[0]}), expected at most {MOST_COINS}")

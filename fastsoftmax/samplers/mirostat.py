@@ -25,7 +25,8 @@ class Mirostat(Surprise):
     -----
     mu, in bits, begins as 2 tau, and the state keeps it in float32. k = ((s - 1) 2^mu / (1 - n^(1 - s)))^(1 / s),
     rounded down and at least 1, where n tokens are left; but for rounding, so that a whole k stays whole. In llama.cpp
-    mirostat drops all samplers but temperature. koboldcpp can round k down to 0, and keeps every token then.
+    mirostat drops all samplers but temperature, and a k beyond 2^31 becomes 1. koboldcpp can round k down to 0, and
+    keeps every token then.
     Source: Basu et al., "Mirostat: a neural text decoding algorithm that directly controls perplexity" (2020), arXiv
     2007.14966.
     """

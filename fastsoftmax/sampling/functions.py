@@ -59,7 +59,7 @@ def sample(
         A chain instead of the four words: any samplers, in any order, as `SamplerChain` takes them.
     state : State, optional
         What came before each row, as ``SamplerChain.start`` of the same chain makes it: penalties and other edits ask
-        for it. Then a pair is returned, of what is returned otherwise and of the state after the tokens.
+        for it, and mirostat. Then a pair is returned, of what is returned otherwise and of the state after the tokens.
     n : int, optional
         Draws a row; by default one, without an axis for it.
     rng : None, int or numpy.random.Generator, optional
@@ -105,7 +105,7 @@ def sample(
     ``u = philox4x32_10(key=seed, counter=(step, draw, stream))``, 53 bits strictly inside (0, 1). The same tokens come
     out for any number of threads and on any CPU. A row takes O(V + n log V) time, without sorting (O(n V) with
     `details`).
-    Memory: the result, and 21 V + 2**16 bytes for each thread (37 V for float64; with `samplers` 32 V more), of which
+    Memory: the result, and 21 V + 2**16 bytes for each thread (37 V for float64; with `samplers` 40 V more), of which
     up to 64 MB for each CPU are kept for the next call; 80 bytes a row for arrays of parameters, seeds and steps; 8 a
     draw for `out`, 3/8 a logit for `allowed`, and for `top_logprobs` once more what it returns and 32 a row. Rows that
     do not lie contiguous are copied, 2**22 numbers or one row at a time for each thread. With a `bias` all rows are

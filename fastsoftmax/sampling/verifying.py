@@ -71,7 +71,7 @@ def verify(
         For a tree: the node before each token, -1 for none, always an earlier one. Siblings are tried in their order;
         with `draft` they were drawn independently. By default each token follows the one before.
     samplers : str, SamplerChain, or samplers, default ()
-        The target's chain, as `SamplerChain` takes it; none by default.
+        The target's chain, as `SamplerChain` takes it; none by default. None that learns from a draw, as mirostat.
     state : State, optional
         What came before, as in `sample`; the drafted tokens on the way to a row count for it too.
     rng, seed, step, allowed

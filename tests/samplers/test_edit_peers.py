@@ -7,6 +7,7 @@ import pytest
 
 import fastsoftmax as fs
 from fastsoftmax.samplers.chain import SamplerChain
+from reference import chain as reference
 from tests.samplers import peers
 
 V = 40
@@ -132,3 +133,62 @@ def test_llama_cpp():
         off = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "temp": 1.0}
         found = ours(row, SamplerChain.preset("llama.cpp", **off, **words), history, prompt)
         assert np.allclose(found, fs.softmax(expected), rtol=2e-5, atol=1e-9), (words, history.tolist())
+
+
+KEEPERS = {  # the peer's constructor, the types of its arguments, what they are, and our chain
+    "mirostat": (
+        [ctypes.c_int32, ctypes.c_uint32, ctypes.c_float, ctypes.c_float, ctypes.c_int32],
+        lambda tau, eta, seed: (V, seed, tau, eta, 100),
+        {"mirostat": 1},
+    ),
+    "mirostat_v2": (
+        [ctypes.c_uint32, ctypes.c_float, ctypes.c_float],
+        lambda tau, eta, seed: (seed, tau, eta),
+        {"mirostat": 2},
+    ),
+    "adaptive_p": (
+        [ctypes.c_float, ctypes.c_float, ctypes.c_uint32],
+        lambda target, decay, seed: (target / 10, decay, seed),
+        {"top_k": 0, "top_p": 1.0, "min_p": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEEPERS)
+def test_llama_cpp_keeps_the_same_number(name):
+    """A run of llama.cpp: what it keeps of each row is what ours keeps after its tokens so far."""
+    peer = peers.Llama()
+    if not hasattr(peer.library, f"llama_sampler_init_{name}"):
+        pytest.skip(f"the library in this wheel of xllamacpp does not export {name} of llama.cpp")
+    types, arguments, words = KEEPERS[name]
+    make = getattr(peer.library, f"llama_sampler_init_{name}")
+    make.restype, make.argtypes = ctypes.c_void_p, types
+    accept = peer.library.llama_sampler_accept
+    accept.restype, accept.argtypes = None, [ctypes.c_void_p, ctypes.c_int32]
+    same = total = 0
+    for generator in peers.generators(20, 3):
+        tau, eta = float(generator.choice([1.0, 3.0, 5.0])), float(generator.choice([0.1, 0.5]))
+        numbers = {"mirostat_tau": tau, "mirostat_eta": eta} if "mirostat" in words else {}
+        numbers = numbers or {"adaptive_target": tau / 10, "adaptive_decay": eta}
+        chain = SamplerChain.preset("llama.cpp", temp=1.0, **words, **numbers)
+        sampler, kept = make(*arguments(tau, eta, 7)), None
+        for _ in range(30):
+            row = (generator.normal(size=V) * generator.choice([1.0, 3.0])).astype(np.float32)
+            candidates = np.zeros(V, peer.CANDIDATE)
+            candidates["id"], candidates["logit"] = np.arange(V), row
+            array = peers._Candidates(candidates.ctypes.data, V, -1, False)
+            peer.library.llama_sampler_apply(sampler, ctypes.byref(array))
+            theirs = np.zeros(V)
+            left = candidates[: array.size]
+            theirs[left["id"]] = np.exp(left["logit"].astype(float) - left["logit"].max())
+            state = chain.start()
+            state = state if kept is None else state.drawn(np.int64(0), np.array([kept], np.float32))
+            found = fs.probabilities(row, samplers=chain, state=state)
+            token = int(candidates["id"][array.selected])
+            total += 1
+            overflown = name == "mirostat" and array.size == 1 and (found > 0).all()  # its k is an int of 32 bits
+            same += overflown or np.allclose(found, theirs / theirs.sum(), rtol=1e-3, atol=1e-5)
+            kept = reference.after(row.tolist(), str(chain), token, seed=0, kept=kept)
+            accept(sampler, token)
+        peer.library.llama_sampler_free(sampler)
+    assert same >= 0.99 * total  # the others are at a boundary, or s is so near to 1 that float32 cancels

@@ -1,10 +1,15 @@
 """What presets share: a peer's way to say that a sampler is off, and its temperature."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from fastsoftmax import _checks
+from fastsoftmax.samplers.adaptive_p import AdaptiveP
 from fastsoftmax.samplers.dynamic_temperature import DynamicTemperature
+from fastsoftmax.samplers.mirostat import Mirostat
+from fastsoftmax.samplers.mirostat_2 import Mirostat2
 from fastsoftmax.samplers.step import Step
 from fastsoftmax.samplers.temperature import Temperature
 
@@ -30,3 +35,15 @@ def heat_of(temperature: Any, breadth: Any, exponent: Any) -> Step:
         return Temperature(nothing_below(temperature))
     low, high = np.maximum(np.subtract(temperature, breadth), 0.0)[()], np.add(temperature, breadth)[()]
     return DynamicTemperature(low, high, exponent)
+
+
+def mirostat_of(version: Any, tau: Any, eta: Any) -> Step | None:
+    """Return mirostat, version 1 or 2; None for 0."""
+    number = _checks.integer("mirostat", version, 0, 2)
+    return None if number == 0 else (Mirostat, Mirostat2)[number - 1](tau, eta)
+
+
+def adaptive(target: Any, decay: Any, off: bool) -> Iterator[Step]:
+    """Yield adaptive-p, unless its target says that it is off."""
+    if not off:
+        yield AdaptiveP(target, np.clip(decay, 0.0, 0.99)[()])

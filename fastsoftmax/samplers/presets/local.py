@@ -9,7 +9,7 @@ from fastsoftmax.samplers.dynamic_temperature import DynamicTemperature
 from fastsoftmax.samplers.epsilon import Epsilon
 from fastsoftmax.samplers.eta import Eta
 from fastsoftmax.samplers.min_p import MinP
-from fastsoftmax.samplers.presets.common import heat_of, keep, nothing_below
+from fastsoftmax.samplers.presets.common import adaptive, heat_of, keep, mirostat_of, nothing_below
 from fastsoftmax.samplers.presets.edits import biases, dry, penalties
 from fastsoftmax.samplers.quadratic import Quadratic
 from fastsoftmax.samplers.step import Step
@@ -48,13 +48,23 @@ def llama_cpp(
     dry_allowed_length: Any = 2,
     dry_penalty_last_n: Any = 64,
     dry_sequence_breakers: Any = (),
+    mirostat: Any = 0,
+    mirostat_tau: Any = 5.0,
+    mirostat_eta: Any = 0.1,
+    adaptive_target: Any = -1.0,
+    adaptive_decay: Any = 0.9,
 ) -> Iterator[Step]:
-    """Return llama.cpp's default chain, the temperature last.
+    """Return llama.cpp's default chain, the temperature last, and adaptive-p after it where it has a target.
 
+    With mirostat, that, the temperature and the bias are all.
     Its top-n-sigma masks tokens instead of removing them: its dynamic temperature and `min_keep` count them after it.
     Give `dry_sequence_breakers` as tokens; its own are texts, by default of a line break, a colon, a quote and a star.
     """
     yield from biases(logit_bias)
+    last = mirostat_of(mirostat, mirostat_tau, mirostat_eta)
+    if last is not None:
+        yield from (Temperature(nothing_below(temp)), last)
+        return
     yield from penalties(repeat_penalty, frequency_penalty, presence_penalty, last=repeat_last_n)
     yield from dry(dry_multiplier, dry_base, dry_allowed_length, dry_penalty_last_n, dry_sequence_breakers)
     least = keep(min_keep)
@@ -65,6 +75,7 @@ def llama_cpp(
     yield MinP(np.clip(min_p, 0.0, 1.0)[()], min_keep=least)
     yield XTC(xtc_probability, xtc_threshold, min_keep=least)
     yield heat_of(temp, dynatemp_range, dynatemp_exponent)
+    yield from adaptive(adaptive_target, adaptive_decay, np.less(adaptive_target, 0).all())
 
 
 def llama_cpp_python(
@@ -78,6 +89,9 @@ def llama_cpp_python(
     frequency_penalty: Any = 0.0,
     presence_penalty: Any = 0.0,
     logit_bias: Any = None,
+    mirostat_mode: Any = 0,
+    mirostat_tau: Any = 5.0,
+    mirostat_eta: Any = 0.1,
 ) -> Iterator[Step]:
     """Return the chain of llama-cpp-python: that of llama.cpp, by the words of its own."""
     return llama_cpp(
@@ -90,6 +104,9 @@ def llama_cpp_python(
         frequency_penalty=frequency_penalty,
         presence_penalty=presence_penalty,
         logit_bias=logit_bias,
+        mirostat=mirostat_mode,
+        mirostat_tau=mirostat_tau,
+        mirostat_eta=mirostat_eta,
     )
 
 
@@ -196,8 +213,13 @@ def koboldcpp(
     rep_pen: Any = 1.0,
     rep_pen_range: Any = 320,
     presence_penalty: Any = 0.0,
+    mirostat: Any = 0,
+    mirostat_tau: Any = 5.0,
+    mirostat_eta: Any = 0.1,
+    adaptive_target: Any = -1.0,
+    adaptive_decay: Any = 0.9,
 ) -> Iterator[Step]:
-    """Return koboldcpp's default order, behind its first cut to 3,000 candidates.
+    """Return koboldcpp's default order, behind its first cut to 3,000 candidates; with mirostat that cut is all.
 
     Its repetition penalty comes after that cut, here before; it is that with a slope of 1, the same for near and far.
     """
@@ -212,6 +234,10 @@ def koboldcpp(
     )
     yield from penalties(rep_pen, None, presence_penalty, last=np.where(np.equal(last, 0), -1, last)[()])
     yield TopK(MOST_CANDIDATES)
+    end = mirostat_of(mirostat, mirostat_tau, mirostat_eta)
+    if end is not None:
+        yield from (Temperature(nothing_below(temperature)), end)
+        return
     yield TopK(nothing_below(top_k))
     yield TopA(top_a)
     yield TailFree(tfs)
@@ -222,6 +248,7 @@ def koboldcpp(
     yield Quadratic(smoothing_factor, smoothing_curve)
     yield TopNSigma(nsigma)
     yield XTC(xtc_probability, xtc_threshold)
+    yield from adaptive(adaptive_target, adaptive_decay, np.less(adaptive_target, 0).all())
 
 
 def text_generation_webui(
@@ -249,8 +276,17 @@ def text_generation_webui(
     repetition_penalty_range: Any = 1024,
     presence_penalty: Any = 0.0,
     frequency_penalty: Any = 0.0,
+    mirostat_mode: Any = 0,
+    mirostat_tau: Any = 5.0,
+    mirostat_eta: Any = 0.1,
+    adaptive_target: Any = 0.0,
+    adaptive_decay: Any = 0.9,
 ) -> Iterator[Step]:
-    """Return the default priority of text-generation-webui over transformers; cut-offs in units of 1e-4."""
+    """Return the default priority of text-generation-webui over transformers; cut-offs in units of 1e-4.
+
+    Its mirostat is version 2. It stands before XTC, which has one token left then, and before a temperature that is
+    last: neither acts with it, nor after adaptive-p.
+    """
     last = np.where(np.equal(repetition_penalty_range, 0), -1, repetition_penalty_range)[()]
     yield from penalties(repetition_penalty, frequency_penalty, presence_penalty, last=last)
     heat: Step = Temperature(temperature)
@@ -267,5 +303,11 @@ def text_generation_webui(
     yield TailFree(tfs, crossing="keep")
     yield TopA(top_a)
     yield MinP(min_p)
-    yield XTC(xtc_probability, xtc_threshold)
-    yield from scales if temperature_last else ()
+    end = mirostat_of(2 if mirostat_mode == 2 else 0, mirostat_tau, mirostat_eta)
+    if end is not None:
+        yield end
+    elif np.greater(adaptive_target, 0).any():
+        yield from adaptive(adaptive_target, adaptive_decay, False)
+    else:
+        yield XTC(xtc_probability, xtc_threshold)
+        yield from scales if temperature_last else ()

@@ -9,7 +9,7 @@ from fastsoftmax.samplers.epsilon import Epsilon
 from fastsoftmax.samplers.eta import Eta
 from fastsoftmax.samplers.min_p import MinP
 from fastsoftmax.samplers.no_repeat_ngram import NoRepeatNgram
-from fastsoftmax.samplers.presets.common import keep, nothing_below, or_off
+from fastsoftmax.samplers.presets.common import adaptive, keep, nothing_below, or_off
 from fastsoftmax.samplers.presets.edits import bans, biases, no_end, penalties
 from fastsoftmax.samplers.repetition import Repetition
 from fastsoftmax.samplers.sequence_bias import SequenceBias
@@ -135,9 +135,16 @@ def flashinfer(*, top_k: Any = 0, top_p: Any = 1.0, filter_apply_order: str = "t
 
 
 def exllamav3(
-    *, temperature: Any = 1.0, min_p: Any = 0.0, top_k: Any = 0, top_p: Any = 1.0, temp_last: bool = False
+    *,
+    temperature: Any = 1.0,
+    min_p: Any = 0.0,
+    top_k: Any = 0,
+    top_p: Any = 1.0,
+    temp_last: bool = False,
+    adaptive_target: Any = 1.0,
+    adaptive_decay: Any = 0.9,
 ) -> Iterator[Step]:
-    """Return what exllamav3's `ComboSampler` applies: the token that crosses p goes."""
+    """Return what exllamav3's `ComboSampler` applies: the token that crosses p goes, and a target of 1 is off."""
     if not temp_last:
         yield Temperature(temperature)
     yield MinP(min_p)
@@ -145,3 +152,4 @@ def exllamav3(
     yield TopP(top_p, crossing="drop")
     if temp_last:
         yield Temperature(temperature)
+    yield from adaptive(adaptive_target, adaptive_decay, np.equal(adaptive_target, 1.0).all())
