@@ -64,7 +64,7 @@ class State:
     ([5, 7, 5], [5, 7])
     """
 
-    __slots__ = ("_largest", "_lengths", "_prompts", "_shared", "batch", "chain", "counted")
+    __slots__ = ("_largest", "_lengths", "_numbers", "_prompts", "_shared", "batch", "chain", "counted")
 
     def __init__(
         self, chain: Any, batch: tuple[int, ...], shared: Shared, lengths: Ints, prompts: Ints, counted: Any = None
@@ -74,6 +74,7 @@ class State:
         # How often tokens of these histories, or of shorter ones, came, and the lengths of those: who counts leaves it.
         self.counted = counted
         self._largest: int | None = None
+        self._numbers: Numbers | None = None
 
     @property
     def lengths(self) -> Ints:
@@ -88,12 +89,11 @@ class State:
     @property
     def numbers(self) -> Numbers | None:
         """What a sampler keeps from one draw to the next."""
-        first: Numbers | None = self.chain.first_numbers(self.batch)
-        if first is None:
-            return None
-        last = np.maximum(self._shared.starts + self._lengths - 1, 0)
-        numbers: Numbers = np.where(self._lengths > self._prompts, self._shared.numbers[last], first)
-        return numbers.reshape(self.batch)
+        if self._numbers is None and self.chain.keeper is not None:
+            last = np.maximum(self._shared.starts + self._lengths - 1, 0)
+            first: Numbers = self.chain.first_numbers(self.batch)
+            self._numbers = np.where(self._lengths > self._prompts, self._shared.numbers[last], first)
+        return None if self._numbers is None else self._numbers.reshape(self.batch).copy()
 
     def history(self, *row: int) -> npt.NDArray[np.int32]:
         """Return the tokens of a row, prompt and output."""
@@ -137,7 +137,7 @@ class State:
         if numbers is not None:
             shared.numbers[place] = numbers[0]
         longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
-        longer._largest = max(self.largest, int(tokens))
+        longer._largest, longer._numbers = max(self.largest, int(tokens)), numbers
         return longer
 
     def rewind(self, n: Any) -> "State":
@@ -240,7 +240,7 @@ class State:
         if numbers is not None:
             shared.numbers[written] = numbers.reshape(-1)[rows]
         longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
-        longer._largest = max(self.largest, int(several.max(initial=-1)))
+        longer._largest, longer._numbers = max(self.largest, int(several.max(initial=-1))), numbers
         return longer
 
     def _claimed(self, lengths: Ints) -> Shared:

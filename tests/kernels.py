@@ -8,8 +8,8 @@ from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.kernels.sampling.draw import draw_group
 from fastsoftmax.kernels.sampling.groups import groups_of
 from fastsoftmax.kernels.sampling.keep import keep
+from fastsoftmax.kernels.sampling.places import place_at
 from fastsoftmax.kernels.sampling.redraw import place_exactly
-from fastsoftmax.kernels.sampling.sample import place_at
 from fastsoftmax.kernels.sampling.workspace import workspace_of
 from fastsoftmax.kernels.softmax.weights import scale_of
 

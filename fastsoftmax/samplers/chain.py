@@ -202,14 +202,13 @@ class SamplerChain:
         """
         rows, batch = histories_of(prompts)
         lengths = np.array([len(row) for row in rows], np.int64)
-        self.first_numbers(batch)  # refuses parameters of another batch
         lines = 1 if self.keeper is None else 2
+        if lines == 2:
+            self.first_numbers(batch)  # refuses parameters of another batch
         return started(self, [np.stack([row, 0 * row][:lines]) for row in rows], lengths, batch)
 
-    def first_numbers(self, batch: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
-        """Return the number that a step keeps before the first token, for all rows or for each; None without one."""
-        if self.keeper is None:
-            return None
+    def first_numbers(self, batch: tuple[int, ...]) -> npt.NDArray[np.float32]:
+        """Return the number that the keeper keeps before the first token, for all rows or for each."""
         operations, *_ = self.rest.operations(batch, False)
         return operations[:, kept_at(operations), KEPT].astype(np.float32)
 

@@ -1,7 +1,7 @@
 """The law of a chain of samplers: which kernels are called, and with what."""
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from fastsoftmax._state import Numbers
 from fastsoftmax.kernels.chain import draw
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
 from fastsoftmax.samplers.chain import kept_at
-from fastsoftmax.samplers.step import KEPT, LEARNED, LEARNS, Operation
+from fastsoftmax.samplers.step import KEPT, LEARNED, Operation
 from fastsoftmax.sampling.batch import Part
 from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import of
@@ -27,26 +27,28 @@ class ChainLaw:
     operations: npt.NDArray[np.float64]
     ends: list[int]
     temperatures: Array
-    keeper: int | None = None  # which operation keeps a number, where rows have one each
+    kept: Array | None = None  # what a sampler has learned, a number a row, in the memory of the operations
 
     memory = staticmethod(memory_bytes)
 
     @property
     def learned(self) -> Numbers | None:
         """What a draw has made of the numbers that a sampler keeps."""
-        if self.keeper is None:
-            return None
-        own = self.operations[:, self.keeper]
-        return np.where(own[:, LEARNS] == 1.0, own[:, LEARNED], own[:, KEPT]).astype(np.float32)
+        return None if self.kept is None else self.kept.astype(np.float32)
 
     def keeping(self, numbers: Numbers | None) -> "ChainLaw":
         """Return the law of rows with such numbers, one each, to draw from once."""
         if numbers is None:
             return self
-        operations = np.broadcast_to(self.operations, (numbers.size, *self.operations.shape[1:])).copy()
-        keeper = kept_at(operations)
-        operations[:, keeper, KEPT] = numbers.reshape(-1)
-        return replace(self, operations=operations, keeper=keeper)
+        rows, own = numbers.size, self.operations
+        operations = own.copy() if len(own) == rows else np.repeat(own, rows, axis=0)
+        kept = operations[:, self._keeper, LEARNED]
+        operations[:, self._keeper, KEPT] = kept[:] = numbers.reshape(-1)
+        return ChainLaw(operations, self.ends, self.temperatures, kept)
+
+    @cached_property
+    def _keeper(self) -> int:
+        return kept_at(self.operations)
 
     def sample(
         self,

@@ -57,7 +57,8 @@ class Edits:
             raise ValueError(f"state has token {state.largest}, expected tokens below V = {size}")
         if self._chain.largest >= size:
             raise ValueError(f"samplers has token {self._chain.largest}, expected tokens below V = {size}")
-        self._prepare(*self._chain.edit_rows(batch), size)
+        if self._chain.edits:
+            self._prepare(*self._chain.edit_rows(batch), size)
 
     def _prepare(self, rules: Array, listed: Any, windows: Array, size: int) -> None:
         self._rules, self._listed, self._windows, self._size = rules, listed, windows, size

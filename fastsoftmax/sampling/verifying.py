@@ -124,6 +124,7 @@ def verify(
         chances = None if draft is None else _chances_of(draft, (*tokens.shape, rows.size))
         if edits is not None:
             edits.fit(batch, rows.size)
+        if edits is not None and chain.edits:
             rows.edit(edits.along(drafts, above))
         words = words_of(seed if key is None else key, step, batch)
         out, accepted = np.empty((len(drafts), nodes + 1), np.int64), np.empty(len(drafts), np.int64)

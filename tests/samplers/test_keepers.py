@@ -89,6 +89,17 @@ def test_a_draw_and_what_is_learned_from_it(row, chain, seed, kept):
     assert np.allclose(after.numbers, expected, rtol=1e-6, atol=1e-6), str(chain)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_run_on_long_rows_that_keeps_most_of_them(dtype):
+    """A large mu leaves most of a row, which is cut then and not listed; and a small one a short list of it."""
+    table = np.random.default_rng(1).normal(size=(20, 3000)).astype(dtype)
+    for text in ("mirostat_2(11.0, eta=0.5)", "mirostat_2(3.0, eta=0.5)", "temperature=0.5 mirostat_2(13.0, eta=1.0)"):
+        tokens, states = run(SamplerChain(text), 60, 5, table)
+        expected, numbers = reference_run(text, 60, 5, table)
+        assert tokens == expected
+        assert np.allclose([float(state.numbers) for state in states], numbers, rtol=1e-6)
+
+
 @pytest.mark.parametrize("text", CHAINS)
 def test_rows_of_a_batch_are_rows_by_themselves(text):
     """Also with parameters and seeds of their own, in any dtype, with details, and by a Sampler."""

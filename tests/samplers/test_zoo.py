@@ -64,6 +64,37 @@ def test_draws_are_those_of_the_reference(row, chain, seed, step):
     assert fs.sample(row, samplers=chain, n=5, seed=seed, step=step).tolist() == expected, str(chain)
 
 
+BOUNDS = [
+    "epsilon=1e-7",
+    "eta=1e-9",
+    "top_a=1e-6",
+    "p_less temperature=0.5",
+    "top_n_sigma=2.5",
+    "epsilon=1e-4",
+    "epsilon=1e-300",
+]
+
+
+@pytest.mark.parametrize("heat", [1.0, 4.0])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_draws_from_a_long_row_that_a_bound_cuts(bound, dtype, heat):
+    """Most of the row stays: it is not listed, and draws are those of the reference all the same."""
+    generator = np.random.default_rng(len(bound))
+    row = generator.normal(size=3000).astype(dtype)
+    row[generator.random(3000) < 0.1] = -np.inf
+    chain = f"temperature={heat} {bound}"
+    expected = reference.sample(row.tolist(), chain, n=300, seed=5, step=2)
+    assert fs.sample(row, samplers=chain, n=300, seed=5, step=2).tolist() == expected
+    allowed = row > -np.inf
+    assert (
+        fs.sample(
+            np.where(allowed, row, 9.0).astype(dtype), samplers=chain, n=300, seed=5, step=2, allowed=allowed
+        ).tolist()
+        == expected
+    )
+
+
 @given(row=rows(), chain=chains.filter(lambda chain: all(step.name != "xtc" for step in chain)))
 def test_details_are_those_of_the_distribution(row, chain):
     """But of XTC: its details are of one outcome, its distribution is the mean."""

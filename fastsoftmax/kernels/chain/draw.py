@@ -13,10 +13,11 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import function, inline, jit
+from fastsoftmax.kernels.chain.cut import draw_cut
 from fastsoftmax.kernels.chain.memory import Memory, memory_of
-from fastsoftmax.kernels.chain.row import keep_chain
+from fastsoftmax.kernels.chain.row import keep_chain, leading
 from fastsoftmax.kernels.chain.rules import learn_of
-from fastsoftmax.kernels.chain.steps import Band
+from fastsoftmax.kernels.chain.steps import CUT, Band
 from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.loads import element
@@ -115,7 +116,13 @@ def distribution(
     row: MaskedRow, steps: Rows, outcome: int, number: Number, memory: Memory, left: FloatRow | None
 ) -> int:
     """Put what a chain leaves of a row in index order, and sum it up; return its size, -1 without a distribution."""
-    row_largest, band = keep_chain(row, steps, outcome, number, memory, left)
+    row_largest, band = keep_chain(row, steps, outcome, number, memory, left, False)
+    return gather(row_largest, band, memory)
+
+
+@function
+def gather(row_largest: Number, band: Band, memory: Memory) -> int:
+    """Do what `distribution` does, of a band."""
     if not row_largest > -math.inf:  # NaN, or nothing is left
         return -1
     kept = put_back(band, memory)
@@ -149,15 +156,13 @@ def tell_draw(told: Told, left: FloatRow, draw: int, place: int, memory: Memory)
 
 
 @function
-def learn(steps: Rows, place: int, kept: int, memory: Memory) -> None:
-    """Tell each step that keeps a number what a drawn token makes of it."""
+def learn(steps: Rows, share: float, before: float) -> None:
+    """Tell each step that keeps a number of a drawn token: its probability, and that before a step that reweighs."""
     for index in range(len(steps)):
         step = steps[index]
         if step[11] == 1.0:
-            share = memory.values[place] / memory.row.sums[groups_of(kept) - 1]
-            if int(step[1]) == REWEIGH:  # the probability before it
-                share = memory.shares[memory.ranks[place]]
-            step[12] = learn_of(step[0], share, step[3], step[4], step[5])
+            seen = before if int(step[1]) == REWEIGH else share
+            step[12] = learn_of(step[0], seen, step[3], step[4], step[5])
 
 
 @jit
@@ -207,7 +212,13 @@ def sample(
                 if j >= 0 and outcomes > 1 and outcome_of(own, draws, j) != outcome:
                     continue
                 if kept == 0:
-                    kept = distribution(row, own, outcome, number, memory, after)
+                    row_largest, band = keep_chain(row, own, outcome, number, memory, after, True)
+                    if band.state == CUT:
+                        cut, slope = like(number, band.needed), leading(own)[1]
+                        share = draw_cut(row, cut, row_largest, slope, draws, memory, out[index]) / band.mass
+                        learn(own, share, share)
+                        break
+                    kept = gather(row_largest, band, memory)
                     if kept < 0:
                         return index
                     tell_set(told, after, kept, memory)
@@ -228,7 +239,8 @@ def sample(
                 tell_draw(told, after, j, place, memory)
                 out[index, j] = memory.row.tokens[place] if place >= 0 else -1
                 if place >= 0:
-                    learn(own, place, kept, memory)
+                    share = memory.values[place] / memory.row.sums[groups_of(kept) - 1]
+                    learn(own, share, memory.shares[memory.ranks[place]])
     return -1
 
 

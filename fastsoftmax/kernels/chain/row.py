@@ -18,10 +18,12 @@ import math
 import numpy as np
 
 from fastsoftmax._jit import function, inline
+from fastsoftmax.kernels.chain.cut import cut_at
 from fastsoftmax.kernels.chain.facts import light_spread, mass_of_list, row_facts, row_spread
 from fastsoftmax.kernels.chain.memory import Memory
+from fastsoftmax.kernels.chain.narrow import CLOSE
 from fastsoftmax.kernels.chain.rules import limit_of, scale_of_step
-from fastsoftmax.kernels.chain.steps import NEAR, SHORT, Band, Known, is_filter, run, weigh
+from fastsoftmax.kernels.chain.steps import CUT, NEAR, SHORT, Band, Known, is_filter, run, weigh
 from fastsoftmax.kernels.lanes.numbers import FloatRow, Number, Row, Rows, by_type, like
 from fastsoftmax.kernels.lanes.rows import MaskedRow
 from fastsoftmax.kernels.math.exp import exp, log
@@ -32,7 +34,7 @@ from fastsoftmax.kernels.sampling.groups import group_maxima
 from fastsoftmax.kernels.sampling.keep import first_at
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import keep_prefix, list_tokens
-from fastsoftmax.kernels.sampling.threshold import below, kth_maximum, nucleus_maximum
+from fastsoftmax.kernels.sampling.threshold import MANY, below, is_long, kth_maximum, nucleus_maximum
 from fastsoftmax.kernels.softmax.weights import Scale, scale_of, weight_of
 from fastsoftmax.samplers.step import (
     AFTER,
@@ -199,9 +201,9 @@ def floor_of(threshold: Number, row_largest: Number, slope: float, known: Known,
 
 @function
 def keep_chain(
-    row: MaskedRow, steps: Rows, outcome: int, number: Number, memory: Memory, left: FloatRow | None
+    row: MaskedRow, steps: Rows, outcome: int, number: Number, memory: Memory, left: FloatRow | None, cut: bool
 ) -> tuple[Number, Band]:
-    """Return the row's largest logit and the band of its list that a chain leaves.
+    """Return the row's largest logit and the band of its list that a chain leaves, or where it may be a cut of the row.
 
     Where the largest logit is NaN or -inf, there is no distribution, and the band is void.
     """
@@ -230,7 +232,8 @@ def keep_chain(
         row_largest = group_maxima(row, number, maxima)  # no mass is asked for
     nothing = nothing_known()
     if not row_largest > -math.inf:
-        return row_largest, Band(0, 0, 0, 0, 0.0)
+        return row_largest, Band(0, 0, 0, 0, 0.0, 0.0)
+    cut = cut and left is None
     if left is not None:  # details: temperatures before the first filter leave all of the row
         tokens = row_spread(row, row_largest, 1.0)[0] if row_largest < math.inf and soft else 1.0
         for index in range(begin):
@@ -245,6 +248,9 @@ def keep_chain(
         count = list_row(row, row_largest, size, False, row_largest, 0.0, memory)
         return row_largest, run(steps, begin, outcome, nothing, count, memory, left)
     exact = left is not None or is_double(number)
+    # A bound that is all of the filters may cut the row instead of a long list.
+    cut = cut and way == LEAST and begin + 1 == len(steps) and steps[begin, 6] <= 1.0 and size > MANY
+    summed = needs & (LOG_MASS | ENTROPY | SQUARES) != 0
     everything = not is_filter(way) or way == AFTER or needs & SHAPE != 0
     head, deeper = HEAD, 0.0
     while True:
@@ -256,6 +262,15 @@ def keep_chain(
                 threshold = max(min(threshold, below(row_largest, (known.slack - deeper) / slope)), lowest)
             if way == COUNT:
                 most = most_of(steps[begin], size)
+            if cut and is_long(threshold, row_largest, size, memory.row):
+                step = steps[begin]
+                bound = min(limit_of(step[0], known.facts, step[3], step[4], step[5]), 0.0) - CLOSE
+                whole = exp(known.log_whole) if summed else 0.0
+                logit, mass = cut_at(row, bound, known.slack, row_largest, slope, whole, memory)
+                if mass > 0.0:
+                    return row_largest, Band(0, 0, CUT, 0, np.float64(logit), mass)
+                exact = True
+                continue
         count = list_row(row, threshold, most, way == COUNT and steps[begin, 7] != 0.0, row_largest, slope, memory)
         if threshold > lowest:
             rest = exp(known.log_whole) - mass_of_list(memory.weights, 0, count)

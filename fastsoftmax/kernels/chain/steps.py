@@ -23,18 +23,22 @@ from fastsoftmax.kernels.sampling.groups import list_weights
 from fastsoftmax.kernels.softmax.weights import scale_of, weight_of
 from fastsoftmax.samplers.step import AFTER, COUNT, LEAST, LOOK, MASS, NEAREST, OFF, REWEIGH, SCALE, Facts
 
-DONE, NEAR, SHORT = 0, 1, 2
+DONE, NEAR, SHORT, CUT = 0, 1, 2, 3
 DEEPER = 4.0  # by so much the next list goes down where nothing says how far it should
 
 
 class Band(NamedTuple):
-    """What is left: the tokens of rank `first` to `last`; `state` is NEAR or SHORT where it must be done again."""
+    """What is left: the tokens of rank `first` to `last`; `state` is NEAR or SHORT where it must be done again.
+
+    CUT says that there is no list: what reaches the logit `needed` is left.
+    """
 
     first: int
     last: int
     state: int
     listed: int  # how many tokens the list has
-    needed: float  # where it is SHORT: what the next list should reach down to
+    needed: float  # where it is SHORT: what the next list should reach down to; of a CUT: the logit
+    mass: float  # of a CUT: relative to the weight of the largest logit
 
 
 class Known(NamedTuple):
@@ -118,8 +122,8 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
         if slack > 0.0 and end != look(
             code, shifted(facts, slack), logs, weights, first, last, a, c, min_keep, crossing
         ):
-            return Band(first, end, NEAR, 0, 0.0)
-        return Band(first, max(end, first + 1), SHORT if known.floor > -math.inf and end == last else DONE, 0, 0.0)
+            return Band(first, end, NEAR, 0, 0.0, 0.0)
+        return Band(first, max(end, first + 1), SHORT if known.floor > -math.inf and end == last else DONE, 0, 0.0, 0.0)
     number = limit_of(code, facts, a, b, c)
     distance = 0.0
     start, end, near, short, needed = first, last, False, False, known.floor - DEEPER
@@ -146,8 +150,8 @@ def narrow(step: Row, known: Known, first: int, last: int, memory: Memory) -> Ba
         else:
             short = False
     if near:
-        return Band(start, end, NEAR, 0, 0.0)
-    return Band(start, max(end, start + 1), SHORT if short else DONE, 0, needed)
+        return Band(start, end, NEAR, 0, 0.0, 0.0)
+    return Band(start, max(end, start + 1), SHORT if short else DONE, 0, needed, 0.0)
 
 
 @inline
@@ -169,6 +173,29 @@ def order(memory: Memory, count: int) -> None:
 
 
 @function
+def drop_below(memory: Memory, count: int, bound: float, slack: float) -> tuple[int, bool]:
+    """Drop from a list by place what is below a bound; return how many stay, and whether one is too near to tell.
+
+    Where none would stay, or one is near, the list is as it was.
+    """
+    tokens, values, logs, weights = memory.row.tokens, memory.values, memory.logs, memory.weights
+    kept = surely = possibly = 0
+    for i in range(count):
+        kept += 1 if logs[i] >= bound else 0
+        surely += 1 if logs[i] >= bound + slack else 0
+        possibly += 1 if logs[i] >= bound - slack else 0
+    if surely < possibly:
+        return count, True
+    if 0 < kept < count:
+        to = 0
+        for i in range(count):
+            if logs[i] >= bound:
+                tokens[to], values[to], logs[to], weights[to] = tokens[i], values[i], logs[i], weights[i]
+                to += 1
+    return kept, False
+
+
+@function
 def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory: Memory, left: FloatRow | None) -> Band:
     """Do the steps from `begin` on; the first of them is told what is `known` of the row, if anything is.
 
@@ -184,7 +211,9 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
         if way == AFTER:
             way = AFTER if outcome & 1 else OFF
             outcome >>= 1
-        if not ordered and is_filter(way):
+        # What is at least so likely is found without an order, unless details tell ranks or so many stay.
+        by_place = not ordered and way == LEAST and step[6] <= 1.0 and left is None
+        if not (ordered or by_place) and is_filter(way):
             order(memory, count)
             ordered = True
         if way == SCALE:
@@ -206,6 +235,16 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
                 log_whole = log_whole if asked else facts.log_mass
                 told = Known(True, facts, 0.0, log_whole, -math.inf)
             asked = True
+            if by_place:
+                number = limit_of(step[0], told.facts, step[3], step[4], step[5])
+                kept, near = drop_below(memory, count, number - CLOSE, told.slack)
+                if near:
+                    return Band(first, last, NEAR, 0, 0.0, 0.0)
+                if kept > 0:
+                    last = count = kept
+                    continue
+                order(memory, count)  # the largest stays in any case
+                ordered = True
             band = narrow(step, told, first, last, memory)
             if band.state != DONE:
                 return band
@@ -224,4 +263,4 @@ def run(steps: Rows, begin: int, outcome: int, known: Known, count: int, memory:
     if not ordered:
         for i in range(count):
             memory.places[i] = i
-    return Band(first, last, DONE, count, 0.0)
+    return Band(first, last, DONE, count, 0.0, 0.0)

@@ -16,14 +16,13 @@ import math
 
 import numpy as np
 
-from fastsoftmax._jit import inline, jit
+from fastsoftmax._jit import jit
 from fastsoftmax.kernels.history.tokens import Edits
-from fastsoftmax.kernels.lanes.arrays import add_before, borrowed
+from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load, store_part
 from fastsoftmax.kernels.lanes.numbers import (
     FloatRow,
-    IntRow,
     IntRows,
     Number,
     Row,
@@ -35,91 +34,13 @@ from fastsoftmax.kernels.lanes.numbers import (
     unordered,
 )
 from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, fill_row, groups_of, read_part, write
-from fastsoftmax.kernels.math.philox import uniform
 from fastsoftmax.kernels.sampling.describe import Facts, describe, facts_at
-from fastsoftmax.kernels.sampling.draw import Draws, add_pieces, draw_group, draw_within
+from fastsoftmax.kernels.sampling.draw import Draws
 from fastsoftmax.kernels.sampling.groups import group_sum
-from fastsoftmax.kernels.sampling.keep import Kept, keep_at
-from fastsoftmax.kernels.sampling.redraw import near_of, redraw
+from fastsoftmax.kernels.sampling.keep import keep_at
+from fastsoftmax.kernels.sampling.places import draw_places
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, edited, row_at, workspace_of
-from fastsoftmax.kernels.softmax.weights import Scale
-
-
-@inline
-def place_at(
-    target: float,
-    group: int,
-    seen: int,
-    kept: Kept,
-    row: MaskedRow,
-    row_largest: Number,
-    scale: Scale,
-    workspace: Workspace,
-) -> int:
-    """Return the place in the kept set, in the list or the row, whose running mass is the first to exceed the target.
-
-    It lies in `group`, or is -1 where the target is too near to a running mass to tell. `seen` is the group whose
-    pieces, and whose weights where there is no list, are in the workspace already, -1 for none; those of `group` are
-    afterwards.
-    """
-    sums, weights, pieces = workspace.sums, workspace.weights, workspace.pieces
-    start = group * GROUP
-    stop = min(start + GROUP, kept.size)
-    first = start if kept.listed else 0
-    if group != seen:
-        if not kept.listed:
-            cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
-        add_pieces(weights, first, first + stop - start, row_largest, pieces)
-    before = sums[group - 1] if group > 0 else 0.0
-    mass = sums[group] - before
-    share = (target - before) / mass
-    place, distance = draw_within(weights, first, first + stop - start, share, pieces, row_largest)
-    near = near_of(row_largest, kept) * sums[groups_of(kept.size) - 1]
-    return start - first + place if distance * mass >= near else -1
-
-
-@inline
-def draw_places(
-    draws: Draws,
-    kept: Kept,
-    row: MaskedRow,
-    temperature: float,
-    row_largest: Number,
-    scale: Scale,
-    workspace: Workspace,
-    out: IntRow,
-) -> None:
-    """Write the place of each draw, group after group: each group's weights are computed once.
-
-    As many draws at a time as there is memory for are sorted by counting.
-    """
-    targets, order, ends, sums = workspace.targets, workspace.order, workspace.ends, workspace.sums
-    groups = groups_of(kept.size)
-    undecided = False
-    for begin in range(0, out.size, targets.size):
-        stop = min(begin + targets.size, out.size)
-        for group in range(groups):
-            ends[group] = 0
-        for j in range(begin, stop):
-            u = uniform(draws.seed, draws.step, draws.first + np.uint64(j), draws.stream)
-            targets[j - begin] = u * sums[groups - 1]
-        for j in range(begin, stop):
-            out[j] = draw_group(sums, groups, targets[j - begin])
-            ends[out[j]] += 1
-        add_before(ends[:groups])
-        for j in range(begin, stop):  # draws of one group stand in a row, in the order in which they were asked for
-            order[ends[out[j]]] = j - begin
-            ends[out[j]] += 1
-        seen = -1
-        for i in range(stop - begin):
-            j = begin + order[i]
-            group = out[j]
-            out[j] = place_at(targets[order[i]], group, seen, kept, row, row_largest, scale, workspace)
-            undecided = undecided or out[j] < 0
-            seen = group
-    if undecided:
-        redraw(row_largest, draws, kept, row, temperature, workspace, out)
+from fastsoftmax.kernels.sampling.workspace import edited, row_at, workspace_of
 
 
 @jit

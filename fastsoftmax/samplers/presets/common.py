@@ -39,7 +39,7 @@ def heat_of(temperature: Any, breadth: Any, exponent: Any) -> Step:
 
 def mirostat_of(version: Any, tau: Any, eta: Any) -> Step | None:
     """Return mirostat, version 1 or 2; None for 0."""
-    number = _checks.integer("mirostat", version, 0, 2)
+    number = _checks.integer(Mirostat.name, version, 0, 2)
     return None if number == 0 else (Mirostat, Mirostat2)[number - 1](tau, eta)
 
 
