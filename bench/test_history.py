@@ -1,4 +1,4 @@
-"""Edits for what came before on one row and on a batch, and drafts verified in front of it."""
+"""Edits for what came before on one row and on a batch, mirostat, and drafts verified in front of it."""
 
 from functools import partial
 
@@ -36,6 +36,20 @@ def test_edits(race: Race, name: str, batch: int, length: int) -> None:
     facts = {"samplers": str(chain), "history": length, "n": 1, "threads": 1, "limit": limits.READ, **vars(rows)}
     case = Case("sample", f"{name}, history of {length}", f"{rows}-{threads}", facts, "tokens")
     plain = Contestant("the same without", "limit", partial(sample, logits, samplers=REST, seed=1))
+    race(case, batch, partial(sample, logits, samplers=chain, state=state, seed=1), [*limits.streams(logits), plain])
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+@pytest.mark.parametrize("kept", [8.0, 40.0])
+def test_mirostat(race: Race, kept: float, batch: int) -> None:
+    """With mu so small that few tokens are left, and so large that nearly all are."""
+    rows = Rows(batch=batch)
+    logits, chain = rows.array(), SamplerChain("temperature=0.7 mirostat_2")
+    state, threads = chain.start([[]] * batch), ONE if batch == 1 else ALL
+    state = state.drawn(np.zeros(batch, np.int64), np.full(batch, kept, np.float32))
+    facts = {"samplers": str(chain), "mu": kept, "n": 1, "threads": 1, "limit": limits.READ, **vars(rows)}
+    case = Case("sample", f"mirostat 2 at mu = {kept:g}", f"{rows}-{threads}", facts, "tokens")
+    plain = Contestant("the temperature alone", "limit", partial(sample, logits, temperature=0.7, seed=1))
     race(case, batch, partial(sample, logits, samplers=chain, state=state, seed=1), [*limits.streams(logits), plain])
 
 

@@ -128,16 +128,18 @@ class State:
 
     def drawn(self, tokens: Any, numbers: Numbers | None) -> "State":
         """Return the state after a token that was drawn in each row, and what a sampler keeps from then on."""
-        if self.batch:
-            return self._grown(tokens.reshape(-1, 1), numbers)
-        length, lengths = self._lengths[0], self._lengths + 1
+        several = np.reshape(tokens, -1)
+        found = several.tolist()
+        if min(found, default=-1) < 0:
+            return self._grown(several.reshape(-1, 1), numbers)
+        lengths = self._lengths + 1
         shared = self._claimed(lengths)
-        place = shared.starts[0] + length
-        shared.tokens[place] = tokens
+        places = shared.starts + self._lengths
+        shared.tokens[places] = several
         if numbers is not None:
-            shared.numbers[place] = numbers[0]
+            shared.numbers[places] = numbers.reshape(-1)
         longer = State(self.chain, self.batch, shared, lengths, self._prompts, self.counted)
-        longer._largest, longer._numbers = max(self.largest, int(tokens)), numbers
+        longer._largest, longer._numbers = max(self.largest, *found), numbers
         return longer
 
     def rewind(self, n: Any) -> "State":

@@ -264,13 +264,15 @@ def keep_chain(
                 most = most_of(steps[begin], size)
             if cut and is_long(threshold, row_largest, size, memory.row):
                 step = steps[begin]
-                bound = min(limit_of(step[0], known.facts, step[3], step[4], step[5]), 0.0) - CLOSE
-                whole = exp(known.log_whole) if summed else 0.0
-                logit, mass = cut_at(row, bound, known.slack, row_largest, slope, whole, memory)
-                if mass > 0.0:
-                    return row_largest, Band(0, 0, CUT, 0, np.float64(logit), mass)
-                exact = True
-                continue
+                bound = limit_of(step[0], known.facts, step[3], step[4], step[5]) - CLOSE
+                cut = bound <= known.slack  # no logit reaches a larger one, and the first of the largest stays alone
+                if cut:
+                    whole = exp(known.log_whole) if summed else 0.0
+                    logit, mass = cut_at(row, bound, known.slack, row_largest, slope, whole, memory)
+                    if mass > 0.0:
+                        return row_largest, Band(0, 0, CUT, 0, np.float64(logit), mass)
+                    exact = True
+                    continue
         count = list_row(row, threshold, most, way == COUNT and steps[begin, 7] != 0.0, row_largest, slope, memory)
         if threshold > lowest:
             rest = exp(known.log_whole) - mass_of_list(memory.weights, 0, count)
