@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -229,6 +230,23 @@ def sample(
 
 for _command, _example in markov_app.COMMANDS.items():
     app.command(epilog=f"Example: fastsoftmax {_example}")(_command)
+
+
+@app.command(epilog="Example: fastsoftmax explore --export site")
+def explore(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of this machine; 0 is any free one.")] = 0,
+    browse: Annotated[bool, typer.Option("--browse/--no-browse", help="Open the browser.")] = True,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", metavar="DIR", help="Write the page there instead: files that any web server can serve."
+        ),
+    ] = None,
+) -> None:
+    """Show a page with sliders: what temperature and filters do to a softmax, a language model and a Markov chain."""
+    from fastsoftmax.cli.explore import show
+
+    show(port, browse, export)
 
 
 @app.command(epilog="Example: fastsoftmax warmup --jobs 2")

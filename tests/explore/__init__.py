@@ -1,0 +1,1 @@
+"""The page with sliders, in a real browser."""
