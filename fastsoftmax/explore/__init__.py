@@ -8,7 +8,7 @@ import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 PAGE = Path(__file__).parent / "page"
 
@@ -16,11 +16,8 @@ PAGE = Path(__file__).parent / "page"
 class _Handler(SimpleHTTPRequestHandler):
     """Serves files without a line on stderr for each."""
 
-    extensions_map: ClassVar[dict[str, str]] = {  # a system may call .js plain text, which no browser runs as a module
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".js": "text/javascript",
-        ".json": "application/json",
-    }
+    # A system may call .js plain text, which no browser runs as a module.
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".json": "application/json"}
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Say nothing."""

@@ -116,7 +116,7 @@ def distribution(
     row: MaskedRow, steps: Rows, outcome: int, number: Number, memory: Memory, left: FloatRow | None
 ) -> int:
     """Put what a chain leaves of a row in index order, and sum it up; return its size, -1 without a distribution."""
-    row_largest, band = keep_chain(row, steps, outcome, number, memory, left, False)
+    row_largest, band = keep_chain(row, steps, outcome, number, memory, left, None)
     return gather(row_largest, band, memory)
 
 
@@ -212,12 +212,15 @@ def sample(
                 if j >= 0 and outcomes > 1 and outcome_of(own, draws, j) != outcome:
                     continue
                 if kept == 0:
-                    row_largest, band = keep_chain(row, own, outcome, number, memory, after, True)
-                    if band.state == CUT:
-                        cut, slope = like(number, band.needed), leading(own)[1]
-                        share = draw_cut(row, cut, row_largest, slope, draws, memory, out[index]) / band.mass
-                        learn(own, share, share)
-                        break
+                    if left is None:
+                        row_largest, band = keep_chain(row, own, outcome, number, memory, None, True)
+                        if band.state == CUT:
+                            cut, slope = like(number, band.needed), leading(own)[1]
+                            share = draw_cut(row, cut, row_largest, slope, draws, memory, out[index]) / band.mass
+                            learn(own, share, share)
+                            break
+                    else:  # details tell of a list
+                        row_largest, band = keep_chain(row, own, outcome, number, memory, after, None)
                     kept = gather(row_largest, band, memory)
                     if kept < 0:
                         return index

@@ -201,7 +201,7 @@ def floor_of(threshold: Number, row_largest: Number, slope: float, known: Known,
 
 @function
 def keep_chain(
-    row: MaskedRow, steps: Rows, outcome: int, number: Number, memory: Memory, left: FloatRow | None, cut: bool
+    row: MaskedRow, steps: Rows, outcome: int, number: Number, memory: Memory, left: FloatRow | None, cut: bool | None
 ) -> tuple[Number, Band]:
     """Return the row's largest logit and the band of its list that a chain leaves, or where it may be a cut of the row.
 
@@ -233,7 +233,6 @@ def keep_chain(
     nothing = nothing_known()
     if not row_largest > -math.inf:
         return row_largest, Band(0, 0, 0, 0, 0.0, 0.0)
-    cut = cut and left is None
     if left is not None:  # details: temperatures before the first filter leave all of the row
         tokens = row_spread(row, row_largest, 1.0)[0] if row_largest < math.inf and soft else 1.0
         for index in range(begin):
@@ -249,7 +248,7 @@ def keep_chain(
         return row_largest, run(steps, begin, outcome, nothing, count, memory, left)
     exact = left is not None or is_double(number)
     # A bound that is all of the filters may cut the row instead of a long list.
-    cut = cut and way == LEAST and begin + 1 == len(steps) and steps[begin, 6] <= 1.0 and size > MANY
+    cuts = way == LEAST and begin + 1 == len(steps) and steps[begin, 6] <= 1.0 and size > MANY
     summed = needs & (LOG_MASS | ENTROPY | SQUARES) != 0
     everything = not is_filter(way) or way == AFTER or needs & SHAPE != 0
     head, deeper = HEAD, 0.0
@@ -262,11 +261,13 @@ def keep_chain(
                 threshold = max(min(threshold, below(row_largest, (known.slack - deeper) / slope)), lowest)
             if way == COUNT:
                 most = most_of(steps[begin], size)
-            if cut and is_long(threshold, row_largest, size, memory.row):
+            # Where `cut` is None, this is not compiled.
+            if cut is not None and cuts and is_long(threshold, row_largest, size, memory.row):
                 step = steps[begin]
                 bound = limit_of(step[0], known.facts, step[3], step[4], step[5]) - CLOSE
-                cut = bound <= known.slack  # no logit reaches a larger one, and the first of the largest stays alone
-                if cut:
+                # No logit reaches a larger bound, and the first of the largest stays alone, in a list.
+                cuts = bound <= known.slack
+                if cuts:
                     whole = exp(known.log_whole) if summed else 0.0
                     logit, mass = cut_at(row, bound, known.slack, row_largest, slope, whole, memory)
                     if mass > 0.0:
