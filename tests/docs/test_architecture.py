@@ -120,12 +120,12 @@ def test_the_command_line_uses_public_names():
     for file in (PACKAGE / "cli").glob("*.py"):
         for name in imported(file):
             used = name.removeprefix("fastsoftmax.").split(".")[0]
-            assert used in ("fastsoftmax", "cli", *fastsoftmax.__all__) or name in OF_THE_CLI, (file, name)
+            assert used in ("fastsoftmax", "cli", "explore", *fastsoftmax.__all__) or name in OF_THE_CLI, (file, name)
 
 
 def test_the_face_is_what_it_says():
     public = {name for name in dir(fastsoftmax) if not name.startswith("_")}
-    others = {"kernels", "markov", "samplers", "sampling", "cli", "import_module", "TYPE_CHECKING", "Any"}
+    others = {"kernels", "markov", "samplers", "sampling", "cli", "explore", "import_module", "TYPE_CHECKING", "Any"}
     assert public - others == set(fastsoftmax.__all__)
     assert list(fastsoftmax.__all__) == sorted(fastsoftmax.__all__)
 
