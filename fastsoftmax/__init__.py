@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastsoftmax._softmax import log_softmax, logsumexp, softmax
     from fastsoftmax._state import State
+    from fastsoftmax._table import TokenTable, table
     from fastsoftmax._threads import get_num_threads, set_num_threads
     from fastsoftmax._warmup import warmup
     from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_softmax": ("log_softmax", "logsumexp", "softmax"),
     "_state": ("State",),
+    "_table": ("TokenTable", "table"),
     "_threads": ("get_num_threads", "set_num_threads"),
     "_warmup": ("warmup",),
     "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
@@ -47,6 +49,7 @@ __all__ = [
     "SamplingParams",
     "Scores",
     "State",
+    "TokenTable",
     "TopLogprobs",
     "Verified",
     "Walks",
@@ -57,6 +60,7 @@ __all__ = [
     "sample",
     "set_num_threads",
     "softmax",
+    "table",
     "verify",
     "warmup",
 ]

@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.bar import Bar
@@ -13,10 +12,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-BAR_WIDTH = 20
-MOST_FRAMED = 1000  # rows: rich takes 0.3 ms for each
+from fastsoftmax._grid import BAR_WIDTH, Columns, aligned
 
-Columns = Mapping[str, Sequence[str] | Sequence[float]]
+MOST_FRAMED = 1000  # rows: rich takes 0.3 ms for each
 
 
 def on_terminal() -> bool:
@@ -94,7 +92,8 @@ def write_table(columns: Columns) -> None:
 
 def _write_framed(columns: Columns) -> None:
     table = Table(header_style="bold")
-    for number, (header, cells) in enumerate(columns.items()):
+    for number, (name, cells) in enumerate(columns.items()):
+        header = name.replace(", ", "\n")
         if isinstance(cells[0], float):
             table.add_column(header, min_width=BAR_WIDTH // 4, max_width=BAR_WIDTH)
         else:
@@ -108,21 +107,7 @@ def _write_framed(columns: Columns) -> None:
 
 
 def _write_aligned(columns: Columns) -> None:
-    aligned = []
-    for number, (header, cells) in enumerate(columns.items()):
-        column = [header, *(_bar(cell) if isinstance(cell, float) else cell for cell in cells)]
-        width = max(map(len, column))
-        align = str.rjust if number and isinstance(cells[0], str) else str.ljust
-        aligned.append([align(cell, width) for cell in column])
-    write("\n".join("  ".join(row).rstrip() for row in zip(*aligned, strict=True)))
-
-
-def _bar(fraction: float) -> str:
-    """Return a bar whose full width is 1, to an eighth of a character where stdout can show that."""
-    if not (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf"):
-        return "#" * round(fraction * BAR_WIDTH)
-    full, eighths = divmod(round(fraction * BAR_WIDTH * 8), 8)
-    return "█" * full + " ▏▎▍▌▋▊▉"[eighths].strip()
+    write(aligned(columns, blocks=(getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")))
 
 
 def progress(shown: bool = True) -> Progress:

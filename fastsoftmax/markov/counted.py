@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from fastsoftmax import _checks
+from fastsoftmax._grid import html
 from fastsoftmax._types import Floats, Ids
 from fastsoftmax.markov.counts import storage
 from fastsoftmax.markov.counts.model import Model, next_of
@@ -45,6 +46,13 @@ class Counted:
             return f"{name}(order={self._order}), empty"
         states, edges = len(model.transitions.contexts), len(model.transitions.tokens)
         return f"{name}(order={self._order}), {states} states, {edges} transitions"
+
+    def _repr_html_(self) -> str:
+        model, counts = self._held.model, (0, 0)
+        if model is not None:
+            counts = len(model.transitions.contexts), len(model.transitions.tokens)
+        rows = {"order": self._order, "states": counts[0], "transitions": counts[1]}
+        return html({type(self).__name__: [*rows], "": [f"{count:,}" for count in rows.values()]})
 
     def merge(self, other: Self, weight: float | Fraction = 1) -> Self:
         """Add the counts of another model of the same kind and order, `weight` times.

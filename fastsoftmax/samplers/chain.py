@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks
+from fastsoftmax._grid import html
 from fastsoftmax._state import State, started
 from fastsoftmax.samplers import EDITS, SAMPLERS
 from fastsoftmax.samplers.edit import COLUMN, COUNTS, FIRST, LAST, OF, STOP, Edit, EditOperation, Listed, listed_of
@@ -76,6 +77,10 @@ class SamplerChain:
 
     def __repr__(self) -> str:
         return f"SamplerChain({str(self)!r})"
+
+    def _repr_html_(self) -> str:
+        does = [(type(step).__doc__ or "").partition("\n")[0] for step in self.steps]
+        return html({"step": list(map(str, self.steps)), "what it does": does})
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
+from fastsoftmax._grid import html
 from fastsoftmax._values import Valued, by_value
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.softmax import logs
@@ -98,6 +99,20 @@ class Details(Valued):
     kept_set: KeptSet | None = None
     top_logprobs: TopLogprobs | None = None
     kept_after: Any = None
+
+    def _repr_html_(self) -> str:
+        tokens = np.ravel(self.tokens)
+        draws = max(tokens.size // max(np.size(self.kept), 1), 1)
+        kept, entropies = (np.repeat(np.ravel(one), draws).tolist() for one in (self.kept, self.entropy))
+        columns: dict[str, list[str] | list[float]] = {
+            "token": list(map(str, tokens.tolist())),
+            "rank": list(map(str, np.ravel(self.ranks).tolist())),
+            "log-probability": [f"{x:.6g}" for x in np.ravel(self.logprobs).tolist()],
+            "probability": np.exp(np.ravel(self.logprobs)).tolist(),
+            "tokens kept": list(map(str, kept)),
+            "entropy, nats": [f"{x:.6g}" for x in entropies],
+        }
+        return html(columns)
 
 
 class Recorder:

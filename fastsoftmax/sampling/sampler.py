@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax._grid import html
 from fastsoftmax.sampling.asked import edits_of, one_law
 from fastsoftmax.sampling.functions import Wanted, draw
 from fastsoftmax.sampling.laws import Law
@@ -126,6 +127,14 @@ class Sampler:
             words = [f"{field.name}={getattr(self.params, field.name)!r}" for field in fields(SamplingParams)]
         source = f"seed={self._seed!r}" if self._key is None else f"rng=<key {self._key:#x}>"
         return f"Sampler({', '.join([*words, source, f'step={self._step}'])})"
+
+    def _repr_html_(self) -> str:
+        params = {"samplers": str(self.params)}
+        if isinstance(self.params, SamplingParams):
+            params = {field.name: repr(getattr(self.params, field.name)) for field in fields(SamplingParams)}
+        source = {"seed": repr(self._seed)} if self._key is None else {"rng": f"key {self._key:#x}"}
+        rows = params | source | {"step": str(self.step)}
+        return html({"Sampler": [*rows], "": [*rows.values()]})
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("params", "_step", "_key", "_seed", "state")}

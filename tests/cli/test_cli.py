@@ -184,7 +184,7 @@ def test_ctrl_c_is_quiet(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fastsoftmax, "probabilities", interrupted)
+    monkeypatch.setattr(fastsoftmax, "table", interrupted)
     result = invoke("table", "1")
     assert (result.exit_code, result.output) == (130, "")
 
@@ -194,7 +194,16 @@ def test_ctrl_c_is_quiet(monkeypatch):
 
 def test_table_from_arguments():
     lines = run("table", "the=1.1", "quick=.5", "a=b=-1", "-t", "1", "-t", "2").splitlines()
-    assert lines[0].split() == ["token", "logit", "logit/1", "p(T=1)", "T=1", "logit/2", "p(T=2)", "T=2"]
+    assert re.split(r"  +", lines[0]) == [
+        "token",
+        "logit",
+        "adjusted logit, T=1",
+        "probability, T=1",
+        "T=1",
+        "adjusted logit, T=2",
+        "probability, T=2",
+        "T=2",
+    ]
     token, logit, *columns = lines[1].split()
     expected = [fastsoftmax.softmax([1.1, 0.5, -1.0], temperature=t)[0] for t in (1, 2)]
     assert (token, logit, columns[0], columns[3]) == ("the", "1.1", "1.1", "0.55")

@@ -11,6 +11,9 @@ import fastsoftmax
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "fastsoftmax"
 OF_THE_CLI = {  # what is not public, and cannot be asked for otherwise
+    "fastsoftmax._grid.BAR_WIDTH",
+    "fastsoftmax._grid.Columns",
+    "fastsoftmax._grid.aligned",
     "fastsoftmax._jit.cache_directories",
     "fastsoftmax._jit.looking",
     "fastsoftmax._jit.why_unused",

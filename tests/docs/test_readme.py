@@ -18,7 +18,7 @@ import fastsoftmax
 ROOT = Path(__file__).parents[2]
 PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md")}
 EXAMPLES = {"README.md": 8, "docs/markov.md": 15}  # at least
-MODULES = ["_softmax", "sampling", "markov.chain", "markov.text", "_threads"]
+MODULES = ["_softmax", "_table", "sampling", "markov.chain", "markov.text", "_threads"]
 MODULES += [
     "samplers.chain",
     "samplers.adaptive_p",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax import _checks, _threads
+from fastsoftmax._grid import MOST_ROWS, html
 from fastsoftmax._types import Positions
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov import walk as kernels
@@ -29,6 +30,7 @@ _SCATTERED = 2**13  # states for each step: of fewer, most huge pages are needed
 _SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
 _LONGEST = 2**12
 _ITERATED = 1024
+_SHOWN = 50  # tokens of a walk, in HTML
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,12 @@ class Walks:
             return [self[i] for i in range(len(self))[index]]
         ids: list[int] = self.ids[index, : self.lengths[index]].tolist()
         return ids if self.vocabulary is None else [self.vocabulary[token] for token in ids]
+
+    def _repr_html_(self) -> str:
+        some = [self[i] for i in range(min(len(self), MOST_ROWS + 1))]
+        words = [" ".join(map(str, walk[:_SHOWN])) + (" …" if len(walk) > _SHOWN else "") for walk in some]
+        lengths = list(map(str, self.lengths[: len(some)].tolist()))
+        return html({"walk": words, "tokens": lengths}) + f"<p>{len(self):,} walks</p>"
 
     def __iter__(self) -> Iterator[list[Any]]:
         for first in range(0, len(self), _ITERATED):  # many at once: some Python steps a walk, not a token

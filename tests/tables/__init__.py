@@ -1,0 +1,1 @@
+"""Tables of tokens, and what notebooks show."""
