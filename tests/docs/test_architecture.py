@@ -128,7 +128,18 @@ def test_the_command_line_uses_public_names():
 
 def test_the_face_is_what_it_says():
     public = {name for name in dir(fastsoftmax) if not name.startswith("_")}
-    others = {"kernels", "markov", "samplers", "sampling", "cli", "explore", "import_module", "TYPE_CHECKING", "Any"}
+    others = {
+        "kernels",
+        "markov",
+        "samplers",
+        "sampling",
+        "cli",
+        "explore",
+        "plot",
+        "import_module",
+        "TYPE_CHECKING",
+        "Any",
+    }
     assert public - others == set(fastsoftmax.__all__)
     assert list(fastsoftmax.__all__) == sorted(fastsoftmax.__all__)
 

@@ -10,6 +10,7 @@ from bench import zoo
 from fastsoftmax.samplers import EDITS, SAMPLERS, MinP
 from fastsoftmax.samplers.presets import PRESETS
 
+ROOT = zoo.PAGE.parents[1]
 PAGE = zoo.PAGE.read_text(encoding="utf-8")
 EDITS_PAGE = zoo.EDITS_PAGE.read_text(encoding="utf-8")
 NAMES = [sampler.name for sampler in SAMPLERS]
@@ -34,12 +35,13 @@ class Shown(MinP):
     name = "shown"
 
 
-@pytest.mark.parametrize("page", [PAGE, EDITS_PAGE], ids=["sampling", "decoding"])
-def test_the_examples(page):
+@pytest.mark.parametrize(("name", "least"), [("sampling", 20), ("decoding", 20), ("plots", 3), ("teaching", 8)])
+def test_the_examples(name, least):
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     source = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert runner.run(doctest.DocTestParser().get_doctest(source, {}, "sampling.md", "sampling.md", 0)).failed == 0
-    assert runner.tries >= 20
+    assert runner.run(doctest.DocTestParser().get_doctest(source, {}, f"{name}.md", f"{name}.md", 0)).failed == 0
+    assert runner.tries >= least
 
 
 def test_the_tables_are_those_of_today():

@@ -1,0 +1,261 @@
+"""Pictures of distributions and chains, by matplotlib (the extra `plot`): each returns its Axes, and draws on `ax=`.
+
+Read `distribution` first: all of them check what is given through `fastsoftmax.table`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax import _checks
+from fastsoftmax._table import TokenTable, table
+from fastsoftmax.samplers.chain import SamplerChain, chain_of
+from fastsoftmax.sampling import probabilities
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fastsoftmax.markov import MarkovChain
+
+__all__ = ["curves", "distribution", "entropy", "kept", "transitions"]
+
+_LEFT, _GONE = "#3f7fd6", "#9aa5b1"  # of what is left, and of what is cut
+_TURNS = ("#c2571a", "#7b4fb5", "#2e8b57", "#b3261e", "#8a6d00", "#00798c")  # of the steps that cut
+
+
+def distribution(
+    logits: Any,
+    /,
+    *,
+    temperature: Any = (0.5, 1.0, 2.0),
+    tokens: Sequence[Any] | None = None,
+    ax: Any = None,
+    **words: Any,
+) -> "Axes":
+    """Draw the probabilities of tokens at some temperatures, as bars side by side.
+
+    Parameters
+    ----------
+    logits, temperature, tokens
+        As `table` takes them.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+    **words
+        top_k, top_p, min_p or samplers, as `table` takes them.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `table`; ImportError without matplotlib.
+    """
+    found, axes = table(logits, tokens=tokens, temperature=temperature, **words), _axes(ax)
+    places, count = np.arange(len(found)), len(found.temperatures)
+    for turn, (heat, shares) in enumerate(zip(found.temperatures, found.probabilities, strict=True)):
+        axes.bar(places + (turn - (count - 1) / 2) * 0.8 / count, shares, 0.8 / count, label=f"T = {heat:g}")
+    _name_tokens(axes, found)
+    axes.set_ylabel("probability")
+    axes.legend(frameon=False)
+    return axes
+
+
+def curves(logits: Any, /, *, temperature: float = 5.0, tokens: Sequence[Any] | None = None, ax: Any = None) -> "Axes":
+    """Draw the curves e^x and e^(x / T), with the logits on them.
+
+    Parameters
+    ----------
+    logits, tokens
+        As `table` takes them; the finite ones are drawn.
+    temperature : float, default 5.0
+        Above 0.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `table`; ImportError without matplotlib.
+    """
+    (heat,) = _checks.per_row("temperature", temperature, (), np.float64, lambda t: t > 0.0, "a number > 0")
+    found, axes = table(logits, tokens=tokens), _axes(ax)
+    z = found.logits[np.isfinite(found.logits)]
+    x = np.linspace(min(z.min(), 0.0) - 0.5, z.max() + 0.5, 400)
+    for curve, dots, label, colour in (
+        (np.exp(x), np.exp(z), "$e^x$", _GONE),
+        (np.exp(x / heat), np.exp(z / heat), f"$e^{{x/{heat:g}}}$", _LEFT),
+    ):
+        axes.plot(x, curve, color=colour, label=label)
+        axes.plot(z, dots, "o", color=colour)
+    axes.set_ylim(0.0, 1.1 * float(np.exp(z.max() + 0.5)))
+    axes.set_xlabel("logit x")
+    axes.legend(frameon=False)
+    return axes
+
+
+def entropy(logits: Any, /, *, temperatures: Any = None, ax: Any = None, **words: Any) -> "Axes":
+    """Draw the entropy of the distribution, in bits, against the temperature.
+
+    Parameters
+    ----------
+    logits : array_like, mapping and others
+        As `table` takes them.
+    temperatures : array_like, optional
+        Where; from 0.05 to 10 by default.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+    **words
+        top_k, top_p, min_p or samplers, as `table` takes them: what they leave.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `table`; ImportError without matplotlib.
+    """
+    heats = np.geomspace(0.05, 10.0, 200) if temperatures is None else temperatures
+    found, axes = table(logits, temperature=heats, **words), _axes(ax)
+    shares = found.probabilities
+    logs = np.log2(shares, where=shares > 0, out=np.zeros_like(shares))
+    axes.plot(found.temperatures, -(shares * logs).sum(axis=1), color=_LEFT)
+    axes.axhline(float(np.log2(len(found))), color=_GONE, linestyle=":", label=f"log2 {len(found)}: all equal")
+    axes.set_xscale("log")
+    axes.set_xlabel("temperature T")
+    axes.set_ylabel("entropy, bits")
+    axes.legend(frameon=False)
+    return axes
+
+
+def kept(logits: Any, samplers: Any, /, *, tokens: Sequence[Any] | None = None, ax: Any = None) -> "Axes":
+    """Draw what a chain keeps of a row: the softmax alone, by the step that cut a token, and what is left.
+
+    Parameters
+    ----------
+    logits, tokens
+        As `table` takes them.
+    samplers : str, SamplerChain, or samplers
+        The chain, as `SamplerChain` takes it. Of XTC both outcomes count.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `table`, or for a chain that asks what came before; ImportError without matplotlib.
+    """
+    found, axes, chain = table(logits, tokens=tokens), _axes(ax), chain_of(samplers)
+    before, after = found.probabilities[0], np.asarray(probabilities(found.logits, samplers=chain))
+    order, left = np.argsort(-found.logits, kind="stable"), _cut_by(found.logits, chain)
+    place = np.argsort(order)
+    for turn, step in enumerate([*chain, None]):
+        some = left == turn
+        colour = _GONE if step is None else _TURNS[turn % len(_TURNS)]
+        if some.any():
+            axes.bar(
+                place[some],
+                before[some],
+                0.8,
+                color=colour,
+                alpha=0.6,
+                label="kept" if step is None else f"cut by {step}",
+            )
+    axes.bar(place, after, 0.4, color=_LEFT, label="after the chain")
+    _name_tokens(axes, found[order])
+    axes.set_ylabel("probability")
+    axes.legend(frameon=False)
+    return axes
+
+
+def transitions(chain: "MarkovChain", /, *, states: int = 12, ax: Any = None) -> "Axes":
+    """Draw the graph of the likeliest states of a chain, in the long run, and the transitions among them.
+
+    An arrow is the wider the likelier it is.
+
+    Parameters
+    ----------
+    chain : MarkovChain
+        A chain of any order.
+    states : int, default 12
+        How many states, at most.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a chain without a transition; ImportError without matplotlib, networkx or SciPy.
+    """
+    import networkx
+
+    count, share = _checks.integer("states", states, 1), chain.stationary()
+    axes, edges, names = _axes(ax), chain.transitions, chain.vocabulary
+    likeliest = [int(row) for row in np.argsort(-share, kind="stable")[:count] if share[row] > 0]
+    state_at = {tuple(edges.contexts[row].tolist()): row for row in likeliest}
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(likeliest)
+    for state, row in state_at.items():
+        here = slice(edges.offsets[row], edges.offsets[row + 1])
+        for token, weight in zip(edges.tokens[here].tolist(), edges.counts[here].tolist(), strict=True):
+            if (*state[1:], token) in state_at:
+                graph.add_edge(row, state_at[*state[1:], token], share=weight / edges.counts[here].sum())
+    at = networkx.circular_layout(graph)
+    widths = [0.5 + 4.0 * share for *_, share in graph.edges(data="share")]
+    networkx.draw_networkx_edges(
+        graph, at, ax=axes, width=widths, edge_color=_GONE, node_size=1400, connectionstyle="arc3,rad=0.12"
+    )
+    sizes = [400.0 + 4000.0 * share[row] for row in graph]
+    networkx.draw_networkx_nodes(graph, at, ax=axes, node_size=sizes, node_color=_LEFT, alpha=0.35)
+    labels = {row: " ".join(_name(token, names) for token in state) for state, row in state_at.items()}
+    networkx.draw_networkx_labels(graph, at, labels, ax=axes, font_size=9)
+    axes.margins(0.15)
+    axes.set_axis_off()
+    return axes
+
+
+def _name(token: int, names: Sequence[str] | None) -> str:
+    """Return the name of a token by its number, -1 for the boundary."""
+    return "·" if token < 0 else str(token) if names is None else names[token]
+
+
+def _cut_by(logits: npt.NDArray[np.float64], chain: SamplerChain) -> npt.NDArray[np.int64]:
+    """Return the place of the step that cuts each token; what none cuts has the number of steps."""
+    left = np.full(logits.size, len(chain))
+    for place in reversed(range(len(chain))):
+        gone = np.asarray(probabilities(logits, samplers=chain[: place + 1])) == 0.0
+        left[gone] = place
+    return left
+
+
+def _axes(ax: Any) -> "Axes":
+    """Return the axes that are given, or new ones."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.subplots(layout="constrained")[1]
+    axes: Axes = ax
+    return axes
+
+
+def _name_tokens(axes: "Axes", found: TokenTable) -> None:
+    """Write the names of tokens below the bars."""
+    many = len(found) > 6
+    axes.set_xticks(range(len(found)), found.tokens, rotation=60 if many else 0, ha="right" if many else "center")

@@ -1,0 +1,93 @@
+"""Figures: what is in the Axes is what the library computes."""
+
+import numpy as np
+import pytest
+
+import fastsoftmax as fs
+
+matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+from fastsoftmax import plot  # noqa: E402
+
+NIGHTS = {"nights": 3.0, "days": 2.0, "hours": 1.0, "weeks": 4.0}
+LOGITS = np.array([*NIGHTS.values()])
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    pyplot.close("all")
+
+
+def heights(ax):
+    return [bar.get_height() for bars in ax.containers for bar in bars]
+
+
+def test_distribution():
+    ax = plot.distribution(NIGHTS, temperature=[1, 5], top_k=3)
+    expected = [fs.probabilities(LOGITS, temperature=t, top_k=3) for t in (1.0, 5.0)]
+    assert heights(ax) == pytest.approx(np.concatenate(expected))
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(NIGHTS)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["T = 1", "T = 5"]
+    mine = pyplot.subplots()[1]
+    assert plot.distribution(LOGITS, ax=mine) is mine
+
+
+def test_curves():
+    lines = plot.curves([*LOGITS, -np.inf], temperature=2).get_lines()
+    assert np.allclose(lines[1].get_ydata(), np.exp(LOGITS))
+    assert np.allclose(lines[3].get_ydata(), np.exp(LOGITS / 2))
+    x, y = lines[2].get_data()
+    assert np.allclose(y, np.exp(x / 2))
+
+
+def test_entropy():
+    ax = plot.entropy(NIGHTS, temperatures=[0.0, 0.5, 1.0, np.inf])
+    shares = [fs.probabilities(LOGITS, temperature=t) for t in (0.5, 1.0)]
+    expected = [0.0, *(-(p * np.log2(p)).sum() for p in shares), 2.0]
+    assert ax.get_lines()[0].get_ydata() == pytest.approx(expected, abs=1e-12)
+    assert plot.entropy(LOGITS, top_k=1).get_lines()[0].get_ydata() == pytest.approx(0.0)
+
+
+def test_kept():
+    ax = plot.kept(NIGHTS, "top_k=3 min_p=0.3 temperature=2.0")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["cut by top_k=3", "cut by min_p=0.3", "kept", "after the chain"]
+    after = fs.probabilities(LOGITS, samplers="top_k=3 min_p=0.3 temperature=2.0")
+    assert heights(ax)[-4:] == pytest.approx(after)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["weeks", "nights", "days", "hours"]
+    with pytest.raises(ValueError, match="asks what came before"):
+        plot.kept(NIGHTS, "repetition=2.0")
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_transitions(order):
+    pytest.importorskip("networkx", reason="networkx is not installed")
+    chain = fs.MarkovChain(order).fit([list("abcab"), list("abba"), list("cab")])
+    ax = plot.transitions(chain, states=3)
+    names = [text.get_text() for text in ax.texts]
+    share = chain.stationary()
+    best = np.argsort(-share, kind="stable")[:3]
+    vocabulary = [*chain.vocabulary, "·"]
+    assert names == [" ".join(vocabulary[token] for token in chain.transitions.contexts[row]) for row in best]
+    assert plot.transitions(fs.MarkovChain(1).fit([[1, 2, 1], [2, 1]])).texts[0].get_text() in ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plot.distribution([]), "expected a row of numbers"),
+        (lambda: plot.distribution(NIGHTS, temperature=-1), "temperature is -1.0"),
+        (lambda: plot.curves(NIGHTS, temperature=0), "temperature is 0.0, expected a number > 0"),
+        (
+            lambda: plot.transitions(fs.MarkovChain(1).fit([list("ab")]), states=0),
+            "states is 0, expected an integer >= 1",
+        ),
+        (lambda: plot.transitions(fs.MarkovChain(1)), "empty"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
