@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fastsoftmax.markov import MarkovChain
 
-__all__ = ["curves", "distribution", "entropy", "kept", "transitions"]
+__all__ = ["curves", "cut_by", "distribution", "entropy", "kept", "transitions"]
 
 _LEFT, _GONE = "#3f7fd6", "#9aa5b1"  # of what is left, and of what is cut
 _TURNS = ("#c2571a", "#7b4fb5", "#2e8b57", "#b3261e", "#8a6d00", "#00798c")  # of the steps that cut
@@ -160,7 +160,7 @@ def kept(logits: Any, samplers: Any, /, *, tokens: Sequence[Any] | None = None, 
     """
     found, axes, chain = table(logits, tokens=tokens), _axes(ax), chain_of(samplers)
     before, after = found.probabilities[0], np.asarray(probabilities(found.logits, samplers=chain))
-    order, left = np.argsort(-found.logits, kind="stable"), _cut_by(found.logits, chain)
+    order, left = np.argsort(-found.logits, kind="stable"), cut_by(found.logits, chain)
     place = np.argsort(order)
     for turn, step in enumerate([*chain, None]):
         some = left == turn
@@ -236,8 +236,20 @@ def _name(token: int, names: Sequence[str] | None) -> str:
     return "·" if token < 0 else str(token) if names is None else names[token]
 
 
-def _cut_by(logits: npt.NDArray[np.float64], chain: SamplerChain) -> npt.NDArray[np.int64]:
-    """Return the place of the step that cuts each token; what none cuts has the number of steps."""
+def cut_by(logits: npt.NDArray[np.float64], chain: SamplerChain) -> npt.NDArray[np.int64]:
+    """Return the place of the step that cuts each token; what none cuts has the number of steps.
+
+    Parameters
+    ----------
+    logits : ndarray of float64, shape (V,)
+        A row of logits.
+    chain : SamplerChain
+        A chain that does not ask what came before.
+
+    Returns
+    -------
+    ndarray of int64, shape (V,)
+    """
     left = np.full(logits.size, len(chain))
     for place in reversed(range(len(chain))):
         gone = np.asarray(probabilities(logits, samplers=chain[: place + 1])) == 0.0

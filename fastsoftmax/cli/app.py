@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from fastsoftmax.cli import markov_app
 from fastsoftmax.cli.inputs import InputError
-from fastsoftmax.cli.options import Json, MinP, Samplers, Temperature, TopK, TopP
+from fastsoftmax.cli.options import Figure, Json, MinP, Samplers, Temperature, TopK, TopP
 
 BAD_INPUT = 2
 # Typer carries click's UsageError, under no name of its own.
@@ -181,6 +181,44 @@ def table(
             raise InputError("--samplers and one of --top-k, --top-p and --min-p are both given, expected one")
         filters = {"samplers": samplers}
     table.show(row, list(dict.fromkeys(temperature or [1.0])), filters, sort, top, as_json)
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog='Example: fastsoftmax plot kept the=3 a=1 of=0 --samplers "top_p=0.8" -o kept.svg',
+)
+def plot(
+    context: typer.Context,
+    figure: Annotated[Figure, typer.Argument(help="What to draw.")],
+    logits: Annotated[
+        list[str] | None, typer.Argument(metavar="TOKEN=LOGIT", help="As `table` takes them.", show_default=False)
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="FILE", help="Read one row of logits, as `table` does.")
+    ] = None,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option("--temperature", "-t", metavar="T", help="T >= 0; several in `distribution`.", show_default="1"),
+    ] = None,
+    samplers: Samplers = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="A .png, .svg or .pdf; without it, text.")
+    ] = None,
+) -> None:
+    """Draw a distribution, the curves e^x and e^(x/T), the entropy against T, or what a chain keeps.
+
+    As a file it takes matplotlib, which the extra `plot` brings.
+    """
+    from fastsoftmax.cli import plot as figures
+    from fastsoftmax.cli.inputs import parse_logits, read_logits
+
+    for argument in logits or []:
+        if argument.startswith("--"):
+            refuse_option(argument.split("=")[0], context)
+    if bool(logits) == (file is not None):
+        raise InputError("expected either logits as arguments, such as the=1.1 quick=.5, or --file")
+    row = parse_logits(logits or []) if file is None else read_logits(file)
+    figures.show(figure, row, list(dict.fromkeys(temperature or [1.0])), samplers, out)
 
 
 @app.command(epilog="Example: fastsoftmax sample logits.npy --temperature 0.7 --top-p 0.9 --seed 1")

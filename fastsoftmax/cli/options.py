@@ -13,6 +13,15 @@ class Tokens(StrEnum):
     CHARACTERS = "characters"
 
 
+class Figure(StrEnum):
+    """What to draw."""
+
+    DISTRIBUTION = "distribution"
+    CURVES = "curves"
+    ENTROPY = "entropy"
+    KEPT = "kept"
+
+
 class Sequences(StrEnum):
     """What begins and ends."""
 

@@ -1,0 +1,73 @@
+"""The command `plot`: files, and text where none is asked for."""
+
+import re
+
+import pytest
+
+import fastsoftmax as fs
+from tests.commands import invoke, refused, run
+
+NIGHTS = ["nights=3", "days=2", "hours=1", "weeks=4"]
+STARTS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("ending", STARTS)
+@pytest.mark.parametrize("figure", ["distribution", "curves", "entropy", "kept"])
+def test_files(figure, ending, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    file = tmp_path / f"figure{ending}"
+    samplers = ["--samplers", "top_k=3"] if figure in ("kept", "distribution") else []
+    assert run("plot", figure, *NIGHTS, "-t", "2", *samplers, "-o", str(file)) == f"wrote {file}\n"
+    assert file.read_bytes().startswith(STARTS[ending])
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def columns(text):
+    header, *rows = [re.split(r"  +", line) for line in text.splitlines()]
+    return header, rows
+
+
+def test_text():
+    header, rows = columns(run("plot", "distribution", *NIGHTS, "-t", "1", "-t", "5"))
+    assert header[:4] == ["token", "logit", "adjusted logit, T=1", "probability, T=1"]
+    assert run("plot", "distribution", *NIGHTS) == run("table", *NIGHTS)
+    header, rows = columns(run("plot", "entropy", *NIGHTS))
+    assert header == ["T", "entropy, bits", "of 2"]
+    assert [row[1] for row in rows if row[0] == "1"] == ["1.3670"]
+    header, rows = columns(run("plot", "curves", *NIGHTS, "-t", "5"))
+    assert rows[-1][:2] == ["4", "54.598"]
+    assert rows[-1][3] == "2.2255"
+    header, rows = columns(run("plot", "kept", *NIGHTS, "-t", "2", "--samplers", "top_k=3 min_p=0.4"))
+    assert header == ["token", "softmax alone", "after", "after, bar", "cut by"]
+    assert [row[0] for row in rows] == ["weeks", "nights", "days", "hours"]
+    assert [row[-1] for row in rows[2:]] == ["min_p=0.4", "top_k=3"]
+    shares = fs.probabilities([3.0, 2, 1, 4], samplers="temperature=2.0 top_k=3 min_p=0.4")
+    assert rows[1][2] == f"{shares[0]:.6f}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["kept", *NIGHTS], "kept asks for --samplers"),
+        (["curves", *NIGHTS, "--samplers", "top_k=2"], "curves are of a temperature alone, expected no --samplers"),
+        (["curves", *NIGHTS, "-t", "0"], "temperature is 0.0, expected a number > 0"),
+        (["entropy"], "expected either logits as arguments"),
+        (
+            ["distribution", *NIGHTS, "-o", "a.gif"],
+            "output is 'a.gif', expected a name that ends with .png, .svg, .pdf",
+        ),
+        (["distribution", *NIGHTS, "--samplers", "top_q=2"], "no sampler 'top_q'"),
+        (["kept", *NIGHTS, "--samplers", "repetition=2.0"], "asks what came before"),
+        (["pie", *NIGHTS], "figure is 'pie', expected one of"),
+    ],
+)
+def test_bad_input(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("plot", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    result = invoke("plot", "entropy", *NIGHTS, "-o", str(tmp_path / "no" / "a.png"))
+    assert result.exit_code == 2
