@@ -421,6 +421,7 @@ def finding(check):
     return json.loads(result.stdout)["checks"][check]
 
 
+@pytest.mark.filterwarnings("ignore:fastsoftmax cannot write:RuntimeWarning")  # told once in a process: here, or before
 def test_doctor_finds_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     (blocked := tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
