@@ -59,6 +59,7 @@ CALLS: dict[str, Call] = {
         t.rows, samplers="xtc(0.5, 0.1) typical=0.9 temperature=0.7", seed=3, n=3, details=True, kept_set=True
     ),
     "probabilities, a chain": lambda t: fastsoftmax.probabilities(t.rows, samplers="top_n_sigma=1.0 xtc(0.5, 0.1)"),
+    "table": lambda t: fastsoftmax.table(t.rows[0], temperature=[0.5, 2.0], top_p=0.9),
     "SamplerChain": lambda t: SamplerChain("top_k=3 temperature=0.5"),
     "SamplerChain, JSON": lambda t: SamplerChain.from_json(SamplerChain("top_k=3").to_json()),
     "Sampler": lambda t: [(sampler := Sampler(top_p=0.9, seed=1))(t.rows), sampler(t.rows[0]), sampler.step],

@@ -123,7 +123,10 @@ def test_the_command_line_uses_public_names():
     for file in (PACKAGE / "cli").glob("*.py"):
         for name in imported(file):
             used = name.removeprefix("fastsoftmax.").split(".")[0]
-            assert used in ("fastsoftmax", "cli", "explore", "plot", *fastsoftmax.__all__) or name in OF_THE_CLI, (file, name)
+            assert used in ("fastsoftmax", "cli", "explore", "plot", *fastsoftmax.__all__) or name in OF_THE_CLI, (
+                file,
+                name,
+            )
 
 
 def test_the_face_is_what_it_says():

@@ -51,7 +51,7 @@ def test_temperature_filters_and_chains(opened):
     put(page, "Temperature T", "2")
     put(page, "top-k", "3")
     assert_shares(page, NIGHTS, "temperature=2 top_k=3")
-    assert "cut by top_k: top-k keeps the 3 likeliest" in page.locator(".distribution tbody").inner_text()
+    assert "cut by top-k: top-k keeps the 3 likeliest" in page.locator(".distribution tbody").inner_text()
     put(page, "top-p", "0.7")
     put(page, "min-p", "0.5")
     assert_shares(page, NIGHTS, "temperature=2 top_k=3 top_p=0.7 min_p=0.5")
@@ -70,8 +70,12 @@ def test_the_lesson_of_top_p(opened):
     put(page, "top-p", "0.8")
     assert_shares(page, HELLO, "temperature=2 top_p=0.8")
     sixth = page.locator(".distribution tbody tr").nth(5)
-    expected = "cut by top_p" if reference.probabilities(HELLO, "temperature=2 top_p=0.8")[5] == 0 else "%"
+    expected = "cut by top-p" if reference.probabilities(HELLO, "temperature=2 top_p=0.8")[5] == 0 else "%"
     assert expected in sixth.inner_text()
+    assert sixth.locator("td.heated").inner_text().endswith("9.8 %")  # by the temperature alone
+    assert sixth.locator("td.strong").inner_text().endswith("11.6 %")
+    put(page, "top-p", "0.5")
+    assert "cut by top-p: likelier tokens have 0.5 of the probability, or more, already" in sixth.inner_text()
 
 
 def test_sliders(opened):

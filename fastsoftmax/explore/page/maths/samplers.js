@@ -39,7 +39,7 @@ const filters = {
         ? countOf(after, (mass) => mass <= bound * (1 + SLACK)) : within(before, bound, equal);
       return prefix(logits, count, min_keep, ties);
     },
-    why: ({ p }) => `likelier tokens have ${p} of the mass already`,
+    why: ({ p }) => `likelier tokens have ${p} of the probability, or more, already`,
   },
   min_p: {
     fields: { p: share(0), min_keep: whole(1, 1) },
@@ -59,7 +59,7 @@ const filters = {
       if (ties === "all") count = countOf(far, (distance) => distance <= far[nearest[count - 1]]);
       return nearest.slice(0, Math.max(count, min_keep)).sort((i, j) => i - j);
     },
-    why: ({ p }) => `tokens whose surprise is nearer to the entropy have ${p} of the mass`,
+    why: ({ p }) => `tokens whose surprise is nearer to the entropy have ${p} of the probability, or more, already`,
   },
   epsilon: {
     fields: { epsilon: share(0), min_keep: whole(1, 1), ties: word(...TIES) },

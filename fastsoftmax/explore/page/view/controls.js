@@ -17,9 +17,9 @@ export function Controls({ state, change, count }) {
   const flipped = { toPlace: (b) => heat.toPlace(b), fromPlace: (s) => heat.fromPlace(s) };
   return html`<section class="controls" aria-label="Controls">
     ${beta
-      ? html`<${Slider} label="beta = 1/T" title="Inverse temperature" value=${inverse(state.T)} ...${flipped}
+      ? html`<${Slider} label="beta = 1/T" title="0 makes all equal, 1 changes nothing" value=${inverse(state.T)} ...${flipped}
           read=${numberIn(0, Infinity)} onValue=${(b) => change({ T: inverse(b) })} disabled=${off} />`
-      : html`<${Slider} label="Temperature T" title="0 keeps the likeliest, 1 changes nothing, infinity makes all equal"
+      : html`<${Slider} label="Temperature T" title="0 keeps the likeliest alone, 1 changes nothing, infinity makes all equal"
           value=${state.T} ...${heat} read=${numberIn(0, Infinity)} onValue=${(T) => change({ T })} disabled=${off} />`}
     <div class="row">
       <button type="button" aria-pressed=${beta} onClick=${() => setBeta(!beta)} disabled=${off}>β instead of T</button>
@@ -27,7 +27,7 @@ export function Controls({ state, change, count }) {
     </div>
     <${Slider} label="top-k" title="Keep the k likeliest; 0 is off" value=${state.k} ...${counted}
       read=${numberIn(0, Infinity, true)} onValue=${(k) => change({ k })} disabled=${off} />
-    <${Slider} label="top-p" title="Keep the likeliest until they have a share p; 1 is off" value=${state.p} ...${even}
+    <${Slider} label="top-p" title="Keep the likeliest, in order, until they have a share p of the probability; 1 is off" value=${state.p} ...${even}
       read=${numberIn(0, 1)} onValue=${(p) => change({ p })} disabled=${off} />
     <${Slider} label="min-p" title="Keep what is at least p times as likely as the likeliest; 0 is off" value=${state.m}
       ...${even} read=${numberIn(0, 1)} onValue=${(m) => change({ m })} disabled=${off} />

@@ -10,7 +10,8 @@ export function useRow(logits, chain) {
     try {
       const steps = parse(chain), found = stages(logits, steps), why = new Map();
       for (const { name, gone, why: reason } of found) for (const token of gone) why.set(token, { name, reason });
-      return { logits, steps, before: probabilities(logits, []), after: probabilities(logits, steps), why };
+      const heated = probabilities(logits, steps.filter(({ name }) => name === "temperature"));
+      return { logits, steps, before: probabilities(logits, []), heated, after: probabilities(logits, steps), why };
     } catch (error) {
       return { error };
     }
@@ -25,20 +26,24 @@ export function Distribution({ row, T, order, names, edit, counts, total, more }
       <caption class="unseen">Tokens, their logits, and their probabilities before and after the samplers</caption>
       <thead><tr><th scope="col">token</th><th scope="col">logit</th>
         ${T !== null && html`<th scope="col">adjusted logit<br /><small>logit / T</small></th>`}
-        <th scope="col">probability<br /><small>softmax alone</small></th><th scope="col">after the<br />samplers</th>
+        <th scope="col">probability<br /><small>T = 1</small></th>
+        ${T !== null && html`<th scope="col">probability<br /><small>T = ${digits(T)}</small></th>`}
+        <th scope="col">after ${T === null ? "the chain" : "the filters"}<br /><small>drawn from</small></th>
         <td class="wide"></td></tr></thead>
       <tbody>${order.map((i) => html`<tr key=${i} class=${row.after[i] === 0 ? "gone" : ""}>
         ${edit ? edit(i) : html`<th scope="row" dir="auto">${names[i]}</th><td data-label="logit">${digits(row.logits[i])}</td>`}
         ${T !== null && html`<td data-label="logit / T">${scaled(row.logits[i])}</td>`}
-        <td data-label="before">${percent(row.before[i])}</td><td data-label="after" class="strong">${percent(row.after[i])}</td>
+        <td data-label="T = 1">${percent(row.before[i])}</td>
+        ${T !== null && html`<td data-label="at T" class="heated">${percent(row.heated[i])}</td>`}
+        <td data-label="after" class="strong">${percent(row.after[i])}</td>
         <td class="wide">
           <${Bar} share=${row.after[i]} before=${row.before[i]} />
           ${total > 0 && html`<span class="drawn"><span class="mark" style=${`left: ${(100 * counts[i]) / total}%`} aria-hidden="true"></span>
             ${counts[i].toLocaleString("en")}</span>`}
-          ${row.why.has(i) && html`<span class="why">cut by ${row.why.get(i).name}: ${row.why.get(i).reason}</span>`}
+          ${row.why.has(i) && html`<span class="why">cut by ${row.why.get(i).name.replaceAll("_", "-")}: ${row.why.get(i).reason}</span>`}
         </td></tr>`)}</tbody>
     </table></div>
-    <p class="note"><span class="key before"></span> softmax alone <span class="key after"></span> after the samplers
+    <p class="note"><span class="key before"></span> at T = 1 <span class="key after"></span> after temperature and filters
       ${total > 0 && html` <span class="key mark"></span> drawn, of ${total.toLocaleString("en")}`}</p>
     ${more && html`<p class="note">${more}</p>`}
   </section>`;

@@ -49,11 +49,12 @@ export const numberIn = (low, high, whole = false) => (text) => {
 export function Slider({ label, title, value, toPlace, fromPlace, read, onValue, disabled }) {
   const id = `slider-${label.replace(/\W+/g, "-")}`;
   const slide = (event) => onValue(fromPlace(Number(event.target.value)));
-  return html`<div class="slider" title=${title}>
+  return html`<div class="slider">
     <${Field} label=${label} value=${value === Infinity ? "inf" : value} read=${read} onValue=${onValue}
       inputmode="decimal" disabled=${disabled} />
     <input id=${id} type="range" min="0" max="1" step="0.001" value=${toPlace(value)} onInput=${slide}
       aria-label=${`${label}, slider`} aria-valuetext=${digits(value)} disabled=${disabled} />
+    <small class="note">${title}</small>
   </div>`;
 }
 
