@@ -28,7 +28,7 @@ export function Distribution({ row, T, order, names, edit, counts, total, more }
         ${T !== null && html`<th scope="col">adjusted logit<br /><small>logit / T</small></th>`}
         <th scope="col">probability<br /><small>T = 1</small></th>
         ${T !== null && html`<th scope="col">probability<br /><small>T = ${digits(T)}</small></th>`}
-        <th scope="col">after ${T === null ? "the chain" : "the filters"}<br /><small>drawn from</small></th>
+        <th scope="col">after ${T === null ? "the chain" : "filters"}</th>
         <td class="wide"></td></tr></thead>
       <tbody>${order.map((i) => html`<tr key=${i} class=${row.after[i] === 0 ? "gone" : ""}>
         ${edit ? edit(i) : html`<th scope="row" dir="auto">${names[i]}</th><td data-label="logit">${digits(row.logits[i])}</td>`}

@@ -49,7 +49,7 @@ function told({ count, counts }, names) {
 function Paste({ tokens, change }) {
   const [text, setText] = useState(null), { value, error } = text === null ? {} : listOf(text);
   const own = tokens.map(([name, z]) => `${name} ${z}`).join("\n");
-  return html`<details onToggle=${(event) => setText(event.target.open ? own : null)}>
+  return html`<details onToggle=${(event) => setText(event.target.open ? text ?? own : null)}>
     <summary>Edit the list as text</summary>
     <label for="list">A token and its logit a line</label>
     <textarea id="list" rows="6" dir=${direction(text ?? own)} value=${text ?? own} onInput=${(event) => setText(event.target.value)} onPaste=${pasting(setText, 10000)}
