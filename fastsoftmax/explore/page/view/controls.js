@@ -17,9 +17,9 @@ export function Controls({ state, change, count }) {
   const flipped = { toPlace: (b) => heat.toPlace(b), fromPlace: (s) => heat.fromPlace(s) };
   return html`<section class="controls" aria-label="Controls">
     ${beta
-      ? html`<${Slider} label="beta = 1/T" title="0 makes all equal, 1 changes nothing" value=${inverse(state.T)} ...${flipped}
+      ? html`<${Slider} key="beta" label="beta = 1/T" title="0 makes all equal, 1 changes nothing" value=${inverse(state.T)} ...${flipped}
           read=${numberIn(0, Infinity)} onValue=${(b) => change({ T: inverse(b) })} disabled=${off} />`
-      : html`<${Slider} label="Temperature T" title="0 keeps the likeliest alone, 1 changes nothing, infinity makes all equal"
+      : html`<${Slider} key="T" label="Temperature T" title="0 keeps the likeliest alone, 1 changes nothing, infinity makes all equal"
           value=${state.T} ...${heat} read=${numberIn(0, Infinity)} onValue=${(T) => change({ T })} disabled=${off} />`}
     <div class="row">
       <button type="button" aria-pressed=${beta} onClick=${() => setBeta(!beta)} disabled=${off}>β instead of T</button>
