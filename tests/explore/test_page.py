@@ -81,6 +81,7 @@ def test_the_lesson_of_top_p(opened):
     assert expected in sixth.inner_text()
     assert sixth.locator("td.heated").inner_text().endswith("9.8 %")  # by the temperature alone
     assert sixth.locator("td.strong").inner_text().endswith("11.6 %")
+    assert "what they keep has 85.1 % of the probability at T = 2" in page.locator("main").inner_text()
     put(page, "top-p", "0.5")
     assert "cut by top-p: likelier tokens have 0.5 of the probability, or more, already" in sixth.inner_text()
 

@@ -45,6 +45,9 @@ export function Distribution({ row, T, order, names, edit, counts, total, more }
     </table></div>
     <p class="note"><span class="key before"></span> at T = 1 <span class="key after"></span> after temperature and filters
       ${total > 0 && html` <span class="key mark"></span> drawn, of ${total.toLocaleString("en")}`}</p>
+    ${T !== null && row.why.size > 0 && html`<p class="note">First the temperature, then the filters: what they keep has
+      ${" "}${percent(row.heated.reduce((sum, p, i) => sum + (row.after[i] > 0 ? p : 0), 0))} of the probability at T = ${digits(T)}, and
+      is divided by this.</p>`}
     ${more && html`<p class="note">${more}</p>`}
   </section>`;
 }
