@@ -191,7 +191,10 @@ def plot(
     context: typer.Context,
     figure: Annotated[Figure, typer.Argument(help="What to draw.")],
     logits: Annotated[
-        list[str] | None, typer.Argument(metavar="TOKEN=LOGIT", help="As `table` takes them.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="TOKEN=LOGIT", help="As `table` takes them; of `transitions` a model or texts.", show_default=False
+        ),
     ] = None,
     file: Annotated[
         str | None, typer.Option("--file", metavar="FILE", help="Read one row of logits, as `table` does.")
@@ -205,7 +208,7 @@ def plot(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="A .png, .svg or .pdf; without it, text.")
     ] = None,
 ) -> None:
-    """Draw a distribution, the curves e^x and e^(x/T), the entropy against T, or what a chain keeps.
+    """Draw a distribution, the curves e^x and e^(x/T), the entropy against T, what a chain keeps, or a model's states.
 
     As a file it takes matplotlib, which the extra `plot` brings.
     """
@@ -215,6 +218,11 @@ def plot(
     for argument in logits or []:
         if argument.startswith("--"):
             refuse_option(argument.split("=")[0], context)
+    if figure is Figure.TRANSITIONS:
+        if file is not None or temperature or samplers is not None:
+            raise InputError("transitions are of a model, expected no --file, --temperature or --samplers")
+        figures.graph(logits or [], out)
+        return
     if bool(logits) == (file is not None):
         raise InputError("expected either logits as arguments, such as the=1.1 quick=.5, or --file")
     row = parse_logits(logits or []) if file is None else read_logits(file)

@@ -20,6 +20,7 @@ class Figure(StrEnum):
     CURVES = "curves"
     ENTROPY = "entropy"
     KEPT = "kept"
+    TRANSITIONS = "transitions"
 
 
 class Sequences(StrEnum):

@@ -12,9 +12,11 @@ import fastsoftmax
 from fastsoftmax import plot
 from fastsoftmax.cli import output
 from fastsoftmax.cli.inputs import InputError, Logits
+from fastsoftmax.cli.models import Kind, any_model
 from fastsoftmax.cli.options import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
+MOST_STATES = 20
 Columns = Mapping[str, Sequence[str] | Sequence[float]]
 
 
@@ -29,20 +31,23 @@ def show(figure: Figure, row: Logits, temperatures: list[float], samplers: str |
         output.write_table(_columns(figure, row.tokens, logits, temperatures, samplers))
     else:
         _draw(figure, row.tokens, logits, temperatures, samplers, file)
-        output.write(f"wrote {file}")
+
+
+def graph(sources: list[str], file: Path | None) -> None:
+    """Write the graph of a model's likeliest states to a file, or print them."""
+    model = any_model(sources, Kind())
+    chain = model if isinstance(model, fastsoftmax.MarkovChain) else model.chain
+    if file is None:
+        output.write_table(_states(chain))
+    else:
+        _check(file)
+        _save(plot.transitions(chain), file)
 
 
 def _draw(
     figure: Figure, names: list[str], logits: Any, temperatures: list[float], samplers: str | None, file: Path
 ) -> None:
-    """Write the picture at once, so that nobody sees half of it."""
-    if file.suffix.lower() not in SUFFIXES:
-        raise InputError(f"output is {file.name!r}, expected a name that ends with {', '.join(SUFFIXES)}")
-    try:
-        import matplotlib.figure
-    except ModuleNotFoundError:
-        raise InputError('a figure needs matplotlib: pip install "fastsoftmax[plot]"') from None
-    matplotlib.use("Agg")
+    _check(file)
     named: dict[str, Any] = {"tokens": names}
     if figure is Figure.DISTRIBUTION:
         axes = plot.distribution(logits, temperature=temperatures, samplers=samplers, **named)
@@ -52,15 +57,31 @@ def _draw(
         axes = plot.entropy(logits, samplers=samplers)
     else:
         axes = plot.kept(logits, _chain(temperatures[-1], samplers), **named)
-    picture, drawn = io.BytesIO(), axes.get_figure()
-    assert isinstance(drawn, matplotlib.figure.Figure)
-    drawn.savefig(picture, format=file.suffix[1:].lower(), dpi=150)
+    _save(axes, file)
+
+
+def _check(file: Path) -> None:
+    """Refuse a name that says no kind of picture, and a Python without matplotlib; no window is to open."""
+    if file.suffix.lower() not in SUFFIXES:
+        raise InputError(f"output is {file.name!r}, expected a name that ends with {', '.join(SUFFIXES)}")
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise InputError('a figure needs matplotlib: pip install "fastsoftmax[plot]"') from None
+    matplotlib.use("Agg")
+
+
+def _save(axes: Any, file: Path) -> None:
+    """Write the picture at once, so that nobody sees half of it."""
+    picture = io.BytesIO()
+    axes.get_figure().savefig(picture, format=file.suffix[1:].lower(), dpi=150)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         part.write_bytes(picture.getvalue())
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)
+    output.write(f"wrote {file}")
 
 
 def _columns(figure: Figure, names: list[str], logits: Any, temperatures: list[float], samplers: str | None) -> Columns:
@@ -111,6 +132,24 @@ def _kept(tokens: list[str], logits: Any, chain: Any) -> Columns:
         "after": [f"{after[i]:.6f}" for i in order],
         "after, bar": [float(after[i]) for i in order],
         "cut by": [steps[cut[i]] for i in order],
+    }
+
+
+def _states(chain: fastsoftmax.MarkovChain) -> Columns:
+    """Return the likeliest states of a chain in the long run, and what follows each most often."""
+    share, edges, names = chain.stationary(), chain.transitions, chain.vocabulary
+    rows = [int(row) for row in np.argsort(-share, kind="stable")[:MOST_STATES] if share[row] > 0]
+
+    def name(token: int) -> str:
+        return "(end)" if token < 0 else str(token) if names is None else output.printable(names[token])
+
+    heres = [slice(edges.offsets[row], edges.offsets[row + 1]) for row in rows]
+    nexts = [edges.tokens[here][np.argmax(edges.counts[here])] for here in heres]
+    return {
+        "state": [" ".join(map(name, edges.contexts[row].tolist())) for row in rows],
+        "share of time": [f"{share[row]:.6f}" for row in rows],
+        "share, bar": [float(share[row] / share[rows[0]]) for row in rows],
+        "likeliest next": [name(int(token)) for token in nexts],
     }
 
 

@@ -71,3 +71,22 @@ def test_a_folder_that_is_not_there(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     result = invoke("plot", "entropy", *NIGHTS, "-o", str(tmp_path / "no" / "a.png"))
     assert result.exit_code == 2
+
+
+def test_the_graph_of_a_model(tmp_path):
+    text, model = tmp_path / "book.txt", tmp_path / "book.safetensors"
+    text.write_text("The cat sat on the mat. The dog sat on the cat. A dog ran to the mat.\n" * 3, encoding="utf-8")
+    run("fit", str(text), "-o", str(model), "--order", "1")
+    header, rows = columns(run("plot", "transitions", str(model)))
+    assert header == ["state", "share of time", "share, bar", "likeliest next"]
+    chain = fs.MarkovText.load(str(model)).chain
+    assert float(rows[0][1]) == pytest.approx(chain.stationary().max(), abs=1e-6)
+    assert (
+        rows[0][-1] == "(end)" if chain.next_tokens(rows[0][0])[0][0] is None else chain.next_tokens(rows[0][0])[0][0]
+    )
+    chain.save(str(tmp_path / "chain.safetensors"))
+    assert run("plot", "transitions", str(tmp_path / "chain.safetensors")) == run("plot", "transitions", str(model))
+    assert "expected no --file" in refused("plot", "transitions", str(model), "-t", "2")
+    pytest.importorskip("networkx", reason="networkx is not installed")
+    assert run("plot", "transitions", str(model), "-o", str(tmp_path / "g.svg")) == f"wrote {tmp_path / 'g.svg'}\n"
+    assert (tmp_path / "g.svg").read_bytes().startswith(STARTS[".svg"])
