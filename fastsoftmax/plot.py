@@ -83,11 +83,13 @@ def curves(logits: Any, /, *, temperature: float = 5.0, tokens: Sequence[Any] | 
     Raises
     ------
     TypeError, ValueError
-        As `table`; ImportError without matplotlib.
+        As `table`, or if no logit is finite; ImportError without matplotlib.
     """
     (heat,) = _checks.per_row("temperature", temperature, (), np.float64, lambda t: t > 0.0, "a number > 0")
     found, axes = table(logits, tokens=tokens), _axes(ax)
     z = found.logits[np.isfinite(found.logits)]
+    if z.size == 0:
+        raise ValueError("logits has no finite number, expected one at least")
     x = np.linspace(min(z.min(), 0.0) - 0.5, z.max() + 0.5, 400)
     for curve, dots, label, colour in (
         (np.exp(x), np.exp(z), "$e^x$", _GONE),

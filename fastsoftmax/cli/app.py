@@ -201,7 +201,13 @@ def plot(
     ] = None,
     temperature: Annotated[
         list[float] | None,
-        typer.Option("--temperature", "-t", metavar="T", help="T >= 0; several in `distribution`.", show_default="1"),
+        typer.Option(
+            "--temperature",
+            "-t",
+            metavar="T",
+            help="T >= 0; several in `distribution`, none in `entropy`.",
+            show_default="1",
+        ),
     ] = None,
     samplers: Samplers = None,
     out: Annotated[
@@ -226,7 +232,7 @@ def plot(
     if bool(logits) == (file is not None):
         raise InputError("expected either logits as arguments, such as the=1.1 quick=.5, or --file")
     row = parse_logits(logits or []) if file is None else read_logits(file)
-    figures.show(figure, row, list(dict.fromkeys(temperature or [1.0])), samplers, out)
+    figures.show(figure, row, list(dict.fromkeys(temperature or [])), samplers, out)
 
 
 @app.command(epilog="Example: fastsoftmax sample logits.npy --temperature 0.7 --top-p 0.9 --seed 1")

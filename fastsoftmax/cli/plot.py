@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 import fastsoftmax
 from fastsoftmax import plot
+from fastsoftmax._grid import Columns
 from fastsoftmax.cli import output
 from fastsoftmax.cli.inputs import InputError, Logits
 from fastsoftmax.cli.models import Kind, any_model
@@ -17,11 +17,15 @@ from fastsoftmax.cli.options import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
 MOST_STATES = 20
-Columns = Mapping[str, Sequence[str] | Sequence[float]]
 
 
 def show(figure: Figure, row: Logits, temperatures: list[float], samplers: str | None, file: Path | None) -> None:
-    """Write a figure to a file, or print what is in it."""
+    """Write a figure to a file, or print what is in it; without temperatures T = 1."""
+    most = {Figure.DISTRIBUTION: len(temperatures), Figure.ENTROPY: 0}.get(figure, 1)
+    if len(temperatures) > most:
+        expected = "none" if most == 0 else "one"
+        raise InputError(f"temperature has {len(temperatures)} values, expected {expected} in {figure}")
+    temperatures = temperatures or [1.0]
     if figure is Figure.KEPT and samplers is None:
         raise InputError("kept asks for --samplers, the chain that cuts")
     if figure is Figure.CURVES and samplers is not None:
@@ -35,12 +39,13 @@ def show(figure: Figure, row: Logits, temperatures: list[float], samplers: str |
 
 def graph(sources: list[str], file: Path | None) -> None:
     """Write the graph of a model's likeliest states to a file, or print them."""
+    if file is not None:
+        _check(file)
     model = any_model(sources, Kind())
     chain = model if isinstance(model, fastsoftmax.MarkovChain) else model.chain
     if file is None:
         output.write_table(_states(chain))
     else:
-        _check(file)
         _save(plot.transitions(chain), file)
 
 
@@ -52,11 +57,11 @@ def _draw(
     if figure is Figure.DISTRIBUTION:
         axes = plot.distribution(logits, temperature=temperatures, samplers=samplers, **named)
     elif figure is Figure.CURVES:
-        axes = plot.curves(logits, temperature=temperatures[-1], **named)
+        axes = plot.curves(logits, temperature=temperatures[0], **named)
     elif figure is Figure.ENTROPY:
         axes = plot.entropy(logits, samplers=samplers)
     else:
-        axes = plot.kept(logits, _chain(temperatures[-1], samplers), **named)
+        axes = plot.kept(logits, _chain(temperatures[0], samplers), **named)
     _save(axes, file)
 
 
@@ -90,10 +95,10 @@ def _columns(figure: Figure, names: list[str], logits: Any, temperatures: list[f
     if figure is Figure.DISTRIBUTION:
         return fastsoftmax.table(logits, tokens=tokens, temperature=temperatures, samplers=samplers).columns()
     if figure is Figure.CURVES:
-        return _curves(logits, temperatures[-1])
+        return _curves(logits, temperatures[0])
     if figure is Figure.ENTROPY:
         return _entropy(logits, samplers)
-    return _kept(tokens, logits, fastsoftmax.SamplerChain(_chain(temperatures[-1], samplers)))
+    return _kept(tokens, logits, fastsoftmax.SamplerChain(_chain(temperatures[0], samplers)))
 
 
 def _curves(logits: Any, temperature: float) -> Columns:

@@ -173,7 +173,7 @@ class SamplerChain:
 
     @cached_property
     def keeper(self) -> Step | None:
-        """The step that keeps a number which draws change, None if none does: at most the last but one has one."""
+        """The step that keeps a number which draws change, None if none does; only what picks the token follows it."""
         return next((step for step in self.rest if step.asks), None)
 
     @cached_property

@@ -45,12 +45,12 @@ class Mirostat(Surprise):
             return falls, squares, GO_ON
         if squares == 0.0:  # a single token
             return falls, squares, 1.0
-        slope = falls / squares
+        slope = falls / squares  # s, by least squares
         exponent = (slope - 1.0) * log(facts.tokens)
-        ratio = exponent / (1.0 - exp(-exponent)) if abs(exponent) > 1e-9 else 1.0
+        ratio = exponent / (1.0 - exp(-exponent)) if abs(exponent) > 1e-9 else 1.0  # its limit at s = 1
         log_power = log(ratio / log(facts.tokens)) + c * LN2
-        if log_power <= 0.0:
+        if log_power <= 0.0:  # k is below 1
             return falls, squares, 1.0
-        if log_power >= 40.0 * slope:
+        if log_power >= 40.0 * slope:  # k is above e^40, more than any vocabulary has, or s is 0
             return falls, squares, facts.tokens
         return falls, squares, math.floor(exp(log_power / slope) * (1.0 + 2.0**-40))

@@ -17,7 +17,8 @@ def test_files(figure, ending, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     file = tmp_path / f"figure{ending}"
     samplers = ["--samplers", "top_k=3"] if figure in ("kept", "distribution") else []
-    assert run("plot", figure, *NIGHTS, "-t", "2", *samplers, "-o", str(file)) == f"wrote {file}\n"
+    heat = [] if figure == "entropy" else ["-t", "2"]
+    assert run("plot", figure, *NIGHTS, *heat, *samplers, "-o", str(file)) == f"wrote {file}\n"
     assert file.read_bytes().startswith(STARTS[ending])
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
@@ -51,6 +52,8 @@ def test_text():
         (["kept", *NIGHTS], "kept asks for --samplers"),
         (["curves", *NIGHTS, "--samplers", "top_k=2"], "curves are of a temperature alone, expected no --samplers"),
         (["curves", *NIGHTS, "-t", "0"], "temperature is 0.0, expected a number > 0"),
+        (["curves", *NIGHTS, "-t", "1", "-t", "2"], "temperature has 2 values, expected one in curves"),
+        (["entropy", *NIGHTS, "-t", "2"], "temperature has 1 values, expected none in entropy"),
         (["entropy"], "expected either logits as arguments"),
         (
             ["distribution", *NIGHTS, "-o", "a.gif"],
@@ -81,9 +84,8 @@ def test_the_graph_of_a_model(tmp_path):
     assert header == ["state", "share of time", "share, bar", "likeliest next"]
     chain = fs.MarkovText.load(str(model)).chain
     assert float(rows[0][1]) == pytest.approx(chain.stationary().max(), abs=1e-6)
-    assert (
-        rows[0][-1] == "(end)" if chain.next_tokens(rows[0][0])[0][0] is None else chain.next_tokens(rows[0][0])[0][0]
-    )
+    likeliest = chain.next_tokens(rows[0][0])[0][0]
+    assert rows[0][-1] == ("(end)" if likeliest is None else likeliest)
     chain.save(str(tmp_path / "chain.safetensors"))
     assert run("plot", "transitions", str(tmp_path / "chain.safetensors")) == run("plot", "transitions", str(model))
     assert "expected no --file" in refused("plot", "transitions", str(model), "-t", "2")

@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 
 import fastsoftmax as fs
+from fastsoftmax import plot
 
-matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
-from fastsoftmax import plot  # noqa: E402
+pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
 
 NIGHTS = {"nights": 3.0, "days": 2.0, "hours": 1.0, "weeks": 4.0}
 LOGITS = np.array([*NIGHTS.values()])
@@ -17,6 +14,7 @@ LOGITS = np.array([*NIGHTS.values()])
 
 @pytest.fixture(autouse=True)
 def closed():
+    pyplot.switch_backend("Agg")
     yield
     pyplot.close("all")
 
@@ -80,6 +78,7 @@ def test_transitions(order):
     [
         (lambda: plot.distribution([]), "expected a row of numbers"),
         (lambda: plot.distribution(NIGHTS, temperature=-1), "temperature is -1.0"),
+        (lambda: plot.curves([np.inf, -np.inf]), "logits has no finite number, expected one at least"),
         (lambda: plot.curves(NIGHTS, temperature=0), "temperature is 0.0, expected a number > 0"),
         (
             lambda: plot.transitions(fs.MarkovChain(1).fit([list("ab")]), states=0),

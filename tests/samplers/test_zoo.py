@@ -92,6 +92,7 @@ def test_draws_from_a_long_row_that_a_bound_cuts(bound, dtype, heat):
     row = generator.normal(size=3000).astype(dtype)
     row[generator.random(3000) < 0.1] = -np.inf
     chain = f"temperature={heat} {bound}"
+    assert fs.sample(row, samplers=chain, n=0, seed=5).shape == (0,)
     expected = reference.sample(row.tolist(), chain, n=300, seed=5, step=2)
     assert fs.sample(row, samplers=chain, n=300, seed=5, step=2).tolist() == expected
     allowed = row > -np.inf

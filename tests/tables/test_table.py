@@ -111,7 +111,7 @@ def test_other_values_show_themselves():
     chain = fs.SamplerChain("top_k=4 min_p=0.1 temperature=0.5")
     cells = Cells(chain._repr_html_()).rows
     assert [row[0] for row in cells[1:]] == ["top_k=4", "min_p=0.1", "temperature=0.5"]
-    assert all(row[1].endswith(".") or row[1] for row in cells[1:])
+    assert all(row[1] for row in cells[1:])
     assert ["top_p", "0.9"] in Cells(fs.Sampler(top_p=0.9, seed=3)._repr_html_()).rows
     assert ["seed", "3"] in Cells(fs.Sampler(chain, seed=3)._repr_html_()).rows
     assert Cells(fs.Sampler("top_k=3", rng=1)._repr_html_()).rows[1] == ["samplers", "top_k=3"]

@@ -216,8 +216,9 @@ def sample(
                         row_largest, band = keep_chain(row, own, outcome, number, memory, None, True)
                         if band.state == CUT:
                             cut, slope = like(number, band.needed), leading(own)[1]
-                            share = draw_cut(row, cut, row_largest, slope, draws, memory, out[index]) / band.mass
-                            learn(own, share, share)
+                            if out.shape[1] > 0:
+                                share = draw_cut(row, cut, row_largest, slope, draws, memory, out[index]) / band.mass
+                                learn(own, share, share)
                             break
                     else:  # details tell of a list
                         row_largest, band = keep_chain(row, own, outcome, number, memory, after, None)
@@ -241,7 +242,7 @@ def sample(
                     place = draw_token(u, kept, memory)
                 tell_draw(told, after, j, place, memory)
                 out[index, j] = memory.row.tokens[place] if place >= 0 else -1
-                if place >= 0:
+                if j == 0 and place >= 0:  # who learns draws one token
                     share = memory.values[place] / memory.row.sums[groups_of(kept) - 1]
                     learn(own, share, memory.shares[memory.ranks[place]])
     return -1

@@ -1,4 +1,4 @@
-"""What presets share: a peer's way to say that a sampler is off, and its temperature."""
+"""What presets share: a peer's way to say that a sampler is off, its temperature, and samplers with memory."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -14,10 +14,9 @@ export function Controls({ state, change, count }) {
   const off = state.chain.trim() !== "";
   const counted = { toPlace: (k) => Math.min(k / count, 1), fromPlace: (s) => Math.round(s * count) };
   const inverse = (x) => (x === 0 ? Infinity : x === Infinity ? 0 : rounded(1 / x));
-  const flipped = { toPlace: (b) => heat.toPlace(b), fromPlace: (s) => heat.fromPlace(s) };
   return html`<section class="controls" aria-label="Controls">
     ${beta
-      ? html`<${Slider} key="beta" label="beta = 1/T" title="0 makes all equal, 1 changes nothing" value=${inverse(state.T)} ...${flipped}
+      ? html`<${Slider} key="beta" label="beta = 1/T" title="0 makes all equal, 1 changes nothing" value=${inverse(state.T)} ...${heat}
           read=${numberIn(0, Infinity)} onValue=${(b) => change({ T: inverse(b) })} disabled=${off} />`
       : html`<${Slider} key="T" label="Temperature T" title="0 keeps the likeliest alone, 1 changes nothing, infinity makes all equal"
           value=${state.T} ...${heat} read=${numberIn(0, Infinity)} onValue=${(T) => change({ T })} disabled=${off} />`}
