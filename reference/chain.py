@@ -116,12 +116,12 @@ def edited(logits: Sequence[float], samplers: str | Steps, history: Sequence[int
 
 
 def survivors(
-    logits: Sequence[float], samplers: str | Steps, coins: Sequence[float] = (), kept: float | None = None
+    logits: Sequence[float], samplers: str | Steps, coins: Sequence[float] = (), number: float | None = None
 ) -> tuple[list[int], list[float]]:
     """Return the tokens that can be drawn, in the one order, and their logits, which a scale counts from the largest.
 
-    `coins` are the uniform numbers of the XTC steps in turn; a coin that is missing is one that lets XTC act. `kept` is
-    the number that a sampler keeps from one draw to the next, None before the first.
+    `coins` are the uniform numbers of the XTC steps in turn; a coin that is missing is one that lets XTC act. `number`
+    is what a sampler keeps from one draw to the next, None before the first.
     """
     steps = [step for step in steps_of(samplers) if step[0] not in EDITS]
     check_logits(logits)
@@ -135,7 +135,7 @@ def survivors(
     for name, fields in steps:
         places = list(range(len(now)))
         if name in FILTERS:
-            extra: dict[str, float | None] = {"kept": kept} if name in KEEPERS else {}
+            extra: dict[str, float | None] = {"number": number} if name in KEEPERS else {}
             if name == "top_p":
                 extra = {"whole": log_mass(row)}
             elif name == "xtc":
@@ -146,7 +146,7 @@ def survivors(
             now = [z - now[0] for z in now]
             if name != "adaptive_p":  # that is the last, and nobody asks for the row any more
                 row = [z for z in SCALES[name](now, **fields, row=row) if z > -math.inf]
-            now = SCALES[name](now, **fields, **({"kept": kept} if name in KEEPERS else {}))
+            now = SCALES[name](now, **fields, **({"number": number} if name in KEEPERS else {}))
             places = [i for i, z in enumerate(now) if z > -math.inf]
         tokens = [tokens[i] for i in places]
         now = [now[i] for i in places]
@@ -164,10 +164,12 @@ def steps_of(samplers: str | Steps) -> Steps:
     return steps
 
 
-def masses_of(logits: Sequence[float], steps: Steps, coins: Sequence[float], kept: float | None = None) -> list[float]:
+def masses_of(
+    logits: Sequence[float], steps: Steps, coins: Sequence[float], number: float | None = None
+) -> list[float]:
     """Return exp(z - max) of every token that can be drawn and 0 for the others, in index order."""
     masses = [0.0] * len(logits)
-    tokens, now = survivors(logits, steps, coins, kept)
+    tokens, now = survivors(logits, steps, coins, number)
     largest = max(now)
     for i, z in zip(tokens, now, strict=True):
         masses[i] = math.exp(z - largest)
@@ -180,7 +182,7 @@ def probabilities(
     *,
     history: Sequence[int] = (),
     prompt: int = 0,
-    kept: float | None = None,
+    number: float | None = None,
 ) -> list[float]:
     """Return the distribution that `sample` draws from: the mean over what the coins of XTC may say."""
     steps = steps_of(samplers)
@@ -190,7 +192,7 @@ def probabilities(
     for coins in product((0.0, 1.0), repeat=len(shares)):  # 0 lets it act, 1 does not
         weight = math.prod(1 - share if coin else share for coin, share in zip(coins, shares, strict=True))
         if weight > 0:
-            masses = masses_of(logits, steps, coins, kept)
+            masses = masses_of(logits, steps, coins, number)
             total = math.fsum(masses)
             mixture = [before + weight * mass / total for before, mass in zip(mixture, masses, strict=True)]
     return mixture
@@ -206,13 +208,13 @@ def sample(
     stream: int = 0,
     history: Sequence[int] = (),
     prompt: int = 0,
-    kept: float | None = None,
+    number: float | None = None,
 ) -> int | list[int]:
     """Return a token, or a list of n; draw j takes uniform(seed, step, j, stream).
 
     The coin of the i-th XTC step is that number under key(seed, COIN, i). With `gumbel` the noise of a token is
     uniform(key(seed, GUMBEL, j), step, token, stream); distinct draws take that of j=0, and the n largest. `history` is
-    what came before, `prompt` how many of its tokens are the prompt, and `kept` the number that a sampler keeps, as
+    what came before, `prompt` how many of its tokens are the prompt, and `number` the number that a sampler keeps, as
     `after` returns it for the token before.
     """
     if n is not None and n < 0:
@@ -220,9 +222,9 @@ def sample(
     steps = steps_of(samplers)
     shares = xtc_shares(steps)
     logits = edited(logits, steps, history, prompt)
-    survivors(logits, steps, kept=kept)  # refuses what is wrong, for n=0, too
-    left = cache(lambda *coins: survivors(logits, steps, coins, kept))
-    masses = cache(lambda *coins: masses_of(logits, steps, coins, kept))
+    survivors(logits, steps, number=number)  # refuses what is wrong, for n=0, too
+    left = cache(lambda *coins: survivors(logits, steps, coins, number))
+    masses = cache(lambda *coins: masses_of(logits, steps, coins, number))
     if steps and steps[-1] == ("gumbel", {"draws": "distinct"}):
         found = by_noise(*left(), key(seed, GUMBEL), step, stream)
         found += [-1] * (len(range(1 if n is None else n)) - len(found))
@@ -247,7 +249,7 @@ def after(
     stream: int = 0,
     history: Sequence[int] = (),
     prompt: int = 0,
-    kept: float | None = None,
+    number: float | None = None,
 ) -> float | None:
     """Return the number that a sampler keeps after `sample` has drawn a token; None where none keeps one.
 
@@ -262,9 +264,9 @@ def after(
     first, learn = KEEPERS[name]
     seen = steps[:place] if name in SCALES else steps[: place + 1]
     coins = coins_of(xtc_shares(steps), seed, step, 0, stream)
-    tokens, now = survivors(edited(logits, steps, history, prompt), seen, coins, kept)
+    tokens, now = survivors(edited(logits, steps, history, prompt), seen, coins, number)
     probability = math.exp(log_probabilities(now)[tokens.index(token)])
-    learned = learn(first(**fields) if kept is None else kept, probability, **fields)
+    learned = learn(first(**fields) if number is None else number, probability, **fields)
     return float(struct.unpack("f", struct.pack("f", learned))[0])
 
 

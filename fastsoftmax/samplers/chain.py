@@ -18,7 +18,7 @@ from fastsoftmax.samplers.edit import COLUMN, COUNTS, FIRST, LAST, OF, STOP, Edi
 from fastsoftmax.samplers.order import refuse_impossible
 from fastsoftmax.samplers.parsing import near, parsed
 from fastsoftmax.samplers.rows import histories_of, joined_step, step_at
-from fastsoftmax.samplers.step import KEPT, LEARNS, OFF, WAY, Operation, Rows, Step
+from fastsoftmax.samplers.step import LEARNS, NUMBER, OFF, WAY, Operation, Rows, Step
 
 WORDS = ("temperature", "top_k", "top_p", "min_p")  # what `sample` takes by itself, in this order
 
@@ -215,7 +215,7 @@ class SamplerChain:
     def first_numbers(self, batch: tuple[int, ...]) -> npt.NDArray[np.float32]:
         """Return the number that the keeper keeps before the first token, for all rows or for each."""
         operations, *_ = self.rest.operations(batch, False)
-        return operations[:, kept_at(operations), KEPT].astype(np.float32)
+        return operations[:, keeper_at(operations), NUMBER].astype(np.float32)
 
     def edit_rows(self, batch: tuple[int, ...]) -> tuple[Rows, Listed, npt.NDArray[np.int64]]:
         """Return the edits as the kernel reads them, for all rows or for each, what they list, and their windows.
@@ -334,7 +334,7 @@ def chain_of(samplers: Any) -> SamplerChain:
 _read = lru_cache(SamplerChain)  # a string is given with every call
 
 
-def kept_at(operations: Rows) -> int:
+def keeper_at(operations: Rows) -> int:
     """Return which operation keeps a number that draws change."""
     return int(np.argmax((operations[..., LEARNS] == 1.0).any(axis=0)))
 

@@ -86,7 +86,7 @@ class Operation(NamedTuple):
     learned: float  # what a draw of the row's has made of c
 
 
-WAY, KEPT, LEARNS, LEARNED = (Operation._fields.index(name) for name in ("way", "c", "learns", "learned"))
+WAY, NUMBER, LEARNS, LEARNED = (Operation._fields.index(name) for name in ("way", "c", "learns", "learned"))
 
 
 def log(x: float) -> float:

@@ -13,8 +13,8 @@ from fastsoftmax._jit import Direct
 from fastsoftmax._state import Numbers
 from fastsoftmax.kernels.chain import draw
 from fastsoftmax.kernels.chain.memory import list_start, memory_bytes
-from fastsoftmax.samplers.chain import kept_at
-from fastsoftmax.samplers.step import KEPT, LEARNED, Operation
+from fastsoftmax.samplers.chain import keeper_at
+from fastsoftmax.samplers.step import LEARNED, NUMBER, Operation
 from fastsoftmax.sampling.batch import Part
 from fastsoftmax.sampling.laws import Facts, Keyed
 from fastsoftmax.sampling.params import of
@@ -27,14 +27,14 @@ class ChainLaw:
     operations: npt.NDArray[np.float64]
     ends: list[int]
     temperatures: Array
-    kept: Array | None = None  # what a sampler has learned, a number a row, in the memory of the operations
+    numbers: Array | None = None  # what a sampler has learned, a number a row, in the memory of the operations
 
     memory = staticmethod(memory_bytes)
 
     @property
     def learned(self) -> Numbers | None:
         """What a draw has made of the numbers that a sampler keeps."""
-        return None if self.kept is None else self.kept.astype(np.float32)
+        return None if self.numbers is None else self.numbers.astype(np.float32)
 
     def keeping(self, numbers: Numbers | None) -> "ChainLaw":
         """Return the law of rows with such numbers, one each, to draw from once."""
@@ -42,13 +42,13 @@ class ChainLaw:
             return self
         rows, own = numbers.size, self.operations
         operations = own.copy() if len(own) == rows else np.repeat(own, rows, axis=0)
-        kept = operations[:, self._keeper, LEARNED]
-        operations[:, self._keeper, KEPT] = kept[:] = numbers.reshape(-1)
-        return ChainLaw(operations, self.ends, self.temperatures, kept)
+        learned = operations[:, self._keeper, LEARNED]
+        operations[:, self._keeper, NUMBER] = learned[:] = numbers.reshape(-1)
+        return ChainLaw(operations, self.ends, self.temperatures, learned)
 
     @cached_property
     def _keeper(self) -> int:
-        return kept_at(self.operations)
+        return keeper_at(self.operations)
 
     def sample(
         self,

@@ -2,7 +2,7 @@
 
 A sampler sees the logits of the tokens that are left, larger first and lower index first among equals. An edit sees
 those of all tokens, in index order, and what came before. What keeps a number from one draw to the next, as mirostat,
-is told it as `kept`.
+is told it as `number`.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,7 @@ LARGEST = 1e6  # a fair limit of tau and eta
 ESTIMATE = 100  # tokens that the fall of the probabilities is estimated from
 
 
-def keep(logits: Sequence[float], tau: float = 5.0, eta: float = 0.1, *, kept: float | None = None) -> list[int]:
+def keep(logits: Sequence[float], tau: float = 5.0, eta: float = 0.1, *, number: float | None = None) -> list[int]:
     """Keep the k likeliest, where Zipf's law says that their surprise is about mu, the number that is kept, in bits.
 
     S. Basu et al., "Mirostat: a neural text decoding algorithm that directly controls perplexity" (2020), arXiv
@@ -18,7 +18,7 @@ def keep(logits: Sequence[float], tau: float = 5.0, eta: float = 0.1, *, kept: f
     """
     between("mirostat.tau", tau, 0, LARGEST)
     between("mirostat.eta", eta, 0, LARGEST)
-    mu = first(tau, eta) if kept is None else kept
+    mu = first(tau, eta) if number is None else number
     some = [z for z, mass in zip(logits, masses(logits), strict=True) if mass > 0][:ESTIMATE]
     if len(some) == 1:
         return prefix(logits, 1)
@@ -37,6 +37,6 @@ def first(tau: float = 5.0, eta: float = 0.1) -> float:
     return 2 * tau
 
 
-def learn(kept: float, probability: float, tau: float = 5.0, eta: float = 0.1) -> float:
+def learn(number: float, probability: float, tau: float = 5.0, eta: float = 0.1) -> float:
     """Return mu after a token of some probability in what was kept."""
-    return kept - eta * (-math.log2(probability) - tau)
+    return number - eta * (-math.log2(probability) - tau)

@@ -94,8 +94,8 @@ def test_scales_by_hand():
     assert adaptive_p.scale(logs(0.8, 0.2), 0.5) == pytest.approx([0, 0])
     assert adaptive_p.scale(logs(0.8, 0.2), 0.2) == pytest.approx([5 - 10 * 4 / 3, 5])
     # An average of 0.8 asks for 2 * 0.5 - 0.8 = 0.2 next; one of 2 for 0.
-    assert adaptive_p.scale(logs(0.8, 0.2), 0.5, 0.9, kept=0.8) == pytest.approx([5 - 10 * 4 / 3, 5])
-    assert adaptive_p.scale(logs(1.0), 0.5, 0.9, kept=2.0) == pytest.approx([5 - 10 * (10 / 3) ** 2 / (13 / 3)])
+    assert adaptive_p.scale(logs(0.8, 0.2), 0.5, 0.9, number=0.8) == pytest.approx([5 - 10 * 4 / 3, 5])
+    assert adaptive_p.scale(logs(1.0), 0.5, 0.9, number=2.0) == pytest.approx([5 - 10 * (10 / 3) ** 2 / (13 / 3)])
     assert adaptive_p.first(0.3) == 0.3
     assert adaptive_p.learn(0.5, 0.1, 0.3, 0.75) == pytest.approx(0.25 * 0.1 + 0.75 * 0.5)
     assert gumbel.perturbed(2.0, math.exp(-1)) == 2
@@ -214,8 +214,8 @@ FIELDS = {
     "min_k": {"tau": st.floats(0, 100)},
     "p_step": {"ratio": SHARES, "min_keep": LEAST},
     "greedy": {},
-    "mirostat": {"kept": st.floats(-2, 40)},
-    "mirostat_2": {"kept": st.floats(-2, 40)},
+    "mirostat": {"number": st.floats(-2, 40)},
+    "mirostat_2": {"number": st.floats(-2, 40)},
 }
 filtered = st.sampled_from(sorted(FILTERS)).flatmap(
     lambda name: st.tuples(st.just(name), st.fixed_dictionaries(FIELDS[name]))
@@ -455,16 +455,18 @@ def test_frequencies(chain):
 def test_mirostat_by_hand():
     zipf = [-2 * math.log(rank) for rank in range(1, 1001)]  # s = 2, and k = sqrt(2^mu / (1 - 1 / 1000))
     assert len(mirostat.keep(zipf)) == 32  # mu = 10
-    assert len(mirostat.keep(zipf, kept=9.0)) == 22
-    assert len(mirostat.keep(zipf, kept=30.0)) == 1000
-    assert mirostat.keep(zipf, kept=-5.0) == mirostat.keep([1.0], kept=50.0) == [0]
+    assert len(mirostat.keep(zipf, number=9.0)) == 22
+    assert len(mirostat.keep(zipf, number=30.0)) == 1000
+    assert mirostat.keep(zipf, number=-5.0) == mirostat.keep([1.0], number=50.0) == [0]
     harmonic = [-math.log(rank) for rank in range(1, 8)]  # s = 1, and k = 2^mu / ln 7
-    assert len(mirostat.keep(harmonic, kept=3.0)) == 4
-    assert mirostat.keep([0.0, 0.0], kept=math.log2(1.01)) == [0, 1]  # s = 0: all, or one
-    assert mirostat.keep([0.0, 0.0], kept=math.log2(0.99)) == [0]
-    assert len(mirostat.keep([0.0, -1.0, -800.0, -900.0], kept=2.0)) == len(mirostat.keep([0.0, -1.0], kept=2.0)) == 2
+    assert len(mirostat.keep(harmonic, number=3.0)) == 4
+    assert mirostat.keep([0.0, 0.0], number=math.log2(1.01)) == [0, 1]  # s = 0: all, or one
+    assert mirostat.keep([0.0, 0.0], number=math.log2(0.99)) == [0]
+    assert (
+        len(mirostat.keep([0.0, -1.0, -800.0, -900.0], number=2.0)) == len(mirostat.keep([0.0, -1.0], number=2.0)) == 2
+    )
     shares = logs(0.5, 0.25, 0.125, 0.125)
-    assert [len(mirostat_2.keep(shares, kept=mu)) for mu in (-1.0, 1.0, 2.0, 2.9, 3.0)] == [1, 1, 2, 2, 4]
+    assert [len(mirostat_2.keep(shares, number=mu)) for mu in (-1.0, 1.0, 2.0, 2.9, 3.0)] == [1, 1, 2, 2, 4]
     assert len(mirostat_2.keep(shares, 1.5)) == 4  # mu begins as 3
     assert mirostat.first(5.0) == mirostat_2.first(5.0) == 10
     assert mirostat.learn(10.0, 0.25, 5.0, 0.1) == mirostat_2.learn(10.0, 0.25, 5.0, 0.1) == pytest.approx(10.3)
@@ -475,7 +477,7 @@ def test_what_a_draw_teaches():
     assert after(row, "top_k=2", 0, seed=1) is None
     # mirostat_2=1 keeps two of them, 2 / 3 and 1 / 3 then.
     assert after(row, "mirostat_2=1", 1, seed=1) == pytest.approx(2 - 0.1 * (math.log2(3) - 1))
-    assert after(row, "mirostat_2=1 gumbel", 0, seed=1, kept=1.5) == pytest.approx(1.5 - 0.1 * (math.log2(1.0) - 1))
+    assert after(row, "mirostat_2=1 gumbel", 0, seed=1, number=1.5) == pytest.approx(1.5 - 0.1 * (math.log2(1.0) - 1))
     # adaptive_p learns from what top_k leaves, 2 / 3, not from what it makes of it.
     assert after(row, "top_k=2 adaptive_p(0.4, decay=0.5)", 0, seed=1) == pytest.approx(0.5 * 2 / 3 + 0.5 * 0.4)
     assert after(row, "presence=1 mirostat_2=1", 1, seed=1, history=[0]) == after(

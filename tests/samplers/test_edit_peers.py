@@ -171,7 +171,7 @@ def test_llama_cpp_keeps_the_same_number(name):
         numbers = {"mirostat_tau": tau, "mirostat_eta": eta} if "mirostat" in words else {}
         numbers = numbers or {"adaptive_target": tau / 10, "adaptive_decay": eta}
         chain = SamplerChain.preset("llama.cpp", temp=1.0, **words, **numbers)
-        sampler, kept = make(*arguments(tau, eta, 7)), None
+        sampler, number = make(*arguments(tau, eta, 7)), None
         for _ in range(30):
             row = (generator.normal(size=V) * generator.choice([1.0, 3.0])).astype(np.float32)
             candidates = np.zeros(V, peer.CANDIDATE)
@@ -182,13 +182,13 @@ def test_llama_cpp_keeps_the_same_number(name):
             left = candidates[: array.size]
             theirs[left["id"]] = np.exp(left["logit"].astype(float) - left["logit"].max())
             state = chain.start()
-            state = state if kept is None else state.drawn(np.int64(0), np.array([kept], np.float32))
+            state = state if number is None else state.drawn(np.int64(0), np.array([number], np.float32))
             found = fs.probabilities(row, samplers=chain, state=state)
             token = int(candidates["id"][array.selected])
             total += 1
             overflown = name == "mirostat" and array.size == 1 and (found > 0).all()  # its k is an int of 32 bits
             same += overflown or np.allclose(found, theirs / theirs.sum(), rtol=1e-3, atol=1e-5)
-            kept = reference.after(row.tolist(), str(chain), token, seed=0, kept=kept)
+            number = reference.after(row.tolist(), str(chain), token, seed=0, number=number)
             accept(sampler, token)
         peer.library.llama_sampler_free(sampler)
     assert same >= 0.99 * total  # the others are at a boundary, or s is so near to 1 that float32 cancels

@@ -49,15 +49,15 @@ def run(chain, steps, seed, table=ROWS):
 
 
 def reference_run(text, steps, seed, table=ROWS):
-    tokens, kept, numbers = [7], None, []
+    tokens, number, numbers = [7], None, []
     lists = table.tolist()
     for step in range(steps):
         row = lists[tokens[-1] % len(table)]
-        words = {"seed": seed, "step": step, "history": tokens, "prompt": 1, "kept": kept}
+        words = {"seed": seed, "step": step, "history": tokens, "prompt": 1, "number": number}
         token = reference.sample(row, text, **words)
-        kept = reference.after(row, text, token, **words)
+        number = reference.after(row, text, token, **words)
         tokens.append(token)
-        numbers.append(kept)
+        numbers.append(number)
     return tokens, numbers
 
 
@@ -76,14 +76,14 @@ def test_ten_thousand_steps_are_those_of_the_reference(text):
     assert run(SamplerChain(text), 10_000, 1, small)[0] == reference_run(text, 10_000, 1, small)[0]
 
 
-@given(row=rows(), chain=chains, seed=st.integers(0, 2**64 - 1), kept=st.floats(-3, 30, width=32))
-def test_a_draw_and_what_is_learned_from_it(row, chain, seed, kept):
+@given(row=rows(), chain=chains, seed=st.integers(0, 2**64 - 1), number=st.floats(-3, 30, width=32))
+def test_a_draw_and_what_is_learned_from_it(row, chain, seed, number):
     if chain.keeper is None:  # a decay of 1
         return
     chained = SamplerChain(chain)
-    state = chained.start().drawn(np.int64(0), np.array([kept], np.float32)).rewind(0)
+    state = chained.start().drawn(np.int64(0), np.array([number], np.float32)).rewind(0)
     token, after = fs.sample(row, samplers=chained, state=state, seed=seed)
-    words = {"seed": seed, "kept": float(np.float32(kept))}
+    words = {"seed": seed, "number": float(np.float32(number))}
     assert token == reference.sample(row.tolist(), str(chain), **words)
     expected = reference.after(row.tolist(), str(chain), token, **words)
     assert np.allclose(after.numbers, expected, rtol=1e-6, atol=1e-6), str(chain)

@@ -4,8 +4,9 @@
 2. Where anything is below it, a read with an exponential an element sums up the masses of what is not.
 3. Draws are those of the four words: only the group that is drawn is weighed again.
 
-A list of most of a row takes five times as long as all of this (AMD EPYC Zen 4). Of 100,000 logits from 0 to -10 "epsilon=1e-9" leaves all of them, since
-the least likely has the probability 4.5e-9: none is below the bound, and the masses of the first read will do.
+A list of most of a row takes five times as long as all of this (AMD EPYC Zen 4). Of 100,000 logits from 0 to -10
+"epsilon=1e-9" leaves all of them, since the least likely has the probability 4.5e-9: none is below the bound, and the
+masses of the first read will do.
 """
 
 import math
