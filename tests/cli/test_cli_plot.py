@@ -1,6 +1,7 @@
 """The command `plot`: files, and text where none is asked for."""
 
 import re
+from importlib.util import find_spec
 
 import pytest
 
@@ -8,13 +9,17 @@ import fastsoftmax as fs
 from tests.commands import invoke, refused, run
 
 NIGHTS = ["nights=3", "days=2", "hours=1", "weeks=4"]
+# Torch brings networkx without matplotlib: a figure asks for the whole extra.
+draws = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("matplotlib", "networkx", "scipy")), reason="needs the extra plot"
+)
 STARTS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
 
 @pytest.mark.parametrize("ending", STARTS)
 @pytest.mark.parametrize("figure", ["distribution", "curves", "entropy", "kept"])
+@draws
 def test_files(figure, ending, tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     file = tmp_path / f"figure{ending}"
     samplers = ["--samplers", "top_k=3"] if figure in ("kept", "distribution") else []
     heat = [] if figure == "entropy" else ["-t", "2"]
@@ -70,16 +75,21 @@ def test_bad_input(arguments, message, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@draws
 def test_a_folder_that_is_not_there(tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     result = invoke("plot", "entropy", *NIGHTS, "-o", str(tmp_path / "no" / "a.png"))
     assert result.exit_code == 2
 
 
-def test_the_graph_of_a_model(tmp_path):
+@pytest.fixture
+def model(tmp_path):
     text, model = tmp_path / "book.txt", tmp_path / "book.safetensors"
     text.write_text("The cat sat on the mat. The dog sat on the cat. A dog ran to the mat.\n" * 3, encoding="utf-8")
     run("fit", str(text), "-o", str(model), "--order", "1")
+    return model
+
+
+def test_the_graph_of_a_model_as_text(model, tmp_path):
     header, rows = columns(run("plot", "transitions", str(model)))
     assert header == ["state", "share of time", "share, bar", "likeliest next"]
     chain = fs.MarkovText.load(str(model)).chain
@@ -89,6 +99,9 @@ def test_the_graph_of_a_model(tmp_path):
     chain.save(str(tmp_path / "chain.safetensors"))
     assert run("plot", "transitions", str(tmp_path / "chain.safetensors")) == run("plot", "transitions", str(model))
     assert "expected no --file" in refused("plot", "transitions", str(model), "-t", "2")
-    pytest.importorskip("networkx", reason="networkx is not installed")
+
+
+@draws
+def test_the_graph_of_a_model(model, tmp_path):
     assert run("plot", "transitions", str(model), "-o", str(tmp_path / "g.svg")) == f"wrote {tmp_path / 'g.svg'}\n"
     assert (tmp_path / "g.svg").read_bytes().startswith(STARTS[".svg"])
