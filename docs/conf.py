@@ -10,7 +10,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "fastsoftmax"
-author = "the authors of fastsoftmax"
 version = release = metadata.version("fastsoftmax")
 
 # Where links go that lead to a file without a page, as the address of a folder of this repository with no slash at its
@@ -22,33 +21,32 @@ extensions = [
     "sphinx.ext.autosummary",  # makes a page for each public name
     "numpydoc",  # reads the form that docstrings have
     "myst_nb",  # reads Markdown and notebooks
-    "samplers",  # a page for each sampler
     "links",  # what lies outside of docs: copies, and where links to it go
+    "samplers",  # a page for each sampler
 ]
-exclude_patterns = ["_templates"]
-templates_path = ["_templates"]  # one for classes: the usual one lists methods and does not describe them
+exclude_patterns = ["_templates"]  # their names end as pages' do
+templates_path = ["_templates"]  # the usual ones list methods and do not describe them, and have long titles
 
 autodoc_typehints = "none"  # the docstrings name the types, and say more of them than `Any` does
 autodoc_member_order = "bysource"  # the order of reading
-autosummary_ignore_module_all = False  # the names of `plot` are its __all__
 numpydoc_show_class_members = False  # the template has the members, with what they say
+toc_object_entries_show_parents = "hide"  # `walk`, where `MarkovChain.walk` would be cut off
 default_role = "py:obj"  # single backticks in docstrings are links where they name a public thing
 
 nb_execution_mode = "off"  # tests run the notebooks; here they would compile kernels for a minute
 myst_enable_extensions = ["html_image"]  # one picture has a width, which Markdown cannot say
 myst_heading_anchors = 3  # links such as sampling.md#the-zoo work as on GitHub
-suppress_warnings = ["myst.header"]  # docstrings and samplers' pages begin below the first level
 
 html_theme = "pydata_sphinx_theme"
 html_title = "fastsoftmax"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {"index": [], "coming_from": []}  # pages without others below them
 html_copy_source = False  # a third of the size
 html_show_sphinx = False
 html_theme_options = {
     "navigation_with_keys": False,  # arrow keys scroll wide tables
-    "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],  # without the link to the source, which is not copied
-    "footer_start": ["copyright"],
+    "footer_start": [],
     "footer_end": [],
 }

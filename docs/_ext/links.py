@@ -28,7 +28,8 @@ PICTURE = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
 def setup(app: Any) -> dict[str, bool]:
     """Copy, and have links rewritten whenever a page is read."""
     app.add_config_value("repository", "", "env")
-    GENERATED.mkdir(exist_ok=True)
+    shutil.rmtree(GENERATED, ignore_errors=True)  # so that no page is left of what went
+    GENERATED.mkdir()
     for file in COPIED:
         shutil.copy2(file, GENERATED / f"{file.stem.lower()}{file.suffix}")
     app.connect("source-read", rewrite)

@@ -1,6 +1,5 @@
 """A page for each sampler and edit, from the registry: its figure, its parameters with their ranges, its docstring."""
 
-import shutil
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,16 @@ KINDS = {
     AFTER: "A filter. It drops tokens from the front of the order.",
     LOOK: "A filter. It goes along the sorted tokens, and keeps those before a place that it finds.",
     SCALE: "A scale. It changes the weights and keeps their order.",
-    REWEIGH: "It changes the order of the tokens, so that it comes last.",
-    GUMBEL: "It draws the token, so that it comes last.",
+    REWEIGH: "It changes the order of the tokens.",
+    GUMBEL: "It draws the token.",
     EDIT: "An edit. It changes a few logits for what came before, so that it comes first and needs a state.",
 }
 GUIDES = {True: "[Decoding](../../decoding.md)", False: "[Sampling](../../sampling.md)"}
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Write the pages anew, so that none is left of a sampler that went."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    """Write the pages."""
+    FOLDER.mkdir(parents=True)  # `links` has emptied the folder above
     for kind in (*SAMPLERS, *EDITS):
         (FOLDER / f"{kind.name}.md").write_text(page(kind), encoding="utf-8")
     (FOLDER / "index.md").write_text(index(), encoding="utf-8")
@@ -51,7 +49,8 @@ def page(kind: type[Step]) -> str:
     """Return the page of a sampler."""
     parts = [f"# {kind.name}", KINDS[kind.way]]
     if kind.followers is not None:
-        parts[-1] += " Little or nothing may follow it."
+        followers = [f"`{other.name}`" for other in SAMPLERS if other.way in kind.followers]
+        parts[-1] += f" Only {' or '.join(followers)} may follow it." if followers else " Nothing may follow it."
     figure = DOCS / "samplers" / f"{kind.name}.svg"
     if figure.is_file():
         parts.append(f"![What {kind.name} does to one row of twelve tokens](../../samplers/{figure.name})")

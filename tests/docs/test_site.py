@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -107,3 +108,20 @@ def test_each_sampler_has_a_page(site, pages, kind):
 def test_no_page_escapes_the_toctrees():
     """Sphinx warns of a page that is in none, unless the page says that it is an orphan."""
     assert [file.name for file in (ROOT / "docs").rglob("*.md") if "orphan: " in file.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize(
+    ("base", "shown"),
+    [("", "the code"), ("https://example.org/tree", "[the code](https://example.org/tree/reference)")],
+)
+def test_a_link_to_what_has_no_page(base, shown):
+    spec = importlib.util.spec_from_file_location("links", ROOT / "docs" / "_ext" / "links.py")
+    links = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(links)
+    app = SimpleNamespace(config=SimpleNamespace(repository=base))
+    page = ["[the code](../reference) and [`top_k`](samplers/top_k.svg), [lost](lost.md), ![a](plots.png)"]
+    links.rewrite(app, "sampling", page)
+    assert page == [f"{shown} and [`top_k`](generated/samplers/top_k.md), [lost](lost.md), ![a](plots.png)"]
+    page = ["[sampling](docs/sampling.md#the-zoo), [security](SECURITY.md)"]
+    links.rewrite(app, "generated/contributing", page)
+    assert page == ["[sampling](../sampling.md#the-zoo), [security](security.md)"]
