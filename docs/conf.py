@@ -46,6 +46,7 @@ html_copy_source = False  # a third of the size
 html_show_sphinx = False
 html_theme_options = {
     "navigation_with_keys": False,  # arrow keys scroll wide tables
+    "show_prev_next": False,  # on a phone their titles are cut, and the lists of pages lead there too
     "secondary_sidebar_items": ["page-toc"],  # without the link to the source, which is not copied
     "footer_start": [],
     "footer_end": [],
