@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "fastsoftmax"
-version = release = metadata.version("fastsoftmax")
+release = metadata.version("fastsoftmax")
 
 # Where links go that lead to a file without a page, as the address of a folder of this repository with no slash at its
 # end. While it is empty, such a link is shown as its text alone.
@@ -33,21 +33,20 @@ numpydoc_show_class_members = False  # the template has the members, with what t
 toc_object_entries_show_parents = "hide"  # `walk`, where `MarkovChain.walk` would be cut off
 default_role = "py:obj"  # single backticks in docstrings are links where they name a public thing
 
-nb_execution_mode = "off"  # tests run the notebooks; here they would compile kernels for a minute
+nb_execution_mode = "off"  # tests run the notebooks; here they would compile kernels at each build
 myst_enable_extensions = ["html_image"]  # one picture has a width, which Markdown cannot say
 myst_heading_anchors = 3  # links such as sampling.md#the-zoo work as on GitHub
 
 html_theme = "pydata_sphinx_theme"
-html_title = "fastsoftmax"
+html_title = project  # without the word "documentation"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css"]  # it says what the theme gets wrong here
 html_sidebars = {"index": [], "coming_from": []}  # pages without others below them
-html_copy_source = False  # a third of the size
-html_show_sphinx = False
+html_copy_source = False  # the sources are in the repository
 html_theme_options = {
     "navigation_with_keys": False,  # arrow keys scroll wide tables
     "show_prev_next": False,  # on a phone their titles are cut, and the lists of pages lead there too
     "secondary_sidebar_items": ["page-toc"],  # without the link to the source, which is not copied
-    "footer_start": [],
+    "footer_start": [],  # it would name the tools of the site alone
     "footer_end": [],
 }
