@@ -28,12 +28,13 @@ GROUPS = {
 Into an array that is there (`out=`) where the library has it: ours and torch. NumPy and SciPy allocate their results. A
 temperature other than 1 costs the peers one more pass.""",
     "sample": """\
-One token a row, unless the case says more. The peers do the same in the same order, on logits that lie ready in their
-own form: for llama.cpp an array of candidates, which its samplers use up, so that one memmove a row refills it inside
-the timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. Ours
-takes a NumPy array, unless the case says that it takes a torch tensor, as torch does. Temperature 5 with top-p 0.9
-leaves most of the vocabulary. A token by samplers is drawn by that chain, beside the peers that have its samplers.
-Earlier runs show the locally typical sampling of peers aside, for its time.""",
+One token a row, unless the case says more; the time is that of all rows together. The peers do the same in the same
+order, on logits that lie ready in their own form: for llama.cpp an array of candidates, which its samplers use up,
+so that one memmove a row refills it inside the timing; that part is shown aside. transformers and torch widen 16-bit
+logits to float32, as `generate` does. Ours takes a NumPy array, unless the case says that it takes a torch tensor,
+as torch does. Temperature 5 with top-p 0.9 leaves most of the vocabulary. A token by samplers is drawn by that
+chain, beside the peers that have its samplers. Earlier runs show the locally typical sampling of peers aside, for
+its time.""",
     "walk": """\
 1,000 walks of 1,000 tokens, which begin again where a sequence ends; or one walk of 100,000; or 10,000 "sentences" of
 up to 100 tokens, which stop there. The time is that of a step. The peers have neither temperature nor cut-offs;

@@ -36,7 +36,7 @@ LOGITS = {  # kinds of rows, made in bench/data.py
     "ascending": "ascending logits",
     "descending": "descending logits",
     "one_hot": "one-hot logits",
-    "ties": "whole logits",
+    "ties": "rounded logits",
     "half_masked": "half-masked logits",
     "two_valued": "logits of two values",
 }
