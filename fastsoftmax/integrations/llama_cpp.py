@@ -37,7 +37,7 @@ class SamplerLogitsProcessor:
     """
 
     def __init__(self, samplers: Any, *, rng: Any = None, seed: Any = None) -> None:
-        self._follower = Follower(samplers, rng, seed, None)
+        self._follower = Follower(samplers, rng, seed, None, lambda: None)
 
     def __call__(self, input_ids: npt.NDArray[np.intc], scores: npt.NDArray[np.single]) -> npt.NDArray[np.single]:
         """Return scores of which the drawn token alone is above -inf.

@@ -52,7 +52,7 @@ class SamplerLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
     """
 
     def __init__(self, samplers: Any, *, rng: Any = None, seed: Any = None, pad: int | None = None) -> None:
-        self._follower = Follower(samplers, rng, seed, pad)
+        self._follower = Follower(samplers, rng, seed, pad, _refuse_beams)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return scores of which the drawn tokens alone are above -inf.
@@ -66,10 +66,7 @@ class SamplerLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         """
         if not scores.is_cpu:
             raise TypeError(f"scores is on {scores.device}, expected a CPU tensor: this library draws on the CPU")
-        texts = input_ids.numpy()
-        if self._follower.begins(texts):
-            _refuse_beams()
-        tokens = torch.from_numpy(self._follower.draw(texts, scores))
+        tokens = torch.from_numpy(self._follower.draw(input_ids.numpy(), scores))
         return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
 
 
@@ -78,7 +75,7 @@ def _refuse_beams() -> None:
 
     The nearest caller that has a `generation_config` is the one that searches; a loop of one's own has none.
     """
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         config = frame.f_locals.get("generation_config")
         if config is not None:

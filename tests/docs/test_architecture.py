@@ -138,6 +138,7 @@ def test_the_face_is_what_it_says():
         "sampling",
         "cli",
         "explore",
+        "integrations",
         "plot",
         "import_module",
         "TYPE_CHECKING",

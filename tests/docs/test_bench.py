@@ -6,7 +6,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from bench import accuracy, compare, data, limits, race, report
+from bench import accuracy, compare, data, limits, race, report, words
 from bench import machine as machines
 from bench.chains import Corpus
 from bench.machine import ROOT
@@ -22,7 +22,7 @@ def made_up_case(group, name, on, ours, peer, limit=1e-6, **facts):
         group,
         name,
         on,
-        {"threads": 1, "limit": "the limit", **facts},
+        {"threads": 1, "limit": "the limit"} | facts,
         "elements",
         [
             timing("fastsoftmax", "ours", ours, 100),
@@ -39,6 +39,8 @@ def made_up_case(group, name, on, ours, peer, limit=1e-6, **facts):
 @pytest.fixture
 def results():
     rows = {"kind": "llm", "vocabulary": 128_256, "dtype": "float32", "batch": 1}
+    nucleus = {"temperature": 1.0, "top_p": 0.9, "n": 1}
+    walks = {"n": 1_000, "length": 1_000, "edges": 7, "on_dead_end": "restart"}
     return Results(
         machine={
             "date": "2024-05-06T07:08:09+00:00",
@@ -59,10 +61,10 @@ def results():
         cases=[
             made_up_case("softmax", "softmax", "llm-128256-float32-1-1t", 2e-6, 3e-6, **rows),
             made_up_case("softmax", "softmax", "llm-32000-float32-1-1t", 1e-6, 3e-6, **rows | {"vocabulary": 32_000}),
-            made_up_case("sample", "top_p", "llm-128256-float32-1-1t", 40e-6, 30e-6, **rows),
-            made_up_case("walk", "plain", "text-order2-1t", 5e-6, 50e-6),
-            made_up_case("fit", "fit", "text-order2-all", 5e-6, 50e-6),
-            made_up_case("chain", "load", "text-order2-1t", 5e-6, 50e-6),
+            made_up_case("sample", "top_p", "llm-128256-float32-1-1t", 40e-6, 30e-6, **rows, **nucleus),
+            made_up_case("walk", "plain", "text-order2-1t", 5e-6, 50e-6, **walks),
+            made_up_case("fit", "fit", "text-order2-all", 5e-6, 50e-6, order=2, threads=2),
+            made_up_case("chain", "load", "text-order2-1t", 5e-6, 50e-6, bytes=2_000_000),
         ],
         first_call={"imports": {"fastsoftmax": 0.2}, "calls": {"softmax": {"cold": 2.0, "warm": 0.2, "steady": 9e-6}}},
         accuracy=[
@@ -132,7 +134,7 @@ class TestReport:
         assert f"|  | {abacus} | Quipu, kernels for beads3, AVX2 |" in page
         assert "](benchmarks/abacus-beads3-avx2.md): 2 threads, commit 0123456789ab, 2024-05-06; a peer was" in page
         line = next(line for line in page.splitlines() if "over a text" in line)
-        assert line == "| a step of a walk over a text, order 2 | 50 ns; torch 500 ns ±10.0 %, 10.00x |  |"
+        assert line == "| a step of 1,000 walks over a text, order 2 | 50 ns; torch 500 ns ±10.0 %, 10.00x |  |"
 
     def test_a_machine_has_a_name(self, results):
         assert machines.name(results.machine) == "abacus-beads3-avx2"
@@ -201,9 +203,42 @@ class TestReport:
         from bench import charts
 
         monkeypatch.setattr(charts, "FOLDER", tmp_path)
-        assert charts.draw(results) == ["ratio-by-vocabulary", "time-over-the-limit"]
+        assert charts.draw(results) == ["faster-and-slower", "ratio-by-vocabulary", "time-over-the-limit"]
         for path in tmp_path.iterdir():
             assert "prefers-color-scheme: dark" in path.read_text(encoding="utf-8")
+        drawn = (tmp_path / "faster-and-slower.svg").read_text(encoding="utf-8")
+        assert "1.50x torch" in drawn
+        assert "▼ 0.75x torch" in drawn
+
+
+class TestWords:
+    def test_cases(self, results):
+        assert [words.whole(case) for case in results.cases] == [
+            "`softmax` of one row of 128,256 logits, float32",
+            "`softmax` of one row of 32,000 logits, float32",
+            "a token with top-p 0.9, from one row of 128,256 logits, float32",
+            "a step of 1,000 walks over a text, order 2",
+            "counting a token of a text, order 2, 2 threads",
+            "opening a file of 2.0 MB, a model of a text, order 2",
+        ]
+
+    def test_no_two_cases_are_the_same_in_words(self):
+        keys: dict[str, set[str]] = {}
+        for results in kept().values():
+            for case in results.cases:
+                keys.setdefault(words.whole(case), set()).add(case.key)
+        assert not [some for some in keys.values() if len(some) > 1]
+
+    def test_there_are_words_for_every_kind_of_rows(self):
+        assert words.LOGITS.keys() == data.KINDS.keys()
+
+    def test_a_chain_of_samplers_is_told(self):
+        rows = vars(data.Rows())
+        facts = {"samplers": "dry=0.8", "history": 100, "n": 1}
+        case = made_up_case("sample", "DRY, history of 100", "x-1t", 1, 1, **facts, **rows)
+        assert words.what(case) == "DRY, history of 100: a token by `dry=0.8`"
+        case = made_up_case("sample", "samplers dry", "x-1t", 1, 1, **facts, **rows)
+        assert words.what(case) == "a token by `dry=0.8`"
 
 
 class TestCommitted:

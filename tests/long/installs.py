@@ -29,7 +29,7 @@ LOWEST = PROJECT["requires-python"].removeprefix(">=")
 OLDEST = f"{LOWEST} oldest"
 COMBINATIONS = (OLDEST, "3.11", "3.12", "3.13", "3.14", "3.14t")
 SUITE = ("tests", "reference", "bench", "docs", ".ci", "pyproject.toml", "README.md", "CHANGELOG.md", "ARCHITECTURE.md")
-OF_THE_SOURCE = ("tests/docs/test_architecture.py",)
+OF_THE_SOURCE = ("tests/docs/test_architecture.py", "tests/docs/test_metadata.py")
 ABOUT = """
 import sys, sysconfig, venv, ensurepip
 threads = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
