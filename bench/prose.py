@@ -64,7 +64,8 @@ dtype. The peers divide by the temperature in the dtype of the logits, before th
 
 NOT_MEASURED = """\
 - Other processors: ratios carry over better than times, and neither carries over well. Run it on yours.
-- GPUs, and models: the time to compute the logits is mostly far longer than that to sample from them.
+- GPUs, and models, but for the [whole loop](recipes.md#what-the-sampler-takes-of-the-whole) of a small one: the time to
+  compute the logits is mostly far longer than that to sample from them.
 - Peers' first calls, memory in use, and energy.
 - Logits that must be brought into a peer's own form first, which a mixed program pays at every token.
 - Cold data: rounds repeat on the same arrays, so what fits into a cache is in it.

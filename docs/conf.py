@@ -27,11 +27,12 @@ extensions = [
     "links",  # what lies outside of docs: copies, and where links to it go
     "samplers",  # a page for each sampler
 ]
-exclude_patterns = ["_templates"]  # their names end as pages' do
+exclude_patterns = ["_templates", "generated/live"]  # their names end as pages' do
 templates_path = ["_templates"]  # the usual ones list methods and do not describe them, and have long titles
 
 autodoc_typehints = "none"  # the docstrings name the types, and say more of them than `Any` does
 autodoc_member_order = "bysource"  # the order of reading
+autodoc_mock_imports = ["torch", "transformers"]  # a build need not have what the modules for others are made for
 numpydoc_show_class_members = False  # the template has the members, with what they say
 toc_object_entries_show_parents = "hide"  # `walk`, where `MarkovChain.walk` would be cut off
 default_role = "py:obj"  # single backticks in docstrings are links where they name a public thing
@@ -43,6 +44,7 @@ myst_heading_anchors = 3  # links such as sampling.md#the-zoo work as on GitHub
 html_theme = "pydata_sphinx_theme"
 html_title = project  # without the word "documentation"
 html_static_path = ["_static"]
+html_extra_path = ["generated/live"]  # the page with sliders, as it is
 html_css_files = ["site.css"]  # it says what the theme gets wrong here
 html_sidebars = {"index": [], "recipes": [], "coming_from": []}  # pages without others below them
 html_copy_source = False  # the sources are in the repository

@@ -7,7 +7,6 @@ model's logits change in their last bits with the batch.
     python -m examples.server
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,51 +15,47 @@ from transformers import DynamicCache
 import fastsoftmax as fs
 from examples.smollm2 import asked, load, read
 
-
-@dataclass
-class Request:
-    """What somebody asked, and what came of it."""
-
-    text: str
-    seed: int
-    temperature: float
-    length: int
-    state: Any = None
-    cache: Any = field(default_factory=DynamicCache)
-    tokens: list[int] = field(default_factory=list)
+REQUESTS = [  # text, seed, temperature, tokens at most
+    ("Name a city in Nepal.", 1, 0.5, 12),
+    ("What is a momo?", 2, 1.0, 30),
+    ("Name a mountain.", 3, 1.5, 20),
+    ("What is a momo?", 4, 1.0, 25),
+]
 
 
-def serve(model: Any, tokenizer: Any, waiting: list[Request], places: int) -> list[list[int]]:
+class Running:
+    """A request that is being answered."""
+
+    def __init__(self, tokenizer: Any, text: str, seed: int, temperature: float, length: int) -> None:
+        prompt = asked(tokenizer, [{"role": "user", "content": text}])
+        chain = fs.SamplerChain(f"repetition=1.1 top_p=0.95 temperature={temperature}")
+        self.seed, self.length, self.state, self.news = seed, length, chain.start([prompt]), prompt
+        self.tokens, self.cache = [], DynamicCache()
+
+
+def serve(model: Any, tokenizer: Any, requests: list[Any], places: int) -> list[list[int]]:
     """Answer the requests, so many at a time; another comes in as soon as one is done."""
-    every, running = list(waiting), []
+    every = [Running(tokenizer, *request) for request in requests]
+    waiting, running = list(every), []
     while waiting or running:
-        while waiting and len(running) < places:
-            request = waiting.pop(0)
-            chain = fs.SamplerChain(f"repetition=1.1 top_p=0.95 temperature={request.temperature}")
-            request.state = chain.start([asked(tokenizer, [{"role": "user", "content": request.text}])])
-            running.append(request)
-        rows = [read(model, [r.tokens[-1:] or r.state.history(0).tolist()], r.cache)[:, -1] for r in running]
-        batch = fs.State.join(r.state for r in running)
-        seeds, steps = [r.seed for r in running], [len(r.tokens) for r in running]
-        tokens, batch = fs.sample(torch.cat(rows), samplers=batch.chain, state=batch, seed=seeds, step=steps)
-        for i, request in enumerate(running):
-            request.tokens.append(int(tokens[i]))
-            request.state = batch[[i]]
-        running = [r for r in running if len(r.tokens) < r.length and r.tokens[-1] != model.config.eos_token_id]
-    return [request.tokens for request in every]
+        running += [waiting.pop(0) for _ in range(min(places - len(running), len(waiting)))]
+        rows = torch.cat([read(model, [one.news], one.cache)[:, -1] for one in running])
+        batch = fs.State.join(one.state for one in running)
+        seeds, steps = [one.seed for one in running], [len(one.tokens) for one in running]
+        tokens, batch = fs.sample(rows, samplers=batch.chain, state=batch, seed=seeds, step=steps)
+        for i, one in enumerate(running):
+            one.news, one.state = [int(tokens[i])], batch[[i]]
+            one.tokens += one.news
+        end = [model.config.eos_token_id]
+        running = [one for one in running if len(one.tokens) < one.length and one.news != end]
+    return [one.tokens for one in every]
 
 
 def main() -> None:
-    """Answer four requests in batches of three, and then each alone."""
+    """Answer the requests in batches of three, and then each alone."""
     tokenizer, model = load()
-
-    def requests() -> list[Request]:
-        cities = ["Name a city in Nepal.", "What is a momo?", "Name a mountain.", "What is a momo?"]
-        numbers = zip(cities, [1, 2, 3, 4], [0.5, 1.0, 1.5, 1.0], [12, 30, 20, 25], strict=True)
-        return [Request(*one) for one in numbers]
-
-    together = serve(model, tokenizer, requests(), places=3)
-    alone = [serve(model, tokenizer, [request], places=1)[0] for request in requests()]
+    together = serve(model, tokenizer, REQUESTS, places=3)
+    alone = [serve(model, tokenizer, [request], places=1)[0] for request in REQUESTS]
     for tokens in together:
         print("*", tokenizer.decode(tokens))
     print("the same alone:", together == alone)

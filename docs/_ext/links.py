@@ -32,6 +32,7 @@ def setup(app: Any) -> dict[str, bool]:
     GENERATED.mkdir()
     for file in COPIED:
         shutil.copy2(file, GENERATED / f"{file.stem.lower()}{file.suffix}")
+    shutil.copytree(ROOT / "fastsoftmax" / "explore" / "page", GENERATED / "live" / "page")  # html_extra_path
     app.connect("source-read", rewrite)
     return {"parallel_read_safe": True}
 

@@ -5,6 +5,8 @@ of torch, and a tensor that gradients are wanted for is refused, since none woul
 graph before such a call and begins another after it; with ``fullgraph=True`` it raises an error.
 """
 
+from __future__ import annotations  # the docs are built without torch, and its names are then no types
+
 import dataclasses
 from collections.abc import Callable
 from functools import wraps

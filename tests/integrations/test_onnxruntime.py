@@ -47,7 +47,7 @@ def model():
 @pytest.fixture(scope="module")
 def session(model, tmp_path_factory):
     file = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    importlib.import_module("examples.onnx_loop").export(model, file)
+    importlib.import_module("examples.to_onnx").export(model, file)
     return onnxruntime.InferenceSession(file)
 
 

@@ -118,6 +118,9 @@ def test_it_reads_what_the_processors_before_it_made(model):
     text = model.generate(ids, logits_processor=[Only(), draws], **words)[0, 2:].tolist()
     assert max(text) < 10
     assert END not in text
+    behind = transformers.TopKLogitsWarper(3)  # what sees one token leaves it
+    again = processor("temperature=2.0", seed=1)
+    assert model.generate(ids, logits_processor=[Only(), again, behind], **words)[0, 2:].tolist() == text
     with pytest.raises(ValueError, match="row 0 "):
         draws(ids, torch.full((1, V), -torch.inf))
 
