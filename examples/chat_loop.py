@@ -1,6 +1,6 @@
 """A conversation on the command line: streamed, with stop strings, penalties and how sure the model was.
 
-python -m examples.chat_loop "END" "User:"    # stop strings; none by default
+python -m examples.chat_loop "END" "User:"    # stop strings; none by default. Type a line; Ctrl-D ends it
 """
 
 import sys
@@ -39,6 +39,15 @@ def stream(model: Any, tokenizer: Any, prompt: list[int], sampler: fs.Sampler, s
     yield tokenizer.decode(tokens)[shown:], logprob
 
 
+def typed() -> Iterator[str]:
+    """Yield what is typed, line by line."""
+    while True:
+        try:
+            yield input("> ")
+        except EOFError:
+            return
+
+
 def main(lines: Iterator[str], stop: tuple[str, ...] = (), seed: int = 1) -> None:
     """Answer each line."""
     tokenizer, model = load()
@@ -55,4 +64,4 @@ def main(lines: Iterator[str], stop: tuple[str, ...] = (), seed: int = 1) -> Non
 
 
 if __name__ == "__main__":
-    main(sys.stdin, tuple(sys.argv[1:]))
+    main(typed(), tuple(sys.argv[1:]))

@@ -25,11 +25,14 @@ def main(length: int = 60) -> list[int]:
     with tempfile.TemporaryDirectory() as folder:
         export(model, Path(folder) / "model.onnx")
         session = onnxruntime.InferenceSession(Path(folder) / "model.onnx")
-    tokens, start = [], time.perf_counter()
+    tokens, shown, start = [], "", time.perf_counter()
     print(PROMPT, end="")
     for token in stream(session, [prompt], fs.Sampler(CHAIN, seed=1), length=length, stop=[model.config.eos_token_id]):
         tokens.append(int(token[0]))
-        print(tokenizer.decode(tokens[-1]), end="", flush=True)
+        text = tokenizer.decode(tokens)
+        if not text.endswith("\N{REPLACEMENT CHARACTER}"):  # a character may take several tokens
+            print(text[len(shown) :], end="", flush=True)
+            shown = text
     print(f"\n{len(tokens) / (time.perf_counter() - start):.1f} tokens a second")
     return tokens
 

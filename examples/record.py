@@ -72,4 +72,6 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("give the file to write, as fastsoftmax/explore/page/data/smollm2.json")
     main(Path(sys.argv[1]))

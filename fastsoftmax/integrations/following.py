@@ -28,7 +28,10 @@ class Follower:
     def __init__(self, samplers: Any, rng: Any, seed: Any, pad: int | None, begins: Callable[[], None]) -> None:
         if rng is not None and seed is not None:
             raise ValueError("rng and seed are both given, expected one")
+        if pad is not None and (isinstance(pad, bool) or not isinstance(pad, int)):
+            raise TypeError(f"pad is {pad!r}, expected the id of a token, an int")
         self._chain = fs.SamplerChain(samplers)
+        fs.Sampler(seed=seed)  # which refuses what is no seed
         self._rng, self._seed, self._pad, self._begins = np.random.default_rng(rng), seed, pad, begins
         self._state: fs.State | None = None  # where the chain asks what came before
         self._known: Tokens = np.zeros((0, 0), np.int64)  # the texts, and the token after each that was drawn last
@@ -61,7 +64,10 @@ class Follower:
             return None
         back = known.shape[1] - length
         if back > 0 and self._state.numbers is not None:
-            raise ValueError(f"the texts go back by {back} tokens, expected none: {self._chain} learns from each draw")
+            raise ValueError(
+                f"the texts go back by {back} tokens, expected none, since {self._chain} learns from each draw: "
+                "leave out drafts, and give a text that was cut short a processor of its own"
+            )
         agree = np.logical_and.accumulate(texts == known[:, :length], axis=1).sum(axis=1)
         news = np.where(np.arange(length) >= agree[:, np.newaxis], texts, -1)[:, prompt:]
         return self._state.rewind(known.shape[1] - agree).accept(news)
@@ -75,6 +81,8 @@ class Follower:
             self._seeds = seeds if rows > 1 else seeds[0]  # a plain number is the faster way
         elif rows > 1 and np.ndim(self._seed) == 0:
             raise ValueError(f"seed is {self._seed} for {rows} rows, expected one for each, or rng: they'd draw alike")
+        elif np.ndim(self._seed) > 0 and np.shape(self._seed) != (rows,):
+            raise ValueError(f"seed has shape {np.shape(self._seed)}, expected ({rows},), one for each text")
         else:
             self._seeds = self._seed
         if self._chain.asking is None:

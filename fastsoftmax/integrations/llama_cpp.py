@@ -16,8 +16,10 @@ class SamplerLogitsProcessor:
 
     Parameters
     ----------
-    samplers, rng, seed
-        As in `fastsoftmax.integrations.transformers.SamplerLogitsProcessor`; there is one text.
+    samplers, rng
+        As in `fastsoftmax.integrations.transformers.SamplerLogitsProcessor`.
+    seed : int, optional
+        A seed in [0, 2**64), instead of `rng`.
 
     Raises
     ------
@@ -26,7 +28,9 @@ class SamplerLogitsProcessor:
 
     Notes
     -----
-    llama.cpp applies grammars after it, so that there must be none: they would drop the token.
+    llama.cpp applies a grammar after it, and ends the process where the grammar does not take the token: give none, and
+    no JSON mode. Its `logit_bias` loses all processors (llama-cpp-python 0.3.36): give `sequence_bias` in the chain.
+    What is raised in a call, as for a NaN, is printed for each token and goes no further.
 
     Examples
     --------
@@ -37,6 +41,8 @@ class SamplerLogitsProcessor:
     """
 
     def __init__(self, samplers: Any, *, rng: Any = None, seed: Any = None) -> None:
+        if np.ndim(seed) != 0:
+            raise ValueError(f"seed has shape {np.shape(seed)}, expected one number: llama.cpp writes one text")
         self._follower = Follower(samplers, rng, seed, None, lambda: None)
 
     def __call__(self, input_ids: npt.NDArray[np.intc], scores: npt.NDArray[np.single]) -> npt.NDArray[np.single]:

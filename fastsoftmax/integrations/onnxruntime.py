@@ -10,11 +10,12 @@ import numpy.typing as npt
 import fastsoftmax as fs
 
 _PAST = re.compile(r"past(?:_key_values)?\.(.+)")  # an input; its output is present.<the same>
+_INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 def stream(
-    session: Any, prompts: Any, sampler: fs.Sampler, /, *, length: int, stop: Collection[int] = ()
+    session: Any, prompts: Any, sampler: fs.Sampler, /, *, length: int, stop: int | Collection[int] = ()
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Write texts with an exported decoder, and yield the tokens of each step.
 
@@ -26,10 +27,11 @@ def stream(
     prompts : array_like of int, shape (rows, n)
         The prompts, of one length: exported decoders differ in how they want padding.
     sampler : Sampler
-        What draws, anew from these prompts. Rows that should be independent need seeds of their own, or `rng`.
+        What draws. Its history begins anew with these prompts; its step goes on, so that a second call draws other
+        tokens. Rows that should be independent need seeds of their own, or `rng`.
     length : int
         How many tokens to write at most, for each row.
-    stop : collection of int
+    stop : int or collection of int
         Tokens that end a text.
 
     Yields
@@ -46,6 +48,13 @@ def stream(
     -----
     A decoder with a cache reads each token once, one without reads the whole text for each token.
     """
+    if not isinstance(sampler, fs.Sampler):
+        raise TypeError(f"sampler is of type {type(sampler).__name__}, expected a Sampler")
+    if not hasattr(session, "get_inputs"):
+        raise TypeError(f"session is of type {type(session).__name__}, expected an InferenceSession")
+    lengths = {len(prompt) for prompt in prompts if np.ndim(prompt)}
+    if len(lengths) > 1:
+        raise ValueError(f"prompts have {' and '.join(map(str, sorted(lengths)))} tokens, expected one length")
     texts = np.asarray(prompts)
     if texts.ndim != 2 or texts.dtype.kind not in "iu":
         raise ValueError(f"prompts has shape {texts.shape} and dtype {texts.dtype}, expected (rows, n) integers")
@@ -58,7 +67,7 @@ def stream(
         logits, past = _step(session, texts, news if past else texts, past)
         drawn = sampler(logits)
         yield np.where(ended, -1, drawn)
-        ended |= np.isin(drawn, [*stop])
+        ended |= np.isin(drawn, stop if isinstance(stop, int) else [*stop])
         if ended.all():
             return
         news = drawn[:, np.newaxis]
@@ -99,15 +108,17 @@ def _step(session: Any, texts: Any, news: Any, past: dict[str, Any]) -> tuple[An
         "attention_mask": np.ones_like(texts),
         "position_ids": np.broadcast_to(np.arange(length - news.shape[1], length), news.shape),
     }
-    names = [one.name for one in session.get_inputs()]
+    wanted = {one.name: _INTEGERS.get(one.type, np.int64) for one in session.get_inputs() if one.name not in past}
     outputs = ["logits", *(_present(name) for name in past)]
-    logits, *presents = session.run(outputs, {name: known[name] for name in names if name not in past} | past)
+    logits, *presents = session.run(outputs, {name: known[name].astype(wanted[name]) for name in wanted} | past)
     return logits[:, -1], dict(zip(past, presents, strict=True))
 
 
 def _empty_past(session: Any, rows: int) -> dict[str, Any]:
     """Return the past that a decoder begins with, empty for one without a cache."""
     past, outputs = {}, {one.name for one in session.get_outputs()}
+    if "logits" not in outputs:
+        raise ValueError(f"the decoder has the outputs {sorted(outputs)}, expected logits among them")
     for one in session.get_inputs():
         if one.name in ("input_ids", "attention_mask", "position_ids"):
             continue

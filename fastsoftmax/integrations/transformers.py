@@ -39,8 +39,9 @@ class SamplerLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
     What comes before it among the processors changes the logits that it reads; what comes after it sees one token, and
     must not drop that. ``generate`` puts its own processors before those that it is given, and temperature, top-k and
     the like after them, where they change nothing.
-    A text is new where the rows begin otherwise than before, or go on by more than a token. One processor serves one
-    call of ``generate`` at a time. Scores that ``generate`` returns are those of the drawn token alone.
+    A text is new where the rows begin otherwise than before, or go on by more than a token. A text that was cut short
+    and is given again goes on as before, with the same tokens: for other ones make another processor. One processor
+    serves one call of ``generate`` at a time. Scores that ``generate`` returns are those of the drawn token alone.
     Memory: the texts, a state of 4 bytes a token, and the scores that it returns.
 
     Examples

@@ -39,7 +39,10 @@ def parsed(text: str) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any], st
             values, words = _call(text[at + 1 : end], place)
             at = end + 1
         if at < len(text) and not text[at].isspace():
-            raise ValueError(f"samplers has {_short(text[at:])!r} after {name[0]} {place}, expected a blank")
+            raise ValueError(
+                f"samplers has {_short(text[at:])!r} after {name[0]} {place}, "
+                "expected a blank, as in 'top_k=40 min_p=0.1'"
+            )
         yield name[0], values, words, place
         at = _past_blanks(text, at)
 
@@ -50,7 +53,7 @@ def _past_blanks(text: str, at: int) -> int:
 
 def near(name: str, known: Iterable[str]) -> str:
     """Return a hint at what a name may have meant, or ""."""
-    close = get_close_matches(name, [*known], 1)
+    close = [one for one in known if one.startswith(name)] or get_close_matches(name, [*known], 1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -55,7 +55,8 @@ def edits_of(asked: Asked, state: Any) -> "Edits | None":
     if state is None:
         if asked.asking is not None:
             raise ValueError(
-                f"samplers has {asked.asking.name}, which asks what came before: give state=, as its start() makes it"
+                f"samplers has {asked.asking.name}, which asks what came before: "
+                "give state=, as start() of the SamplerChain makes it"
             )
         return None
     from fastsoftmax.sampling.edits import Edits

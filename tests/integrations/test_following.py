@@ -86,7 +86,7 @@ def test_what_learns_from_draws_refuses_to_go_back():
     follower, texts = Follower(CHAIN, None, 7, None, nothing), np.array([[1, 2]])
     for _ in range(3):
         texts = drawn(follower, texts)
-    with pytest.raises(ValueError, match=r"the texts go back by 2 tokens, expected none: .* learns"):
+    with pytest.raises(ValueError, match=r"the texts go back by 2 tokens, expected none, since .* learns"):
         drawn(follower, texts[:, :3])
     assert drawn(follower, texts)[0].tolist() == expected([1, 2], 7, 4)
 
@@ -122,3 +122,16 @@ def test_bad_input():
     with pytest.raises(ValueError, match="NaN"):
         follower.draw(np.zeros((1, 1), np.int64), np.full((1, 4), np.nan))
     assert follower.draw(np.zeros((1, 1), np.int64), np.zeros((1, 4))).shape == (1,)
+
+
+@pytest.mark.parametrize("pad", ["<pad>", True, 2.0])
+def test_a_pad_is_a_token(pad):
+    with pytest.raises(TypeError, match=r"pad is .*, expected the id of a token"):
+        Follower("top_k=2", None, 7, pad, nothing)
+
+
+def test_seeds_are_checked_at_once():
+    with pytest.raises(ValueError, match="seed is -1"):
+        Follower("top_k=2", None, -1, None, nothing)
+    with pytest.raises(ValueError, match=r"seed has shape \(2,\), expected \(1,\)"):
+        Follower("top_k=2", None, [1, 2], None, nothing).draw(np.zeros((1, 1), np.int64), np.zeros((1, 4)))

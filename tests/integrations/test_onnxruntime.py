@@ -94,17 +94,39 @@ def test_texts_end_at_a_stop_token(model, session):
         [*integration().stream(session, PROMPTS, fs.Sampler(CHAIN, seed=SEEDS), length=30, stop=stop)]
     )
     assert steps.shape[1] == max(lengths)
+    alone = [*integration().stream(session, PROMPTS[:1], fs.Sampler(CHAIN, seed=3), length=30, stop=int(whole[0, 4]))]
+    assert len(alone) == whole[0].tolist().index(int(whole[0, 4])) + 1
     for row, tokens, length in zip(steps, whole, lengths, strict=True):
         assert row[:length].tolist() == tokens[:length].tolist()
         assert (row[length:] == -1).all()
 
 
 @pytest.mark.parametrize(
-    ("prompts", "message"), [([1, 2], "expected \\(rows, n\\) integers"), ([[1.5, 2.0]], "dtype float64")]
+    ("prompts", "message"),
+    [
+        ([1, 2], "expected \\(rows, n\\) integers"),
+        ([[1.5, 2.0]], "dtype float64"),
+        ([[1, 2], [1, 2, 3]], "prompts have 2 and 3 tokens, expected one length"),
+    ],
 )
 def test_bad_prompts(session, prompts, message):
     with pytest.raises(ValueError, match=message):
         next(integration().stream(session, prompts, fs.Sampler(seed=1), length=2))
+
+
+def test_what_is_no_session_or_sampler(session):
+    with pytest.raises(TypeError, match="sampler is of type str, expected a Sampler"):
+        next(integration().stream(session, PROMPTS, "top_k=2", length=2))
+    with pytest.raises(TypeError, match="session is of type str, expected an InferenceSession"):
+        next(integration().stream("model.onnx", PROMPTS, fs.Sampler(seed=1), length=2))
+
+
+def test_a_decoder_without_logits(tmp_path):
+    file = tmp_path / "other.onnx"
+    words = {"dynamo": False, "input_names": ["input_ids"], "output_names": ["scores"]}
+    torch.onnx.export(torch.nn.Embedding(97, 97), (torch.ones(1, 4, dtype=torch.long),), str(file), **words)
+    with pytest.raises(ValueError, match="the outputs \\['scores'\\], expected logits among them"):
+        next(integration().stream(onnxruntime.InferenceSession(file), PROMPTS, fs.Sampler(seed=1), length=2))
 
 
 def test_a_decoder_that_asks_for_more(model, tmp_path):
