@@ -15,7 +15,7 @@ IMAGE = re.compile(rf"!\[([^][]*)\]\({RELATIVE}\)")
 LINK = re.compile(rf"(?<!!)\[([^][]*(?:!\[[^][]*\]\([^)]*\))?)\]\({RELATIVE}\)")
 
 
-class Metadata(MetadataHookInterface):  # type: ignore[misc]
+class Metadata(MetadataHookInterface):  # type: ignore[misc]  # hatchling has no types
     """What hatchling asks for the metadata that pyproject.toml calls dynamic."""
 
     PLUGIN_NAME = "custom"

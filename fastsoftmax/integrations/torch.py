@@ -25,7 +25,6 @@ Words = ParamSpec("Words")
 def _of_tensors(function: Callable[Words, Any]) -> Callable[Words, Any]:
     """Return a function of the library that takes and gives tensors."""
 
-    @torch.compiler.disable(reason="the kernels of fastsoftmax are compiled already")  # type: ignore[untyped-decorator]
     @wraps(function)
     def of_tensors(logits: Any, /, *, dtype: torch.dtype | None = None, **words: Any) -> Any:
         if not isinstance(logits, torch.Tensor):
@@ -39,7 +38,10 @@ def _of_tensors(function: Callable[Words, Any]) -> Callable[Words, Any]:
         return result if words.get("out") is not None else _tensors(result, kept)
 
     of_tensors.__doc__ = f"`fastsoftmax.{function.__name__}`, with tensors in and out.\n\n    {function.__doc__}"
-    return of_tensors  # type: ignore[no-any-return]
+    broken: Callable[Words, Any] = torch.compiler.disable(
+        of_tensors, reason="the kernels of fastsoftmax are compiled already"
+    )
+    return broken
 
 
 def _tensors(result: Any, floats: torch.dtype | None) -> Any:

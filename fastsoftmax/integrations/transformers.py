@@ -10,7 +10,7 @@ from transformers import LogitsProcessor
 from fastsoftmax.integrations.following import Follower
 
 
-class SamplerLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
+class SamplerLogitsProcessor(LogitsProcessor):  # type: ignore[misc]  # types are checked without transformers
     """A logits processor that draws the token, so that `generate` takes it.
 
     It returns -inf for each token but the drawn one, which any way of choosing then chooses: give it to ``generate``

