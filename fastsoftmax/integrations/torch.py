@@ -38,10 +38,10 @@ def _of_tensors(function: Callable[Words, Any]) -> Callable[Words, Any]:
         return result if words.get("out") is not None else _tensors(result, kept)
 
     of_tensors.__doc__ = f"`fastsoftmax.{function.__name__}`, with tensors in and out.\n\n    {function.__doc__}"
-    broken: Callable[Words, Any] = torch.compiler.disable(
+    opaque: Callable[Words, Any] = torch.compiler.disable(
         of_tensors, reason="the kernels of fastsoftmax are compiled already"
     )
-    return broken
+    return opaque
 
 
 def _tensors(result: Any, floats: torch.dtype | None) -> Any:
