@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from fastsoftmax._table import TokenTable, table
     from fastsoftmax._threads import get_num_threads, set_num_threads
     from fastsoftmax._warmup import warmup
-    from fastsoftmax.markov import CommunicatingClass, MarkovChain, MarkovText, Reason, Scores, Walks
+    from fastsoftmax.markov import (
+        BetweenStates,
+        ByState,
+        CommunicatingClass,
+        MarkovChain,
+        MarkovText,
+        Reason,
+        Scores,
+        Walks,
+    )
     from fastsoftmax.samplers.chain import SamplerChain
     from fastsoftmax.sampling import (
         Details,
@@ -31,13 +40,24 @@ _HOMES = {
     "_table": ("TokenTable", "table"),
     "_threads": ("get_num_threads", "set_num_threads"),
     "_warmup": ("warmup",),
-    "markov": ("CommunicatingClass", "MarkovChain", "MarkovText", "Reason", "Scores", "Walks"),
+    "markov": (
+        "BetweenStates",
+        "ByState",
+        "CommunicatingClass",
+        "MarkovChain",
+        "MarkovText",
+        "Reason",
+        "Scores",
+        "Walks",
+    ),
     "samplers.chain": ("SamplerChain",),
     "sampling.verifying": ("Verified", "verify"),
     "sampling": ("Details", "KeptSet", "Sampler", "SamplingParams", "TopLogprobs", "probabilities", "sample"),
 }
 
 __all__ = [
+    "BetweenStates",
+    "ByState",
     "CommunicatingClass",
     "Details",
     "KeptSet",

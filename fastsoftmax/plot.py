@@ -17,7 +17,7 @@ from fastsoftmax.sampling import probabilities
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastsoftmax.markov import MarkovChain
+    from fastsoftmax.markov import ByState, MarkovChain
 
 __all__ = ["curves", "cut_by", "distribution", "entropy", "kept", "transitions"]
 
@@ -209,33 +209,45 @@ def transitions(chain: "MarkovChain", /, *, states: int = 12, ax: Any = None) ->
     import networkx
 
     count, share = _checks.integer("states", states, 1), chain.stationary()
-    axes, edges, names = _axes(ax), chain.transitions, chain.vocabulary
-    likeliest = [int(row) for row in np.argsort(-share, kind="stable")[:count] if share[row] > 0]
-    state_at = {tuple(edges.contexts[row].tolist()): row for row in likeliest}
+    axes, places = _axes(ax), likeliest(share, count)
     graph = networkx.DiGraph()
-    graph.add_nodes_from(likeliest)
-    for state, row in state_at.items():
-        here = slice(edges.offsets[row], edges.offsets[row + 1])
-        for token, weight in zip(edges.tokens[here].tolist(), edges.counts[here].tolist(), strict=True):
-            if (*state[1:], token) in state_at:
-                graph.add_edge(row, state_at[*state[1:], token], share=weight / edges.counts[here].sum())
+    graph.add_nodes_from(places)
+    for state in places:
+        for token, chance in nexts(chain, state).items():
+            after = token if chain.order == 1 else (*state, token)[-chain.order :]
+            if after in places:
+                graph.add_edge(state, after, share=chance)
     at = networkx.circular_layout(graph)
     widths = [0.5 + 4.0 * share for *_, share in graph.edges(data="share")]
     networkx.draw_networkx_edges(
         graph, at, ax=axes, width=widths, edge_color=_GONE, node_size=1400, connectionstyle="arc3,rad=0.12"
     )
-    sizes = [400.0 + 4000.0 * share[row] for row in graph]
+    sizes = [400.0 + 4000.0 * share[state] for state in graph]
     networkx.draw_networkx_nodes(graph, at, ax=axes, node_size=sizes, node_color=_LEFT, alpha=0.35)
-    labels = {row: " ".join(_name(token, names) for token in state) for state, row in state_at.items()}
+    labels = {state: state_name(state) for state in places}
     networkx.draw_networkx_labels(graph, at, labels, ax=axes, font_size=9)
     axes.margins(0.15)
     axes.set_axis_off()
     return axes
 
 
-def _name(token: int, names: Sequence[str] | None) -> str:
-    """Return the name of a token by its number, -1 for the boundary."""
-    return "·" if token < 0 else str(token) if names is None else names[token]
+def likeliest(share: "ByState", count: int) -> list[Any]:
+    """Return the states with the largest shares of time, at most so many, and none of 0."""
+    states = share.states
+    return [states[i] for i in np.argsort(-share.array, kind="stable")[:count].tolist() if share.array[i] > 0.0]
+
+
+def nexts(chain: "MarkovChain", state: Any) -> dict[Any, float]:
+    """Return what comes after a state, likeliest first, and how likely; nothing at a dead end."""
+    try:
+        return dict(zip(*chain.next_tokens(state), strict=True))
+    except KeyError:
+        return {}
+
+
+def state_name(state: Any) -> str:
+    """Return the name of a state by its label."""
+    return " ".join(map(str, state)) if isinstance(state, tuple) else str(state)
 
 
 def cut_by(logits: npt.NDArray[np.float64], chain: SamplerChain) -> npt.NDArray[np.int64]:

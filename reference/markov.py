@@ -71,6 +71,52 @@ class MarkovChain:
         chain.rows.update(given)
         return chain
 
+    @classmethod
+    def from_matrix(
+        cls,
+        matrix: Sequence[Sequence[float]],
+        states: Sequence[Token] | None = None,
+        start: Mapping[Token, float] | None = None,
+    ) -> Self:
+        """Make a chain of a matrix: row i has the probabilities, or the counts, of what comes after state i.
+
+        Probabilities of a row add up to 1; otherwise all entries are whole numbers. A row of zeros is a dead end.
+        """
+        names = range(len(matrix)) if states is None else states
+        whole = all(float(entry).is_integer() for row in matrix for entry in row)
+        for name, row in zip(names, matrix, strict=True):
+            if not whole and any(row) and abs(math.fsum(row) - 1) > 1e-9:
+                raise ValueError(f"the row of {name!r} adds up to {math.fsum(row)}, expected 1, or whole numbers")
+        pairs = [(i, j) for i in names for j in names]
+        weights = [entry for row in matrix for entry in row]
+        return cls.from_edges([i for i, _ in pairs], [j for _, j in pairs], weights, start)
+
+    @classmethod
+    def from_edges(
+        cls,
+        sources: Sequence[Token],
+        targets: Sequence[Token],
+        weights: float | Sequence[float] = 1,
+        start: Mapping[Token, float] | None = None,
+    ) -> Self:
+        """Make a chain of a list of edges; equal ones are added up, and those of weight 0 are none.
+
+        Without `start`, how likely each state is to start a walk, the chain has no beginning.
+        """
+        chain = cls()
+        for token in (*sources, *targets):
+            chain._learn(token)
+        each = [weights] * len(sources) if isinstance(weights, int | float) else weights
+        for source, target, weight in zip(sources, targets, each, strict=True):
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"weight of {target!r} after {source!r} is {weight}, expected a number >= 0")
+            if weight > 0:
+                chain._count((chain.ids[source],), chain.ids[target], weight)
+        for state, weight in (start or {}).items():
+            if weight > 0:
+                chain._count((BOUNDARY,), chain.ids[state], weight)
+        return chain
+
     def fit(self, sequences: Iterable[Sequence[Token]]) -> Self:
         """Forget everything, then count the transitions of these sequences."""
         part = MarkovChain(self.order).partial_fit(sequences)
@@ -143,10 +189,13 @@ class MarkovChain:
         if on_dead_end == "restart" and set(first_tokens) <= {BOUNDARY}:
             raise ValueError("on_dead_end is 'restart', expected a chain in which a sequence can start")
         middle = law(self._middle(beginning), temperature, top_k, top_p, min_p)
+        if not beginning and self._state([]) not in self.rows:  # no sequence begins: in any state, all alike
+            anywhere = sorted(state for state in self.rows if BOUNDARY not in state)
+            middle = anywhere, [1.0] * len(anywhere)
         walks = []
         for w in range(n):
             begun = beginning
-            if self._middle(beginning):  # no sequence begins so: at a state that does, by how often each was seen
+            if middle[0]:  # no sequence begins so: at a state that does, by how often each was seen
                 states, masses = middle
                 begun = list(states[draw(masses, uniform(seed, len(beginning), 0, w))])[:length]
             walks.append(self._walk(laws, begun, length, seed, w, on_dead_end))

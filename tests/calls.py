@@ -6,20 +6,38 @@ What is tried of every call (threads, forks, interrupts, memory, damaged files, 
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fastsoftmax
-from fastsoftmax import MarkovChain, MarkovText, Sampler, SamplerChain, SamplingParams, State
+from fastsoftmax import BetweenStates, ByState, MarkovChain, MarkovText, Sampler, SamplerChain, SamplingParams, State
 
 TEXT = "The cat sat on the mat. A dog ran to the cat! Who sat there? The dog sat on the cat.\n\nThe mat ran.\n"
 MARKOVIFY = '{"state_size": 1, "chain": "[[[\\"___BEGIN__\\"], {\\"a\\": 2}], [[\\"a\\"], {\\"___END__\\": 1}]]"}'
 SEQUENCES = [list("abcab"), list("bca"), list("aab")]
 EDITS = "repetition=1.5 dry=0.8 temperature=0.5"
 KNESER_NEY = {"smoothing": "kneser-ney"}
+
+
+class Graph:
+    """What a chain asks of a networkx graph: a ring of three nodes."""
+
+    def is_directed(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter("abc")
+
+    def edges(self, data: str | None = None, default: int = 1) -> list[tuple[str, str, int]]:
+        return [("a", "b", 2), ("b", "c", 1), ("c", "a", 1)]
+
+
+RING = Graph()
+LOOP = MarkovChain.from_matrix([[0.9, 0.1], [0.5, 0.5]])
 
 
 class Things(NamedTuple):
@@ -93,6 +111,9 @@ CALLS: dict[str, Call] = {
     "MarkovChain.merge": lambda t: MarkovChain(t.chain.order).merge(t.chain, 2),
     "MarkovChain.prune": lambda t: MarkovChain(t.chain.order).merge(t.chain).prune(2),
     "MarkovChain.from_transitions": lambda t: MarkovChain.from_transitions({"a": {"b": 1, None: 0.5}, "b": {"a": 1}}),
+    "MarkovChain.from_matrix": lambda t: MarkovChain.from_matrix([[0.5, 0.5], [1, 0]], ["a", "b"], start=[1, 0]),
+    "MarkovChain.from_edges": lambda t: MarkovChain.from_edges(["a", "a", "b"], ["b", "a", "a"], [0.5, 2, 1]),
+    "MarkovChain.from_graph": lambda t: MarkovChain.from_graph(RING),
     "MarkovChain.order": lambda t: t.chain.order,
     "MarkovChain.vocabulary": lambda t: t.chain.vocabulary,
     "MarkovChain.transitions": lambda t: [t.chain.transitions.tokens, t.chain.transitions.counts],
@@ -113,6 +134,25 @@ CALLS: dict[str, Call] = {
     "MarkovChain.entropy_rate": lambda t: t.chain.entropy_rate(),
     "MarkovChain.communicating_classes": lambda t: t.chain.communicating_classes(),
     "MarkovChain.period": lambda t: t.chain.period(t.known[:1]),
+    "MarkovChain.states": lambda t: t.chain.states,
+    "MarkovChain.to_sparse": lambda t: t.chain.to_sparse(temperature=0.5).toarray(),
+    "MarkovChain.to_frame": lambda t: given("pandas", lambda: t.chain.to_frame().to_numpy()),
+    "MarkovChain.to_networkx": lambda t: given("networkx", lambda: list(t.chain.to_networkx().edges(data="weight"))),
+    "MarkovChain.to_arrow": lambda t: given("pyarrow", lambda: t.chain.to_arrow(top_k=2).to_pydict()),
+    "MarkovChain.distribution": lambda t: t.chain.distribution(3, t.known[:1], temperature=0.5),
+    "MarkovChain.stationary_distributions": lambda t: t.chain.stationary_distributions(samplers="top_k=2"),
+    "MarkovChain.hitting_probabilities": lambda t: t.chain.hitting_probabilities(t.known[0]),
+    "MarkovChain.hitting_times": lambda t: t.chain.hitting_times(t.known),
+    "MarkovChain.absorption_probabilities": lambda t: t.chain.absorption_probabilities(temperature=2.0),
+    "MarkovChain.absorption_times": lambda t: t.chain.absorption_times(),
+    "MarkovChain.fundamental_matrix": lambda t: MarkovChain.from_matrix([[0.5, 0.5], [0, 1]]).fundamental_matrix(),
+    "MarkovChain.mean_first_passage_times": lambda t: LOOP.mean_first_passage_times(),
+    "MarkovChain.recurrence_times": lambda t: t.chain.recurrence_times(),
+    "MarkovChain.kemeny_constant": lambda t: LOOP.kemeny_constant(),
+    "MarkovChain.spectral_gap": lambda t: LOOP.spectral_gap(),
+    "MarkovChain.mixing_time": lambda t: LOOP.mixing_time(),
+    "MarkovChain.is_reversible": lambda t: LOOP.is_reversible(),
+    "MarkovChain.reversed": lambda t: LOOP.reversed(),
     "MarkovChain.save": lambda t: t.chain.save(t.folder / "saved"),
     "MarkovChain.load": lambda t: MarkovChain.load(t.folder / "chain").walk(2, 5, seed=1),
     "MarkovText": lambda t: MarkovText(3, tokens="characters", sequences="lines"),
@@ -138,6 +178,11 @@ CALLS: dict[str, Call] = {
 }
 
 
+def given(package: str, call: Callable[[], object]) -> object:
+    """Return what a call gives where its package is there, None elsewhere."""
+    return call() if find_spec(package) else None
+
+
 def told(result: Any) -> bytes:
     """Return bytes that two results share if they are the same."""
     if isinstance(result, np.ndarray | np.generic):
@@ -145,6 +190,8 @@ def told(result: Any) -> bytes:
     if isinstance(result, MarkovChain):
         model = result._held.model
         return told(None if model is None else [list(model.transitions.edges(1)), result.vocabulary])
+    if isinstance(result, ByState | BetweenStates):
+        return told([result.states, result.array])
     if isinstance(result, MarkovText):
         return told(result.chain)
     if dataclasses.is_dataclass(result):
@@ -160,4 +207,5 @@ def public(name: str) -> tuple[Any, list[str]]:
     for part in name.split(",")[0].split("."):
         found = getattr(found, part)
     names = inspect.signature(found).parameters if callable(found) else ()
-    return found, [argument for argument in names if argument != "self"]
+    several = {"words": ("temperature", "top_k", "top_p", "min_p", "samplers")}
+    return found, [one for name in names if name != "self" for one in several.get(name, (name,))]

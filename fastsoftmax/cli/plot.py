@@ -142,19 +142,14 @@ def _kept(tokens: list[str], logits: Any, chain: Any) -> Columns:
 
 def _states(chain: fastsoftmax.MarkovChain) -> Columns:
     """Return the likeliest states of a chain in the long run, and what follows each most often."""
-    share, edges, names = chain.stationary(), chain.transitions, chain.vocabulary
-    rows = [int(row) for row in np.argsort(-share, kind="stable")[:MOST_STATES] if share[row] > 0]
-
-    def name(token: int) -> str:
-        return "(end)" if token < 0 else str(token) if names is None else output.printable(names[token])
-
-    heres = [slice(edges.offsets[row], edges.offsets[row + 1]) for row in rows]
-    nexts = [edges.tokens[here][np.argmax(edges.counts[here])] for here in heres]
+    share = chain.stationary()
+    states = plot.likeliest(share, MOST_STATES)
+    afters = [next(iter(plot.nexts(chain, state)), None) for state in states]
     return {
-        "state": [" ".join(map(name, edges.contexts[row].tolist())) for row in rows],
-        "share of time": [f"{share[row]:.6f}" for row in rows],
-        "share, bar": [float(share[row] / share[rows[0]]) for row in rows],
-        "likeliest next": [name(int(token)) for token in nexts],
+        "state": [output.printable(plot.state_name(state)) for state in states],
+        "share of time": [f"{share[state]:.6f}" for state in states],
+        "share, bar": [share[state] / share[states[0]] for state in states],
+        "likeliest next": ["(end)" if after is None else output.printable(str(after)) for after in afters],
     }
 
 

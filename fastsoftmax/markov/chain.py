@@ -1,7 +1,7 @@
 """MarkovChain: count transitions between tokens, and walk at any temperature."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -9,21 +9,24 @@ import numpy as np
 from fastsoftmax import _checks
 from fastsoftmax._types import Ids
 from fastsoftmax.markov.counted import Counted, Stream
-from fastsoftmax.markov.counts import mapping, storage
-from fastsoftmax.markov.counts.counting import ordered
+from fastsoftmax.markov.counts import storage
 from fastsoftmax.markov.counts.model import ONCE, Model, counted
 from fastsoftmax.markov.counts.states import ids_of
-from fastsoftmax.markov.counts.transitions import MAX_ORDER, MAX_TOTAL, Transitions, table
+from fastsoftmax.markov.counts.transitions import MAX_ORDER, MAX_TOTAL, Transitions
 from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, encode, encode_one, kind_of
+from fastsoftmax.markov.giving import Giving
 from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.longrun.analysis import Analysis
+from fastsoftmax.markov.longrun.mixing import Mixing
+from fastsoftmax.markov.longrun.times import Times
+from fastsoftmax.markov.making import Making
 from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking import smoothed as smoothed_walks
 from fastsoftmax.markov.walking.arguments import checked_law, key_of, progress_bar
 from fastsoftmax.markov.walking.walks import Walks, checked_request, draw_walks
 
 
-class MarkovChain(Counted, Analysis):
+class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
     """A Markov chain over tokens, str or int: the smallest language model.
 
     A state is the last `order` tokens. P(next | state) is how often `next` came after `state`, over how often anything
@@ -127,41 +130,6 @@ class MarkovChain(Counted, Analysis):
         self._held.add(self._counted(sequences, kind, weight, progress), ONCE)
         return self
 
-    @classmethod
-    def from_transitions(
-        cls, transitions: Mapping[Any, Mapping[Any, float]], *, start: Mapping[Any, float] | None = None
-    ) -> "MarkovChain":
-        """Make a chain from weights written by hand.
-
-        Parameters
-        ----------
-        transitions : dict of dicts, {state: {next token: weight}}
-            A state is a token, or a tuple of `order` tokens. Weights are finite and need not add up to 1; a next token
-            of weight 0 is none. None as a next token is the end. States without a row are dead ends.
-        start : dict, {state: weight}, optional
-            How likely each state is to start a walk; by default all that have a row are equally likely.
-
-        Returns
-        -------
-        MarkovChain
-            Of the order that the states have.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Naming the state, the token and what is wrong.
-
-        Notes
-        -----
-        Memory: 150 bytes a transition; 150 bytes, and 20 times the order, for each token of a state.
-
-        Examples
-        --------
-        >>> weather = MarkovChain.from_transitions({"sun": {"sun": 0.9, "rain": 0.1}, "rain": {"sun": 1.0}})
-        """
-        edges, vocabulary = mapping.edges_of(transitions, start)
-        return cls._of(Model(table(ordered(edges)), vocabulary))
-
     def walk(
         self,
         n: int = 1,
@@ -192,7 +160,8 @@ class MarkovChain(Counted, Analysis):
             What every walk begins with. Fewer tokens than the order are the beginning of a sequence or, where none
             begins so, the first tokens of a state in the middle of one: the state is drawn among those that begin with
             them, as a token is, by how often each was seen. Of more tokens, the last ones are the state. By default
-            walks begin where sequences began.
+            walks begin where sequences began; where none did, as in a chain of a matrix, in any state that has
+            transitions, all alike.
         temperature : float >= 0
             Weights are counts ** (1 / temperature): 0 always takes the likeliest next token, inf any seen one alike.
         top_k, top_p, min_p
@@ -245,7 +214,7 @@ class MarkovChain(Counted, Analysis):
             return draw_walks(model, self._held.tables, wish, law.filters, progress)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "MarkovChain":
+    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> Self:
         """Read a chain that `save` wrote.
 
         Parameters
@@ -278,7 +247,7 @@ class MarkovChain(Counted, Analysis):
         return cls._of(Model(transitions, vocabulary))
 
     @classmethod
-    def _of(cls, model: Model) -> "MarkovChain":
+    def _of(cls, model: Model) -> Self:
         chain = cls(model.transitions.order)
         chain._held.put(model)
         return chain

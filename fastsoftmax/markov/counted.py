@@ -10,6 +10,7 @@ import numpy as np
 from fastsoftmax import _checks
 from fastsoftmax._grid import html
 from fastsoftmax._types import Floats, Ids
+from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts import storage
 from fastsoftmax.markov.counts.model import Model, next_of
 from fastsoftmax.markov.counts.states import state_of
@@ -18,7 +19,7 @@ from fastsoftmax.markov.counts.vocabulary import names_of
 from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.scores import Scores, checked_question, log_probabilities, perplexity_of, sum_of
 from fastsoftmax.markov.smoothing.rules import checked_rule
-from fastsoftmax.markov.walking.arguments import checked_law
+from fastsoftmax.markov.walking.arguments import LawWords, checked_law, law_of
 from fastsoftmax.sampling import probabilities as sampled_probabilities
 
 
@@ -343,6 +344,10 @@ class Counted:
 
     def _fitted(self) -> Model:
         return self._held.fitted()
+
+    def _at(self, words: LawWords) -> tuple[Model, Filters]:
+        law = law_of(words)
+        return self._held.conditioned(self._fitted(), law.chain), law.filters
 
     def _add(self, other: Self, weight: Fraction) -> None:
         if other._held.model is not None:

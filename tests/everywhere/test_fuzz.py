@@ -30,7 +30,7 @@ from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.kernels.markov import count
 from fastsoftmax.markov.reading import clean as reading
 from fastsoftmax.markov.reading import tokens
-from tests.calls import CALLS, public
+from tests.calls import CALLS, RING, public
 from tests.cases import examples
 from tests.commands import refused
 from tests.long import fuzzing_targets as fuzzed
@@ -79,7 +79,7 @@ FUNCTIONS = {
 }
 CLASSES = ("SamplingParams", "MarkovChain", "MarkovText")
 METHODS = [name for name in CALLS if name.split(".")[0] in CLASSES and callable(public(name)[0]) and "," not in name]
-NOT_ANY = {"n", "length", "path", "mmap"}  # how much is drawn; and what is read and written
+NOT_ANY = {"n", "length", "path", "mmap", "steps"}  # how much is drawn; and what is read and written
 NEEDED = {
     "n": 2,
     "length": 3,
@@ -87,6 +87,11 @@ NEEDED = {
     "context": "a",
     "source": ["a"],
     "transitions": {"a": {"b": 1}},
+    "matrix": [[1]],
+    "sources": ["a"],
+    "targets": ["b"],
+    "steps": 2,
+    "graph": RING,
     "min_count": 1,
     "other": CHAIN,
     "path": "no such file",

@@ -15,7 +15,7 @@ import llvmlite.binding
 import numpy as np
 import numpy.typing as npt
 
-from fastsoftmax._types import Ids
+from fastsoftmax._types import Counts, Ids, Positions
 from fastsoftmax.kernels.markov import count as kernels
 from fastsoftmax.kernels.markov import sort
 from fastsoftmax.markov.counts.transitions import Edges
@@ -99,14 +99,47 @@ def _counted(stream: Ids, skipped: int, order: int, weight: int) -> Edges:
         kernels.push_tokens(stream, ranks, keys)
         del ranks
     keys = _sorted(keys[skipped:])
-    counts = np.empty(kernels.count_runs(keys, np.uint64(0)), np.int64)
-    kernels.compress(keys, counts)
+    counts = _run_lengths(keys)
     ids, tokens, offsets = _rows(keys[: counts.size], bits)
     del keys
     contexts = columns[ids] if columns is not None else _unpacked(ids, order, bits)
     if weight != 1:
         counts *= weight
     return Edges(contexts, offsets, tokens, counts)
+
+
+def counted_pairs(sources: Positions, targets: Positions, weights: Counts | None) -> Edges:
+    """Return the sorted edges from one token to another, or from -1, with their weights added up; None: one each."""
+    bits = max(int(max(sources.max(), targets.max())) + 1, 1).bit_length()
+    keys = (sources + 1).view(np.uint64)
+    keys <<= np.uint64(bits)
+    keys |= (targets + 1).view(np.uint64)
+    if weights is None:
+        keys = _sorted(keys)
+        counts: Counts = _run_lengths(keys)
+    else:
+        places = np.arange(keys.size, dtype=np.int32)
+        keys, places = _sorted_with(keys, places)
+        weights = weights[places]
+        lengths = _run_lengths(keys)
+        counts = np.add.reduceat(weights, np.cumsum(lengths) - lengths)
+    ids, tokens, offsets = _rows(keys[: counts.size], bits)
+    return Edges(_unpacked(ids, 1, bits), offsets, tokens, counts)
+
+
+def _run_lengths(keys: Keys) -> Positions:
+    """Move the different values of sorted keys to the front, and return how often each occurs."""
+    counts = np.empty(kernels.count_runs(keys, np.uint64(0)), np.int64)
+    kernels.compress(keys, counts)
+    return counts
+
+
+def _sorted_with(keys: Keys, places: Ids) -> tuple[Keys, Ids]:
+    """Return keys sorted, and places along with them; both arrays are used up."""
+    spare, spare_places = np.empty_like(keys), np.empty_like(places)
+    if sort.sort_keys(keys, spare, places, spare_places, int(keys.max()).bit_length()):
+        return spare, spare_places
+    return keys, places
 
 
 def _sorted(keys: Keys) -> Keys:
@@ -125,7 +158,7 @@ def _sorts_slowly() -> bool:
     return str(llvmlite.binding.get_host_cpu_name()) == "znver4"
 
 
-def _rows(keys: Keys, bits: int) -> tuple[Keys, Ids, npt.NDArray[np.int64]]:
+def _rows(keys: Keys, bits: int) -> tuple[Keys, Ids, Positions]:
     """Return the contexts of different sorted keys, the tokens, and where each row begins."""
     rows = kernels.count_runs(keys, np.uint64(bits))
     contexts, offsets, tokens = np.empty(rows, np.uint64), np.empty(rows + 1, np.int64), np.empty(keys.size, np.int32)
@@ -148,12 +181,9 @@ def _unpacked(keys: Keys, width: int, bits: int) -> Ids:
 
 def ranked(keys: Keys) -> tuple[Keys, Ids]:
     """Return the different keys, sorted, and the rank of every key among them; the keys are used up."""
-    places = np.arange(keys.size, dtype=np.int32)
-    spare, spare_places = np.empty_like(keys), np.empty_like(places)
-    if sort.sort_keys(keys, spare, places, spare_places, int(keys.max()).bit_length()):
-        keys, places, spare_places = spare, spare_places, places
-    del spare
-    return keys[: sort.rank(keys, places, spare_places)], spare_places
+    keys, places = _sorted_with(keys, np.arange(keys.size, dtype=np.int32))
+    ranks = np.empty_like(places)
+    return keys[: sort.rank(keys, places, ranks)], ranks
 
 
 def _ranked_windows(stream: Ids, width: int, bits: int) -> tuple[Ids, Ids]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, MAX_ORDER, MAX_TOTAL, Edges
-from fastsoftmax.markov.counts.vocabulary import Interning, Kind, Vocabulary, is_integer
+from fastsoftmax.markov.counts.labels import Labels
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ORDER, MAX_TOTAL, Edges
+from fastsoftmax.markov.counts.vocabulary import Vocabulary
 
 
 def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | None]:
@@ -29,7 +30,7 @@ def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | N
     if not transitions:
         raise ValueError("transitions is empty, expected at least one state")
     first = next(iter(transitions))
-    tokens = _Tokens("int" if is_integer(first[0] if isinstance(first, tuple) and first else first) else "str")
+    tokens = Labels()
     order = len(_state(first))
     if order > MAX_ORDER:
         raise ValueError(f"transitions key {described(first)} has {order} tokens, expected at most {MAX_ORDER}")
@@ -39,7 +40,7 @@ def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | N
         context = _context("transitions", key, order, tokens)
         if not isinstance(row, Mapping):
             raise TypeError(f"transitions[{key!r}] is {described(row)}, expected a dict {{next token: weight}}")
-        for token, weight in _positive(f"transitions[{key!r}]", row, "next token"):
+        for token, weight in positive(f"transitions[{key!r}]", row, "next token"):
             nexts.append(BOUNDARY if token is None else tokens.id_of(token, f"transitions[{key!r}][{token!r}]"))
             weights.append(weight)
         contexts.append(context)
@@ -61,7 +62,7 @@ def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | N
 
 
 def _starts(
-    start: Any, contexts: list[tuple[int, ...]], order: int, tokens: "_Tokens"
+    start: Any, contexts: list[tuple[int, ...]], order: int, tokens: Labels
 ) -> list[tuple[tuple[int, ...], float]]:
     """Return the states that walks start with, and their weights."""
     if len(set(contexts)) < len(contexts):
@@ -70,10 +71,10 @@ def _starts(
         return [(context, 1.0) for context in contexts]
     if not isinstance(start, Mapping):
         raise TypeError(f"start is {described(start)}, expected a dict {{state: weight}}")
-    return [(_context("start", key, order, tokens), weight) for key, weight in _positive("start", start, "state")]
+    return [(_context("start", key, order, tokens), weight) for key, weight in positive("start", start, "state")]
 
 
-def _context(name: str, key: Any, order: int, tokens: "_Tokens") -> tuple[int, ...]:
+def _context(name: str, key: Any, order: int, tokens: Labels) -> tuple[int, ...]:
     """Return the ids of a state."""
     state = _state(key)
     if len(state) != order:
@@ -81,8 +82,8 @@ def _context(name: str, key: Any, order: int, tokens: "_Tokens") -> tuple[int, .
     return tuple(tokens.id_of(token, f"{name} key {key!r}") for token in state)
 
 
-def _positive(place: str, row: Mapping[Any, Any], what: str) -> list[tuple[Any, float]]:
-    """Return the weights above 0."""
+def positive(place: str, row: Mapping[Any, Any], what: str) -> list[tuple[Any, float]]:
+    """Return the weights above 0, at least one."""
     if not row:
         raise ValueError(f"{place} is empty, expected at least one {what}")
     positive = [(token, _weight(weight, f"{place}[{token!r}]")) for token, weight in row.items()]
@@ -109,23 +110,3 @@ def _weight(weight: Any, place: str) -> float:
     if not 0.0 <= number < math.inf:
         raise ValueError(f"{place} is {weight}, expected a finite number >= 0")
     return number
-
-
-class _Tokens:
-    """Ids of tokens of one kind, by order of first appearance; integers are their own."""
-
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
-        self._ids = Interning()
-
-    def id_of(self, token: Any, place: str) -> int:
-        if self._kind == "str" and isinstance(token, str):
-            return self._ids[token]
-        if self._kind == "str" or not is_integer(token):
-            raise TypeError(f"{place}: token {token!r}, expected a token of type {self._kind} as in the first key")
-        if not 0 <= token <= MAX_ID:
-            raise ValueError(f"{place}: token {token}, expected an integer in [0, 2**31 - 1)")
-        return int(token)
-
-    def vocabulary(self) -> Vocabulary | None:
-        return Vocabulary(self._ids) if self._kind == "str" else None

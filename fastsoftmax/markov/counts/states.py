@@ -96,6 +96,14 @@ def start_of(ids: list[int], transitions: Transitions, vocabulary: Vocabulary | 
         return Start(ids, -1, middle)
 
 
+def anywhere(start: Start, transitions: Transitions) -> Start:
+    """Return what walks begin with: any state of tokens alone, where nothing is given and no sequence begins."""
+    if start.given or start.state >= 0:
+        return start
+    contexts = transitions.check().contexts
+    return start._replace(middle=range(int(contexts[:, 0].searchsorted(0)), len(contexts)))
+
+
 def _beginning_with(ids: list[int], contexts: npt.NDArray[np.int32]) -> range:
     """Return the rows of sorted contexts that begin with these ids: of each column in turn, a part that is sorted."""
     low, high = 0, len(contexts)

@@ -1,4 +1,6 @@
 """What a chain does in the long run: needs SciPy.
 
-Read `graph` (its edges at a temperature), `balance` (stationary shares), then `analysis` (the public methods).
+Read `graph` (states and steps at a temperature) and `answers` (numbers by label), then what is computed: `balance`
+(stationary shares), `steps` (where walks are), `solving` and `passage` (whether and when they come somewhere),
+`spectrum` (how fast they forget); and the public methods: `asked`, `analysis`, `times`, `mixing`.
 """

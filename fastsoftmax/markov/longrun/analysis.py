@@ -1,17 +1,29 @@
 """What a chain does in the long run: shares of time, entropy, classes and periods. Needs SciPy."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from fastsoftmax import _checks
-from fastsoftmax._types import Floats, Positions
-from fastsoftmax.markov.counts.model import Model
+from fastsoftmax._types import Floats
+from fastsoftmax.markov.counts.mapping import positive
 from fastsoftmax.markov.counts.states import ids_of, state_of
+from fastsoftmax.markov.longrun.answers import ByState
+from fastsoftmax.markov.longrun.asked import Asked
 from fastsoftmax.markov.longrun.balance import scipy_part
-from fastsoftmax.markov.longrun.graph import classes_of, graph_of, members_of, period_of, visits_of
-from fastsoftmax.markov.walking.arguments import checked_filters
+from fastsoftmax.markov.longrun.graph import (
+    Graph,
+    all_classes,
+    classes_of,
+    period_of,
+    recurrent_classes,
+    shares_in,
+    visits_of,
+)
+from fastsoftmax.markov.longrun.steps import after
+from fastsoftmax.markov.walking.arguments import LawWords
 
 
 class CommunicatingClass(NamedTuple):
@@ -19,40 +31,93 @@ class CommunicatingClass(NamedTuple):
 
     Attributes
     ----------
-    states : int64 array
-        Rows of `chain.transitions.contexts`, in order.
+    states : list
+        Their labels, in order: a token each, or of a higher order a tuple of tokens.
     recurrent : bool
         Whether no transition leaves the class: a walk that comes in stays, and returns to each state for ever. Every
-        endless walk leaves the others, the transient ones, sooner or later.
+        endless walk leaves the others, the transient ones, sooner or later. A dead end of a chain without a start is
+        recurrent, too: walks stay there.
     """
 
-    states: Positions
+    states: list[Any]
     recurrent: bool
 
 
-class Analysis:
+class Analysis(Asked):
     """The long run of a chain, for `MarkovChain` to inherit."""
 
-    def _fitted(self) -> Model:
-        raise NotImplementedError
+    def distribution(self, steps: int, start: Any = None, **words: Unpack[LawWords]) -> ByState:
+        """Return how likely each state is after some tokens.
 
-    def stationary(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0) -> Floats:
+        Parameters
+        ----------
+        steps : int
+            How many tokens after the start, at least 0: (0) is the start itself.
+        start : token, sequence of tokens, or dict {state: weight}, optional
+            Where walks are at first: in one state, or in each by its share of the weights. By default at the beginning
+            of a sequence, which is no state, so that `steps` is at least 1; of a chain without a beginning in any state
+            that has transitions, all alike.
+        **words
+            temperature, top_k, top_p, min_p or samplers, as in `walk`.
+
+        Returns
+        -------
+        ByState
+            The sum is 1, less the share of walks that have come to an end where the chain has no start.
+
+        Raises
+        ------
+        KeyError
+            If the start was never seen.
+        ImportError, TypeError, ValueError
+            As `stationary`.
+
+        Notes
+        -----
+        mu P**steps, a step at a time (Kemeny and Snell, *Finite Markov Chains*, 1960, 2.1): O(E) each, right to some
+        `steps` roundings. Where sequences end, the next one begins at once: the start takes no time.
+        Memory: at most 300 bytes a transition.
+
+        Examples
+        --------
+        >>> weather = MarkovChain.from_matrix([[0.9, 0.1], [0.5, 0.5]], ["sun", "rain"])
+        >>> weather.distribution(2, "rain")
+        {'sun': 0.7, 'rain': 0.3}
+        """
+        count, graph = _checks.integer("steps", steps, 0), self._graph(words)
+        return graph.by_state(after(graph, self._first(graph, start), count))
+
+    def _first(self, graph: Graph, start: Any) -> Floats:
+        """Return how likely walks begin at each node."""
+        table, vocabulary = self._fitted()
+        first = np.zeros(graph.size)
+        if start is None and graph.start < 0:
+            begins = np.unique(graph.sources)
+            first[begins] = 1.0 / begins.size
+            return first
+        weights: Mapping[Any, float] = dict(positive("start", start, "state")) if isinstance(start, Mapping) else {}
+        for label, weight in weights.items() if weights else [(start, 1.0)]:
+            context = ids_of("start", label, vocabulary)
+            state_of("start", context, table, vocabulary, may_be_dead_end=True)
+            first[graph.node_of(context)] += weight
+        return np.asarray(first / first.sum())
+
+    def stationary(self, **words: Unpack[LawWords]) -> ByState:
         """Return the share of time that an endless walk, `walk(on_dead_end="restart")`, spends in each state.
 
         That is how often a long walk is there, per token: an average over time, which periodic chains have too. Where
         walks from the start end up in one of several recurrent classes, each class has the weight of how likely that
-        is. A chain without a start must have one recurrent class.
+        is. A chain without a start must have one recurrent class; `stationary_distributions` takes any.
 
         Parameters
         ----------
-        temperature, top_k, top_p, min_p
-            As in `walk`.
+        **words
+            temperature, top_k, top_p, min_p or samplers, as in `walk`.
 
         Returns
         -------
-        (S,) float64 array
-            Entry s is of row s of `chain.transitions.contexts`; the start, (-1, ..., -1), emits no token and has 0. The
-            sum is 1, less the share of dead ends, which have no row.
+        ByState
+            The sum is 1. Dead ends are states, the start is none: it emits no token.
 
         Raises
         ------
@@ -78,24 +143,50 @@ class Analysis:
         Examples
         --------
         >>> weather = MarkovChain.from_transitions({"sun": {"sun": 0.9, "rain": 0.1}, "rain": {"sun": 1.0}})
-        >>> weather.stationary().round(4)  # the start, sun, rain
-        array([0.    , 0.9091, 0.0909])
+        >>> weather.stationary()
+        {'sun': 0.909091, 'rain': 0.0909091}
         """
-        graph = graph_of(self._fitted().transitions, checked_filters(temperature, top_k, top_p, min_p))
-        shares = visits_of(graph)
-        if graph.start >= 0:
-            shares[graph.start] = 0.0
-        return shares
+        graph = self._graph(words)
+        return graph.by_state(visits_of(graph))
 
-    def entropy_rate(
-        self,
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        base: float = 2.0,
-    ) -> float:
+    def stationary_distributions(self, **words: Unpack[LawWords]) -> list[ByState]:
+        """Return the stationary distribution of each recurrent class, in the order of `communicating_classes`.
+
+        Any mixture of them is stationary, and nothing else is.
+
+        Parameters
+        ----------
+        **words
+            temperature, top_k, top_p, min_p or samplers, as in `walk`.
+
+        Returns
+        -------
+        list of ByState
+            Each has the sum 1, and 0 outside of its class. A dead end without a start to go on from is a class.
+
+        Raises
+        ------
+        ImportError, ValueError, RuntimeError
+            As `stationary`; no chain has too many classes.
+
+        Notes
+        -----
+        As `stationary`, a class at a time. Memory: 8 bytes a state and class beside that of `stationary`.
+
+        Examples
+        --------
+        >>> MarkovChain.from_matrix([[1, 0], [0, 1]], ["a", "b"]).stationary_distributions()
+        [{'a': 1, 'b': 0}, {'a': 0, 'b': 1}]
+        """
+        graph, found = self._graph(words), []
+        for nodes in recurrent_classes(graph):
+            shares = np.zeros(graph.size)
+            shares[nodes] = shares_in(graph, nodes)
+            shares[: graph.start + 1] = 0.0
+            found.append(graph.by_state(shares / shares.sum()))
+        return found
+
+    def entropy_rate(self, *, base: float = 2.0, **words: Unpack[LawWords]) -> float:
         """Return the entropy of an endless walk per token: in bits, or in units of the logarithm to another base.
 
         It is what sequences take to write down, ends included: the mean of -log2 P(sequence and its end), as in
@@ -103,10 +194,10 @@ class Analysis:
 
         Parameters
         ----------
-        temperature, top_k, top_p, min_p
-            As in `walk`.
         base : float > 1
             2 is bits, math.e is nats.
+        **words
+            temperature, top_k, top_p, min_p or samplers, as in `walk`.
 
         Returns
         -------
@@ -132,25 +223,23 @@ class Analysis:
         0.6666666666666666
         """
         number = _checks.per_row("base", base, (), np.float64, lambda b: (b > 1) & (b < math.inf), "a number > 1")
-        graph = graph_of(self._fitted().transitions, checked_filters(temperature, top_k, top_p, min_p))
+        graph = self._graph(words)
         entropies = np.bincount(graph.sources, scipy_part("special").entr(graph.probabilities), graph.size)
         return float(visits_of(graph) @ entropies / np.log(number[0]))
 
-    def communicating_classes(
-        self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
-    ) -> list[CommunicatingClass]:
-        """Return the classes of states that lead to one another: the recurrent ones first, then by smallest state.
+    def communicating_classes(self, **words: Unpack[LawWords]) -> list[CommunicatingClass]:
+        """Return the classes of states that lead to one another: the recurrent ones first, then by first state.
 
         Parameters
         ----------
-        temperature, top_k, top_p, min_p
-            As in `walk`: the transitions that they cut lead nowhere.
+        **words
+            temperature, top_k, top_p, min_p or samplers, as in `walk`: the transitions that they cut lead nowhere.
 
         Returns
         -------
         list of CommunicatingClass
-            Pairs (states, recurrent). Each row of `chain.transitions.contexts` is in one class, also the start, where
-            walks go on from after an end or a dead end.
+            Pairs (states, recurrent); each state is in one class. Ways over the start count, where walks go on from an
+            end or a dead end, but the start is no state.
 
         Raises
         ------
@@ -162,21 +251,15 @@ class Analysis:
         O(S + E): strongly connected components (Tarjan, "Depth-first search and linear graph algorithms", 1972).
         Memory: at most 80 bytes a transition, and 300 a class.
         """
-        labels, closed = classes_of(
-            graph_of(self._fitted().transitions, checked_filters(temperature, top_k, top_p, min_p))
-        )
-        classes = [CommunicatingClass(*pair) for pair in zip(members_of(labels), closed.tolist(), strict=True)]
-        return sorted(classes, key=lambda one: (not one.recurrent, one.states[0]))
+        graph = self._graph(words)
+        names = graph.states.labels
+        found = []
+        for nodes, recurrent in all_classes(graph):
+            own = nodes[nodes > graph.start] - (graph.start + 1)
+            found.append(CommunicatingClass([names[place] for place in own.tolist()], recurrent))
+        return found
 
-    def period(
-        self,
-        state: Any = None,
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-    ) -> int:
+    def period(self, state: Any = None, **words: Unpack[LawWords]) -> int:
         """Return the greatest common divisor of the numbers of tokens after which walks can be back at a state.
 
         All states of a class have the same. With 1, an aperiodic class, where a walk is says nothing about the time.
@@ -185,8 +268,8 @@ class Analysis:
         ----------
         state : token or sequence of tokens, optional
             As `start` of `walk`; () is the beginning of a sequence. By default any state of the recurrent class.
-        temperature, top_k, top_p, min_p
-            As in `walk`: the transitions that they cut lead nowhere.
+        **words
+            temperature, top_k, top_p, min_p or samplers, as in `walk`: the transitions that they cut lead nowhere.
 
         Returns
         -------
@@ -196,7 +279,7 @@ class Analysis:
         Raises
         ------
         KeyError
-            If nothing was seen after the state, with near matches.
+            If the state was never seen, with near matches.
         ImportError, ValueError
             As `communicating_classes`, and if no state is given where there is not one recurrent class.
 
@@ -206,13 +289,14 @@ class Analysis:
         Memory: at most 112 bytes a transition.
         """
         table, vocabulary = self._fitted()
-        filters, row = checked_filters(temperature, top_k, top_p, min_p), -1
+        graph, node = self._graph(words), -1
         if state is not None:
-            row = state_of("state", ids_of("state", state, vocabulary), table, vocabulary, may_be_dead_end=False)
-        graph = graph_of(table, filters)
+            context = ids_of("state", state, vocabulary)
+            state_of("state", context, table, vocabulary, may_be_dead_end=True)
+            node = graph.node_of(context)
         labels, closed = classes_of(graph)
-        if row < 0:
+        if node < 0:
             if closed.sum() != 1:
                 raise ValueError(f"state is None, expected a state: the chain has {closed.sum()} recurrent classes")
-            row = int(closed[labels].argmax())
-        return period_of(graph, labels == labels[row], row)
+            node = int(closed[labels].argmax())
+        return period_of(graph, labels == labels[node], node)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -28,6 +28,30 @@ class DrawLaw(NamedTuple):
     def words(self) -> dict[str, Any]:
         """Return the words of `sample`."""
         return self.filters._asdict() if self.chain is None else {"samplers": self.chain}
+
+
+class LawWords(TypedDict, total=False):
+    """The words of a draw where a function has no others."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    samplers: Any
+
+
+def law_of(words: LawWords) -> DrawLaw:
+    """Check the words of a draw; TypeError for one that is none."""
+    for word in words:
+        if word not in LawWords.__annotations__:
+            raise TypeError(f"{word!r} is no argument, expected some of {', '.join(LawWords.__annotations__)}")
+    return checked_law(
+        words.get("temperature", 1.0),
+        words.get("top_k", 0),
+        words.get("top_p", 1.0),
+        words.get("min_p", 0.0),
+        words.get("samplers"),
+    )
 
 
 def checked_law(temperature: Any, top_k: Any, top_p: Any, min_p: Any, samplers: Any) -> DrawLaw:

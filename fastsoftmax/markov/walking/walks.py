@@ -18,7 +18,7 @@ from fastsoftmax.kernels.markov import walk as kernels
 from fastsoftmax.kernels.markov.condition import choose
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
-from fastsoftmax.markov.counts.states import Start, describe, ids_of, start_of
+from fastsoftmax.markov.counts.states import Start, anywhere, describe, ids_of, start_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.walking.arguments import Progress, progress_bar
 from fastsoftmax.markov.walking.restarts import restart_state
@@ -253,7 +253,7 @@ def checked_request(model: Model, n: Any, length: Any, start: Any, key: int, on_
 def draw_walks(model: Model, cache: TableCache, wish: WalkRequest, filters: Filters, progress: bool) -> Walks:
     """Return walks as they were wished for."""
     n, length, given, key, at_dead_end = wish
-    begun = start_of(given, model.transitions, model.vocabulary)
+    begun = anywhere(start_of(given, model.transitions, model.vocabulary), model.transitions)
     restart = restart_state(model.transitions, filters) if at_dead_end == "restart" else -1
     walks, places = walk_from(begun, model, cache, n, length, filters, key, restart, progress)
     if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
@@ -277,18 +277,21 @@ def begin(
     """Write what each walk begins with, and return how many tokens that are, and in which state each is.
 
     Walks that start in the middle draw their state as a token is drawn, by how often each was seen, times the
-    `chances` of each state if they are given.
+    `chances` of each state if they are given; those that start anywhere take all states alike.
     """
     given, length = len(start.given), ids.shape[1]
     ids[:, :given] = start.given
     if not start.middle:
         return given, np.full(len(walks), start.state)
     first, stop = start.middle.start, start.middle.stop
-    totals = transitions.totals_of(first, stop)
-    order = np.argsort(-totals, kind="stable")
-    weights = np.empty(totals.size)
-    order = order[: tables.row_weights(totals[order], filters, weights)]
-    weights = weights[: order.size] * (1.0 if chances is None else chances[first + order])
+    if given:
+        totals = transitions.totals_of(first, stop)
+        order = np.argsort(-totals, kind="stable")
+        weights = np.empty(totals.size)
+        order = order[: tables.row_weights(totals[order], filters, weights)]
+        weights = weights[: order.size] * (1.0 if chances is None else chances[first + order])
+    else:
+        order, weights = np.arange(stop - first), np.ones(stop - first)
     states = np.empty(len(walks), np.int64)
     choose(np.cumsum(weights), np.uint64(key), given, attempt, walks, states)
     states = first + order[states]

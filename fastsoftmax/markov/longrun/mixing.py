@@ -1,0 +1,178 @@
+"""How fast walks forget where they began, and whether they run backwards alike. Needs SciPy."""
+
+from typing import Self, Unpack
+
+import numpy as np
+
+from fastsoftmax import _checks
+from fastsoftmax.markov.counts.counting import counted_pairs
+from fastsoftmax.markov.counts.model import Model
+from fastsoftmax.markov.counts.transitions import table
+from fastsoftmax.markov.longrun.asked import Asked
+from fastsoftmax.markov.longrun.graph import only_class
+from fastsoftmax.markov.longrun.passage import times_between
+from fastsoftmax.markov.longrun.spectrum import flows, runs_both_ways, second_eigenvalue, steps_to_mix, tokens_matrix
+from fastsoftmax.markov.walking.arguments import LawWords
+
+_NEAR = "a number in [1e-9, 1)"
+
+
+class Mixing(Asked):
+    """How a chain mixes, for `MarkovChain` to inherit: of its one recurrent class, in tokens."""
+
+    def kemeny_constant(self, **words: Unpack[LawWords]) -> float:
+        """Return how many tokens a walk takes to a state drawn from the stationary distribution, on average.
+
+        It is the same wherever the walk begins (Kemeny and Snell, *Finite Markov Chains*, 1960, theorem 4.4.10, less
+        1: a state is 0 tokens away from itself).
+
+        Parameters
+        ----------
+        **words
+            As in `hitting_probabilities`.
+
+        Returns
+        -------
+        float
+            Of the recurrent class.
+
+        Raises
+        ------
+        ValueError
+            If there is not one recurrent class, or it has more than 5000 states, and as `stationary`.
+        ImportError, TypeError
+            As `stationary`.
+
+        Notes
+        -----
+        As `mean_first_passage_times`.
+
+        Examples
+        --------
+        >>> round(MarkovChain.from_matrix([[0.9, 0.1], [0.5, 0.5]]).kemeny_constant(), 9)
+        1.666666667
+        """
+        graph = self._graph(words)
+        nodes = only_class(graph, "kemeny_constant")
+        times, (_, shares) = times_between(graph, nodes), flows(graph, nodes)
+        return float(times[-1, nodes != graph.start] @ shares)
+
+    def spectral_gap(self, **words: Unpack[LawWords]) -> float:
+        """Return 1 less the modulus of the second largest eigenvalue: by which share a walk forgets, a token.
+
+        Parameters
+        ----------
+        **words
+            As in `hitting_probabilities`.
+
+        Returns
+        -------
+        float
+            Of the recurrent class: 0 if it is periodic, 1 if it forgets at once.
+
+        Raises
+        ------
+        ValueError
+            If there is not one recurrent class, and as `stationary`.
+        RuntimeError
+            If the eigenvalues of a large class do not converge.
+        ImportError, TypeError
+            As `stationary`.
+
+        Notes
+        -----
+        All eigenvalues of up to 1000 states, O(S**3); of more the largest two by Arnoldi's method (ARPACK). The error
+        is some roundings times the condition of the eigenvalue (Levin, Peres and Wilmer, *Markov Chains and Mixing
+        Times*, 2009, 12.1).
+        """
+        graph = self._graph(words)
+        return 1.0 - second_eigenvalue(tokens_matrix(graph, only_class(graph, "spectral_gap")))
+
+    def mixing_time(self, distance: float = 0.25, **words: Unpack[LawWords]) -> int:
+        """Return after how many tokens a walk is near to the stationary distribution, wherever it began.
+
+        Parameters
+        ----------
+        distance : float in [1e-9, 1), default 1/4
+            The largest distance in total variation: half of the sum of all differences.
+        **words
+            As in `hitting_probabilities`.
+
+        Returns
+        -------
+        int
+            Of the recurrent class (Levin, Peres and Wilmer, *Markov Chains and Mixing Times*, 2009, 4.5).
+
+        Raises
+        ------
+        ValueError
+            If there is not one recurrent class, it is periodic, or it has more than 2000 states; and as `stationary`.
+        ImportError, TypeError
+            As `stationary`.
+
+        Notes
+        -----
+        Powers of the matrix, O(S**3 log t) for a time of t tokens. Memory: 8 bytes a pair of states and bit of t.
+        """
+        check = _checks.per_row("distance", distance, (), np.float64, lambda d: (d >= 1e-9) & (d < 1), _NEAR)
+        graph = self._graph(words)
+        nodes = only_class(graph, "mixing_time")
+        matrix, (_, shares) = tokens_matrix(graph, nodes), flows(graph, nodes)
+        if len(shares) > 1 and second_eigenvalue(matrix) > 1.0 - 1e-12:
+            raise ValueError("the chain is periodic, or as good as, and never mixes; expected an aperiodic one")
+        return steps_to_mix(matrix, shares, float(check[0]))
+
+    def is_reversible(self, **words: Unpack[LawWords]) -> bool:
+        """Whether an endless walk read backwards has the same law: each transition is as frequent as the one back.
+
+        Parameters
+        ----------
+        **words
+            As in `hitting_probabilities`.
+
+        Returns
+        -------
+        bool
+            Whether pi[i] P[i, j] = pi[j] P[j, i] within a share of 1e-12, in the recurrent class (Kolmogorov, 1936).
+
+        Raises
+        ------
+        ImportError, TypeError, ValueError, RuntimeError
+            As `stationary`, and if there is not one recurrent class.
+        """
+        graph = self._graph(words)
+        return runs_both_ways(flows(graph, only_class(graph, "is_reversible"))[0])
+
+    def reversed(self, **words: Unpack[LawWords]) -> Self:
+        """Return the chain of an endless walk that is read backwards.
+
+        Parameters
+        ----------
+        **words
+            As in `hitting_probabilities`.
+
+        Returns
+        -------
+        MarkovChain
+            Of order 1, without a start, with the states of the recurrent class: P*[j, i] = pi[i] P[i, j] / pi[j]
+            (Norris, *Markov Chains*, 1997, theorem 1.9.1).
+
+        Raises
+        ------
+        ValueError
+            If the order is above 1, or there is not one recurrent class.
+        ImportError, TypeError, RuntimeError
+            As `stationary`.
+        """
+        graph = self._graph(words)
+        if graph.contexts.shape[1] > 1:
+            raise ValueError(f"the chain has order {graph.contexts.shape[1]}, expected 1 to read it backwards")
+        nodes = only_class(graph, "reversed")
+        flow = flows(graph, nodes)[0].tocoo()
+        ids = graph.contexts[nodes[nodes != graph.start], 0].astype(np.int64)
+        edges = counted_pairs(ids[flow.col], ids[flow.row], flow.data)
+        return self._of(Model(table(edges), graph.vocabulary))
+
+    @classmethod
+    def _of(cls, model: Model) -> Self:
+        raise NotImplementedError
