@@ -1,4 +1,4 @@
-"""The code blocks of README, docs/markov.md and docs/chains.md, and the docstrings' examples, run and print what they say."""
+"""The code blocks of README and two pages, and the docstrings' examples, run and print what they say."""
 
 import doctest
 import importlib

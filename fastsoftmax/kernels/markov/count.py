@@ -2,6 +2,7 @@
 
     push_windows          one sweep: a shift and an or a token
     count_runs, compress  two sweeps over the sorted keys without a branch; the first only to size the result
+    sum_runs              the same with weights
     split_rows            the same over the different keys
     link                  a hash table, asked in batches, so that cache misses overlap
     merge_rows            one sweep over two sorted tables
@@ -105,6 +106,22 @@ def compress(keys: Keys, counts: Positions) -> None:
         ends[run] = i + 1  # the last one stands
     for run_back in range(ends.size - 1, 0, -1):
         ends[run_back] -= ends[run_back - 1]
+
+
+@jit
+def sum_runs(keys: Keys, weights: Counts, sums: Counts) -> None:
+    """Move the different values of sorted keys to the front, and write the sum of the weights of each."""
+    out, own, added = borrowed(keys), borrowed(weights), borrowed(sums)
+    run = np.uint64(0)
+    last, total = out[0], own[0]
+    added[0] = total
+    for i in range(1, out.size):
+        key, weight = out[i], own[i]
+        total = weight if key != last else total + weight
+        run += np.uint64(key != last)
+        last = key
+        out[run] = key
+        added[run] = total
 
 
 @jit

@@ -10,6 +10,7 @@ to what these four are in the end.
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import llvmlite.binding
 import numpy as np
@@ -109,7 +110,10 @@ def _counted(stream: Ids, skipped: int, order: int, weight: int) -> Edges:
 
 
 def counted_pairs(sources: Positions, targets: Positions, weights: Counts | None) -> Edges:
-    """Return the sorted edges from one token to another, or from -1, with their weights added up; None: one each."""
+    """Return the sorted edges from one token to another, or from -1, with their weights added up; None: one each.
+
+    The weights are used up.
+    """
     bits = max(int(max(sources.max(), targets.max())) + 1, 1).bit_length()
     keys = (sources + 1).view(np.uint64)
     keys <<= np.uint64(bits)
@@ -118,11 +122,9 @@ def counted_pairs(sources: Positions, targets: Positions, weights: Counts | None
         keys = _sorted(keys)
         counts: Counts = _run_lengths(keys)
     else:
-        places = np.arange(keys.size, dtype=np.int32)
-        keys, places = _sorted_with(keys, places)
-        weights = weights[places]
-        lengths = _run_lengths(keys)
-        counts = np.add.reduceat(weights, np.cumsum(lengths) - lengths)
+        keys, moved = _sorted_with(keys, weights.view(np.int64))
+        counts = np.empty(kernels.count_runs(keys, np.uint64(0)), weights.dtype)
+        kernels.sum_runs(keys, moved.view(weights.dtype), counts)
     ids, tokens, offsets = _rows(keys[: counts.size], bits)
     return Edges(_unpacked(ids, 1, bits), offsets, tokens, counts)
 
@@ -134,12 +136,11 @@ def _run_lengths(keys: Keys) -> Positions:
     return counts
 
 
-def _sorted_with(keys: Keys, places: Ids) -> tuple[Keys, Ids]:
-    """Return keys sorted, and places along with them; both arrays are used up."""
-    spare, spare_places = np.empty_like(keys), np.empty_like(places)
-    if sort.sort_keys(keys, spare, places, spare_places, int(keys.max()).bit_length()):
-        return spare, spare_places
-    return keys, places
+def _sorted_with(keys: Keys, along: npt.NDArray[Any]) -> tuple[Keys, npt.NDArray[Any]]:
+    """Return keys sorted, and another array along with them; both are used up."""
+    spare, moved = np.empty_like(keys), np.empty_like(along)
+    sort.sort_along(keys, spare, along, moved, int(keys.max()).bit_length())
+    return spare, moved
 
 
 def _sorted(keys: Keys) -> Keys:
@@ -149,13 +150,14 @@ def _sorted(keys: Keys) -> Keys:
         keys.sort()
         return keys
     spare = np.empty_like(keys)
-    return spare if sort.sort_keys(keys, spare, None, None, bits) else keys
+    return spare if sort.sort_keys(keys, spare, bits) else keys
 
 
 @cache
 def _sorts_slowly() -> bool:
-    """Return whether NumPy's sort is slow on this CPU: it took 41 to 60 ns a key on a Zen 4, 7 to 12 elsewhere."""
-    return str(llvmlite.binding.get_host_cpu_name()) == "znver4"
+    """Return whether NumPy's sort is slow on this CPU: 41 to 60 ns a key on a Zen 4, 17 to 20 without AVX-512."""
+    has_avx512 = llvmlite.binding.get_host_cpu_features().get("avx512f", False)
+    return not has_avx512 or str(llvmlite.binding.get_host_cpu_name()) == "znver4"
 
 
 def _rows(keys: Keys, bits: int) -> tuple[Keys, Ids, Positions]:
