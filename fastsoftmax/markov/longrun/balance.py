@@ -2,7 +2,8 @@
 
     nodes that add no edges     are eliminated, in rounds: long ways without a choice, which texts are full of
     up to 1,000 nodes           the algorithm of Grassmann, Taksar and Heyman, without subtractions
-    more                        steps of the chain, with corrections between groups on many levels
+    more, that mix fast         steps of the chain, until no change is to come
+    more                        these, with corrections between groups on many levels
     where these do not help     sparse factors
 
 Without subtractions shares are right however rare a transition is (Grassmann, Taksar and Heyman, "Regenerative analysis
@@ -27,7 +28,8 @@ _BLOCK = 64
 _LEAST_ROUND = 0.02  # of the states: a round of elimination that takes fewer is not worth it
 _FIRST_SWEEPS, _SWEEPS, _CYCLES = 300, 30, 30
 _TOLERANCE = 1e-12
-_WIDEST = 3 * 10**8  # states times the width of their graph, for factors of about a gigabyte
+_QUICK_STEPS, _FIRST_STEPS, _QUICK_RATIO = 120, 8, 0.75
+WIDEST = 3 * 10**8  # states times the width of their graph, for factors of about a gigabyte
 
 
 def scipy_part(part: str) -> Any:
@@ -45,9 +47,11 @@ def sparse(entries: npt.NDArray[Any], rows: Positions, columns: Positions, size:
 
 def shares(matrix: Sparse) -> Floats:
     """Return the share of time in each node of an irreducible chain."""
-    rates = _off_diagonal(matrix)
-    if rates.shape[0] == 1:
+    if matrix.shape[0] == 1:
         return np.ones(1)
+    if matrix.shape[0] > _DENSE and (mixed := _mixed(matrix)) is not None:
+        return mixed
+    rates = _off_diagonal(matrix)
     leaving = rates.sum(axis=1)
     jumps = _divided(rates, leaving)
     with np.errstate(all="ignore"):  # what underflows does not matter, or is refused below
@@ -59,6 +63,27 @@ def shares(matrix: Sparse) -> Floats:
             f"a class of {flows.size} states has an imbalance of {imbalance:.3g}, expected at most 1e-12"
         )
     return np.asarray(found / found.sum())
+
+
+def _mixed(matrix: Sparse) -> Floats | None:
+    """Return the shares after some steps of a chain that forgets a quarter of what it knows in each; None for others.
+
+    What a step changes shrinks by a factor r, so that r / (1 - r) times the last change is still to come.
+    """
+    back = matrix.T.tocsr()
+    found, changes = np.full(back.shape[0], 1.0 / back.shape[0]), list[float]()
+    while len(changes) < _QUICK_STEPS:
+        last, found = found, back @ found
+        changes.append(float(np.abs(found - last).sum()))
+        if changes[-1] == 0.0:
+            return np.asarray(found)
+        if len(changes) > _FIRST_STEPS:
+            ratio = (changes[-1] / changes[-1 - _FIRST_STEPS]) ** (1 / _FIRST_STEPS)
+            if ratio < 1.0 and changes[-1] * ratio <= _TOLERANCE / 10 * (1.0 - ratio):
+                return np.asarray(found / found.sum())
+            if ratio > _QUICK_RATIO and len(changes) > 2 * _FIRST_STEPS:
+                return None
+    return None
 
 
 def _balanced(rates: Sparse) -> Floats:
@@ -175,10 +200,10 @@ def _factored(jumps: Sparse, top: int) -> Floats:
     place = np.argsort(scipy_part("sparse.csgraph").reverse_cuthill_mckee(jumps))
     sources, targets = jumps.tocoo().coords
     width = int(np.abs(place[sources] - place[targets]).max())
-    if size * width > _WIDEST:
+    if size * width > WIDEST:
         raise RuntimeError(
             f"a class does not converge: {size} of its states mix slowly, in a graph {width} wide; "
-            f"expected a walk that mixes faster, as at a higher temperature, or less than {_WIDEST // size} wide"
+            f"expected a walk that mixes faster, as at a higher temperature, or less than {WIDEST // size} wide"
         )
     others = np.delete(np.arange(size), top)
     balance = (scipy_part("sparse").eye_array(size) - jumps.T).tocsc()[others][:, others]

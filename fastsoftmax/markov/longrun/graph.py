@@ -30,7 +30,7 @@ class Graph(NamedTuple):
     vocabulary: Vocabulary | None
     size: int
     start: int  # or -1; the first node
-    sources: Positions
+    sources: Positions  # in order
     targets: Positions
     probabilities: Floats
     emits: Flags  # a token: not the way back to the start
@@ -38,7 +38,9 @@ class Graph(NamedTuple):
 
     def matrix(self) -> Sparse:
         """Return the probabilities, (size, size)."""
-        return sparse(self.probabilities, self.sources, self.targets, self.size)
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(self.sources, minlength=self.size))))
+        arrays = self.probabilities, self.targets, offsets
+        return scipy_part("sparse").csr_array(arrays, shape=(self.size, self.size))
 
     @property
     def states(self) -> States:
@@ -80,6 +82,8 @@ def graph_of(model: Model, filters: Filters) -> Graph:
         sources, targets = np.append(sources, dead), np.append(targets, np.full(dead.size, start))
         probabilities = np.append(probabilities, np.ones(dead.size))
         emits, dead = np.append(emits, np.zeros(dead.size, np.bool_)), dead[:0]
+        order = np.argsort(sources, kind="stable")
+        sources, targets, probabilities, emits = sources[order], targets[order], probabilities[order], emits[order]
     elif ends.any():
         targets[ends] = size
         dead, size = np.append(dead, size), size + 1
@@ -178,7 +182,8 @@ def visits_of(graph: Graph) -> Floats:
 
 def shares_in(graph: Graph, states: Positions) -> Floats:
     """Return the share of visits of each node of a closed class, the start among them."""
-    return shares(graph.matrix()[states][:, states]) if states.size > 1 else np.ones(1)
+    matrix = graph.matrix()
+    return shares(matrix if states.size == graph.size else matrix[states][:, states])
 
 
 def _absorption(graph: Graph, labels: Positions, closed: Flags) -> dict[int, float]:

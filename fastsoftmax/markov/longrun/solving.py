@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from fastsoftmax._types import Floats
-from fastsoftmax.markov.longrun.balance import Sparse, scipy_part
+from fastsoftmax.markov.longrun.balance import WIDEST, Sparse, scipy_part
 
 _DENSE = 1000
 _BLOCK = 64
-_INNER, _OUTER, _ROUNDS = 60, 4, 8  # steps of GMRES before it begins anew, how often it does, and refinements
+_INNER, _LONGER, _ROUNDS = 40, 50, 8  # steps of GMRES before it begins anew; how often it does in a long round; rounds
 _TOLERANCE = 1e-9  # of the remainder, of the largest entry of b
 _ROUNDING = 1e-13  # and of x, which a remainder cannot be told from
 
@@ -71,13 +71,14 @@ def eliminated(inside: Sparse, leaving: Floats, right: Floats) -> Floats:
 
 
 def _iterated(inside: Sparse, right: Floats) -> Floats:
+    """Return x by rounds of corrections: GMRES as long as a round gains two digits, then factors, or longer rounds."""
     linear = scipy_part("sparse.linalg")
-    remaining = scipy_part("sparse").eye_array(len(right), format="csr") - inside
-    found, factors = np.zeros(len(right)), None
+    remaining = (scipy_part("sparse").eye_array(len(right), format="csr") - inside).tocsr()
+    found, factors, restarts = np.zeros(len(right)), None, 1
     remainder, before = right, np.inf
     for _ in range(_ROUNDS):
         if factors is None:
-            step, _ = linear.gmres(remaining, remainder, rtol=1e-8, restart=_INNER, maxiter=_OUTER)
+            step, _ = linear.gmres(remaining, remainder, rtol=1e-8, restart=_INNER, maxiter=restarts)
         else:
             step = factors.solve(remainder)
         found = np.maximum(found + step, 0.0)
@@ -86,9 +87,10 @@ def _iterated(inside: Sparse, right: Floats) -> Floats:
         if left <= _ROUNDING * max(found.max(), right.max()):
             return np.asarray(found)
         if not left < before / 100:
-            if factors is not None:
+            if factors is not None or restarts > 1:
                 break
             factors = _factors(remaining, linear)
+            restarts = _LONGER
         before = left
     if left <= _TOLERANCE * right.max():
         return np.asarray(found)
@@ -96,6 +98,12 @@ def _iterated(inside: Sparse, right: Floats) -> Floats:
 
 
 def _factors(remaining: Sparse, linear: Any) -> Any:
+    """Return sparse factors, or None where the graph is so wide that they would fill gigabytes."""
+    size = remaining.shape[0]
+    place = np.argsort(scipy_part("sparse.csgraph").reverse_cuthill_mckee(remaining))
+    sources, targets = remaining.tocoo().coords
+    if size * int(np.abs(place[sources] - place[targets]).max()) > WIDEST:
+        return None
     return linear.splu(
         remaining.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )

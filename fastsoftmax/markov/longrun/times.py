@@ -82,7 +82,8 @@ class Times(Asked):
         Notes
         -----
         The least solution of t = 1 + P t with t = 0 at the targets (Norris, *Markov Chains*, 1997, theorem 1.3.5),
-        solved as `hitting_probabilities`; of more than 1000 states each is right to a share of 1e-9.
+        solved as `hitting_probabilities`; of more than 1000 states each is right to a share of 1e-9, or of 1e-13 times
+        the largest time, if that is more.
 
         Examples
         --------
