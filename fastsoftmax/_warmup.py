@@ -166,6 +166,7 @@ def _chains() -> Iterator[Job]:
     yield Job("MarkovChain of weights, likelihood", lambda: weighted.log_likelihood(["a", "b"], end=False))
     yield Job("MarkovChain.from_edges", lambda: MarkovChain.from_edges([0, 1], [1, 0]).walk(n=2, length=4))
     yield Job("MarkovChain.from_edges of weights", lambda: [MarkovChain.from_edges([0], [0], w) for w in ([2], [0.5])])
+    yield Job("MarkovChain.walk_from", lambda: chain.walk_from(["a"], length=2, p=2.0))
     yield Job("MarkovChain.states", lambda: [chain.states, weighted.states])
     text = MarkovText(keep_text=True)
     yield Job("MarkovText.fit", partial(text.fit, "A word. A word more."))

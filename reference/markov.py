@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Self, TypeVar
 
+from reference.biased import biased_walk
 from reference.chain import probabilities
 from reference.philox import uniform
 from reference.sampling import check_parameters, cut, draw
@@ -238,6 +239,29 @@ class MarkovChain:
             else:
                 break
         return ids
+
+    def walk_from(
+        self,
+        starts: Sequence[Token],
+        length: int = 80,
+        *,
+        p: float = 1.0,
+        q: float = 1.0,
+        restart: float = 0.0,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        samplers: str | None = None,
+        seed: int,
+    ) -> Walks:
+        """Walk from each start, with the bias of node2vec and restarts, as `biased` says."""
+        check_parameters(temperature, top_k, top_p, min_p)
+        laws = {s: law(row, temperature, top_k, top_p, min_p, samplers) for s, row in self.rows.items()}
+        walks = []
+        for w, start in enumerate(self._known(list(starts))):
+            walks.append(biased_walk(self.rows, laws, start, length, p, q, restart, seed, w))
+        return [self._tokens(ids) for ids in walks]
 
     def next_tokens(
         self,

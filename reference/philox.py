@@ -13,7 +13,7 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 # The key's steps from round to round: the golden ratio and sqrt(3) - 1, in units of 2**-32.
 WEYL = (0x9E3779B9, 0xBB67AE85)
 # What random numbers are for. 0 is the draw of a token, which takes the seed as it is; each other has seeds of its own.
-COIN, GUMBEL, ACCEPTANCE, RESIDUAL, BONUS = 1, 3, 4, 5, 6
+COIN, GUMBEL, ACCEPTANCE, RESIDUAL, BONUS, RESTART = 1, 3, 4, 5, 6, 7
 
 
 def philox4x32(counter: Counter, key: Key, rounds: int = 10) -> Counter:

@@ -21,6 +21,7 @@ from fastsoftmax.markov.longrun.mixing import Mixing
 from fastsoftmax.markov.longrun.times import Times
 from fastsoftmax.markov.making import Making
 from fastsoftmax.markov.smoothing.rules import checked_rule
+from fastsoftmax.markov.walking import biased
 from fastsoftmax.markov.walking import smoothed as smoothed_walks
 from fastsoftmax.markov.walking.arguments import checked_law, key_of, progress_bar
 from fastsoftmax.markov.walking.walks import Walks, checked_request, draw_walks
@@ -212,6 +213,76 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
                 return smoothed_walks.draw(self._held.smoothed(model, rule), model, wish, law, progress)
             model = self._held.conditioned(model, law.chain)
             return draw_walks(model, self._held.tables, wish, law.filters, progress)
+
+    def walk_from(
+        self,
+        starts: Any,
+        length: int = 80,
+        *,
+        p: float = 1.0,
+        q: float = 1.0,
+        restart: float = 0.0,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        samplers: Any = None,
+        rng: int | np.random.Generator | None = None,
+        seed: int | None = None,
+        progress: bool = False,
+    ) -> Walks:
+        """Draw a walk from each of some states: of a graph, for embeddings or for what is near to a node.
+
+        Parameters
+        ----------
+        starts : (n,) array_like of states
+            Where each walk begins: ``chain.states * 10`` is ten walks from each.
+        length : int
+            How many tokens a walk has at most, its start counted. A walk that comes to a dead end is padded with -1.
+        p, q : float > 0
+            Of node2vec: after a step from t the next one goes back to t with its weight times 1/p, to a node that t
+            leads to with its weight, and elsewhere with its weight times 1/q.
+        restart : float in [0, 1]
+            How likely a walk goes to its start instead of taking a step.
+        temperature, top_k, top_p, min_p, samplers
+            As in `walk`: of the weights, before p and q.
+        rng, seed, progress
+            As in `walk`. Walk w depends on the key, its start and w alone.
+
+        Returns
+        -------
+        Walks
+            `ids` is an int32 array, a walk a row, as torch takes it; iteration gives lists, as gensim does.
+
+        Raises
+        ------
+        KeyError
+            If a start is no state of the chain.
+        TypeError, ValueError
+            If an argument is out of range, or the order of the chain is above 1.
+
+        Notes
+        -----
+        An edge is drawn by its weight and taken with its bias over the largest one, else another is drawn (Yang et al.,
+        "KnightKing", 2019): max(1, 1/p, 1/q) over the mean bias attempts a step, of two uniform numbers each. Token t
+        of walk w takes the numbers of step t, draws 0, 1, 2, ... (Grover and Leskovec, "node2vec", 2016).
+        Memory: that of `walk`; with p or q 4 bytes a transition are kept.
+
+        Examples
+        --------
+        >>> ring = MarkovChain.from_edges([0, 1, 2], [1, 2, 0])
+        >>> ring.walk_from([0, 2], length=4).ids
+        array([[0, 1, 2, 0],
+               [2, 0, 1, 2]], dtype=int32)
+        """
+        model, law = self._fitted(), checked_law(temperature, top_k, top_p, min_p, samplers)
+        if self._order != 1:
+            raise ValueError(f"the chain has order {self._order}, expected 1 to walk from states")
+        bias, steps = biased.checked_bias(p, q, restart), _checks.integer("length", length, 0, 2**40)
+        with key_of(rng, seed) as key:
+            wish = biased.GraphWalks(*biased.checked_starts(model, starts), steps, bias, key)
+            drawn = self._held.conditioned(model, law.chain)
+            return biased.draw(model, drawn, self._held.tables, wish, law.filters, progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> Self:

@@ -91,6 +91,7 @@ NEEDED = {
     "sources": ["a"],
     "targets": ["b"],
     "steps": 2,
+    "starts": ["a"],
     "graph": RING,
     "min_count": 1,
     "other": CHAIN,

@@ -23,7 +23,7 @@ _32 = np.uint64(32)
 _11 = np.uint64(11)
 
 # Uses of random numbers beside the draw itself, each with keys of its own: numbers that two uses share bias what comes.
-COIN, GUMBEL_NOISE, ACCEPTANCE, RESIDUAL, BONUS = 1, 3, 4, 5, 6
+COIN, GUMBEL_NOISE, ACCEPTANCE, RESIDUAL, BONUS, RESTART = 1, 3, 4, 5, 6, 7
 
 
 @inline

@@ -130,6 +130,16 @@ class Transitions:
         return targets
 
     @property
+    def sorted_tokens(self) -> Ids:
+        """(E,): the tokens of every row in their own order; made when first asked for, by a walk with p or q."""
+        tokens: Ids | None = self.__dict__.get("sorted_tokens")
+        if tokens is None:
+            tokens = self.edges().tokens
+            _freeze(tokens)
+            self.__dict__["sorted_tokens"] = tokens
+        return tokens
+
+    @property
     def order(self) -> int:
         """How many tokens make a state."""
         return int(self.contexts.shape[1])

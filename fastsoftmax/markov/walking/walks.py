@@ -97,6 +97,12 @@ class WalkTable:
         heads = _sparse(2 * states) if sparse else np.zeros(2 * states, np.int64)
         self._table = tables.empty(0, _FEW_SLOTS, _FEW_LINES)._replace(heads=heads)
 
+    def built(self) -> tables.Table:
+        """Return what is built, all rows."""
+        if not self.complete:
+            self.build_all()
+        return self._table
+
     def build(self, start: int, stop: int) -> None:
         """Build the rows [start, stop), with more room if they need it."""
         while (start := tables.build_rows(self._rows, self.filters, start, stop, self._table)) < stop:

@@ -1,0 +1,126 @@
+"""Walks from given states: node2vec's, with restarts, and plain ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+from fastsoftmax import MarkovChain, set_num_threads
+
+EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 4)), min_size=1, max_size=25)
+BIASES = [
+    (1, 1, 0),
+    (4, 0.5, 0),
+    (0.25, 2, 0),
+    (0.5, 0.5, 0),
+    (1, 1, 0.3),
+    (2, 0.25, 0.2),
+    (3, 1, 0),
+    (1, 3, 0),
+    (1, 1, 1),
+]
+
+
+@given(EDGES, st.sampled_from(BIASES), st.sampled_from([1.0, 0.5, np.inf]), st.booleans())
+def test_walks_are_those_of_the_reference(edges, bias, temperature, named):
+    sources, targets, weights = (list(column) for column in zip(*edges, strict=True))
+    if named:
+        sources, targets = [f"n{i}" for i in sources], [f"n{i}" for i in targets]
+    chain, plain = (kind.from_edges(sources, targets, weights) for kind in (MarkovChain, reference.MarkovChain))
+    starts = [*sources, *targets] * 3
+    words = {"p": bias[0], "q": bias[1], "restart": bias[2], "temperature": temperature, "seed": 5}
+    assert [*chain.walk_from(starts, 9, **words)] == plain.walk_from(starts, 9, **words)
+    found = chain.walk_from(starts, 9, samplers="top_k=2", p=2.0, seed=1)
+    assert [*found] == plain.walk_from(starts, 9, samplers="top_k=2", p=2.0, seed=1)
+
+
+def test_steps_have_the_law_of_node2vec():
+    """From t to v, then: back to t, to a neighbour of both, or away."""
+    chain = MarkovChain.from_edges(
+        ["t", "t", "v", "v", "v", "c", "a"], ["v", "c", "t", "c", "a", "t", "v"], [1, 1e-9, 1, 2, 3, 1, 1]
+    )
+    p, q = 4.0, 0.5
+    walks = [walk for walk in chain.walk_from(["t"] * 60_000, 3, p=p, q=q, seed=1) if walk[1] == "v"]
+    mass = {"t": 1 / p, "c": 2.0, "a": 3 / q}
+    for node, weight in mass.items():
+        share = np.mean([walk[2] == node for walk in walks])
+        assert share == pytest.approx(weight / sum(mass.values()), abs=0.008)
+
+
+def test_restarts_go_to_the_own_start():
+    ring = MarkovChain.from_edges(np.arange(50), (np.arange(50) + 1) % 50)
+    found = ring.walk_from([3, 40], 4000, restart=0.25, seed=2).ids
+    for start, walk in zip((3, 40), found, strict=True):
+        moved = (walk[:-1] + 1) % 50 == walk[1:]
+        assert (walk[1:][~moved] == start).all()
+        assert np.mean(~moved) == pytest.approx(0.25, abs=0.03)
+
+
+def test_plain_walks_are_those_of_walk():
+    rng = np.random.default_rng(0)
+    chain = MarkovChain.from_edges(rng.integers(0, 300, 5000), rng.integers(0, 300, 5000), rng.random(5000))
+    np.testing.assert_array_equal(
+        chain.walk_from([7] * 90, 20, seed=3, temperature=0.5).ids,
+        chain.walk(90, 20, start=7, seed=3, temperature=0.5).ids,
+    )
+    whole = chain.walk_from(chain.states * 3, 30, p=0.5, q=2, restart=0.1, seed=4).ids
+    assert whole.dtype == np.int32
+    for threads in (1, 3):
+        set_num_threads(threads)
+        np.testing.assert_array_equal(chain.walk_from(chain.states * 3, 30, p=0.5, q=2, restart=0.1, seed=4).ids, whole)
+    set_num_threads(2)
+    assert len(chain.walk_from([], 30, p=2)) == 0
+    assert [*chain.walk_from([7], 0, p=2)] == [[]]
+    assert [*chain.walk_from([7], 1, p=2)] == [[7]]
+    line = MarkovChain.from_edges(["a"], ["b"])
+    assert [*line.walk_from(["b", "a"], 5, q=2)] == [["b"], ["a", "b"]]
+    assert [*line.walk_from(["b", "a"], 5)] == [["b"], ["a", "b"]]
+    ends = MarkovChain(1).fit([list("ab"), list("b")])
+    assert {len(walk) for walk in ends.walk_from(["a"] * 9, 5, p=2)} == {2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"starts": ["x"]}, KeyError, "starts: token 'x' was never seen"),
+        ({"starts": [1]}, TypeError, "expected tokens of type str"),
+        ({"starts": "a"}, TypeError, "starts is 'a', expected a list"),
+        ({"p": 0}, ValueError, "p is 0.0, expected a number > 0"),
+        ({"q": np.inf}, ValueError, "q is inf, expected a number > 0"),
+        ({"restart": 1.5}, ValueError, r"restart is 1.5, expected a number in \[0, 1\]"),
+        ({"length": -1}, ValueError, "length is -1"),
+    ],
+)
+def test_refuses(arguments, error, message):
+    chain = MarkovChain.from_edges(["a", "b"], ["b", "a"])
+    with pytest.raises(error, match=message):
+        chain.walk_from(**{"starts": ["a"], **arguments})
+
+
+def test_refuses_other_orders_and_states():
+    with pytest.raises(ValueError, match="the chain has order 2, expected 1 to walk from states"):
+        MarkovChain(2).fit([list("ab")]).walk_from(["a"])
+    with pytest.raises(KeyError, match=r"starts\[1\]: state 9 has no transition"):
+        MarkovChain.from_edges([1], [2]).walk_from([1, 9])
+
+
+def test_against_pecanpy():
+    """The same law of pairs of steps, on a graph of its own."""
+    try:
+        from pecanpy import pecanpy
+    except (ImportError, AttributeError):
+        pytest.skip("needs pecanpy, which needs NumPy 1")
+    rng = np.random.default_rng(1)
+    dense = np.triu(rng.random((12, 12)) < 0.4, 1).astype(float)
+    dense += dense.T
+    graph = pecanpy.SparseOTF.from_mat(dense, [str(i) for i in range(12)], p=0.5, q=2, workers=1)
+    theirs = [list(map(int, walk)) for walk in graph.simulate_walks(num_walks=2000, walk_length=20)]
+    ours = MarkovChain.from_matrix(dense.astype(int)).walk_from(list(range(12)) * 2000, 21, p=0.5, q=2, seed=1)
+    shares = []
+    for walks in (theirs, ours):
+        counts = np.zeros((12, 12, 12))
+        for walk in walks:
+            np.add.at(counts, (walk[:-2], walk[1:-1], walk[2:]), 1)
+        shares.append(counts / counts.sum())
+    assert np.abs(shares[0] - shares[1]).sum() < 0.06
