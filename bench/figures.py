@@ -1,10 +1,10 @@
-"""The figure of docs/plots.md: `python -m bench.figures`."""
+"""The figures of docs/plots.md and docs/chains.md: `python -m bench.figures`."""
 
 import fastsoftmax as fs
 from bench.machine import ROOT
 from fastsoftmax import plot
 
-FIGURE = ROOT / "docs" / "plots.png"
+PLOTS, CHAINS = ROOT / "docs" / "plots.png", ROOT / "docs" / "chains.png"
 NIGHTS = {"nights": 3, "days": 2, "hours": 1, "weeks": 4}
 ROW = dict(zip("abcdefghijkl", [3.0, 2.9, 2.7, 2.4, 1.2, 1.0, 0.6, 0.5, -0.1, -0.7, -1.5, -2.5], strict=True))
 RHYME = """
@@ -21,8 +21,29 @@ thanks you for your tiny spark
 """
 
 
+DAYS = fs.MarkovChain.from_matrix([[0.9, 0.1, 0.0], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8]], ["sun", "rain", "snow"])
+
+
 def main() -> None:
-    """Draw it."""
+    """Draw them."""
+    draw_plots()
+    draw_chains()
+
+
+def draw_chains() -> None:
+    """Draw a chain of three states: its graph, the way to the long run, and its eigenvalues."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(14, 3.8), layout="constrained")
+    plot.transitions(DAYS, ax=axes[0]).set_title("transitions")
+    plot.evolution(DAYS, "snow", ax=axes[1]).set_title("evolution")
+    plot.spectrum(DAYS, ax=axes[2]).set_title("spectrum")
+    figure.savefig(CHAINS, dpi=80)
+    print(f"wrote {CHAINS.relative_to(ROOT)}")
+
+
+def draw_plots() -> None:
+    """Draw what rows of logits and a chain of words look like."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 3, figsize=(14, 7.5), layout="constrained")
@@ -33,8 +54,8 @@ def main() -> None:
     plot.kept(ROW, "top_k=9 top_p=0.9 temperature=0.7", ax=axes[1, 0]).set_title("kept")
     plot.transitions(fs.MarkovChain(1).fit(lines), ax=axes[1, 1]).set_title("transitions")
     plot.transitions(fs.MarkovChain(2).fit(lines), states=8, ax=axes[1, 2]).set_title("transitions, order 2")
-    figure.savefig(FIGURE, dpi=80)
-    print(f"wrote {FIGURE.relative_to(ROOT)}")
+    figure.savefig(PLOTS, dpi=80)
+    print(f"wrote {PLOTS.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

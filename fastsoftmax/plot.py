@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from fastsoftmax.markov import ByState, MarkovChain
 
-__all__ = ["curves", "cut_by", "distribution", "entropy", "kept", "transitions"]
+__all__ = ["curves", "cut_by", "distribution", "entropy", "evolution", "kept", "spectrum", "transitions"]
 
+_MOST_STATES = 2000  # whose eigenvalues are drawn
 _LEFT, _GONE = "#3f7fd6", "#9aa5b1"  # of what is left, and of what is cut
 _TURNS = ("#c2571a", "#7b4fb5", "#2e8b57", "#b3261e", "#8a6d00", "#00798c")  # of the steps that cut
 
@@ -228,6 +229,94 @@ def transitions(chain: "MarkovChain", /, *, states: int = 12, ax: Any = None) ->
     networkx.draw_networkx_labels(graph, at, labels, ax=axes, font_size=9)
     axes.margins(0.15)
     axes.set_axis_off()
+    return axes
+
+
+def evolution(
+    chain: "MarkovChain", /, start: Any = None, *, steps: int = 20, states: int = 8, ax: Any = None, **words: Any
+) -> "Axes":
+    """Draw how likely each state is after 0, 1, ..., `steps` tokens, and where that leads to in the long run.
+
+    Parameters
+    ----------
+    chain : MarkovChain
+        A chain of any order.
+    start : token, sequence of tokens, or dict {state: weight}, optional
+        Where walks are at first, as `MarkovChain.distribution` takes it.
+    steps : int, default 20
+        How many tokens.
+    states : int, default 8
+        How many states, at most: those that are likeliest at any time.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+    **words
+        temperature, top_k, top_p, min_p or samplers, as `MarkovChain.walk` takes them.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        As `MarkovChain.distribution`; ImportError without matplotlib or SciPy.
+    """
+    last, count = _checks.integer("steps", steps, 1), _checks.integer("states", states, 1)
+    found = [chain.distribution(step, start, **words) for step in range(last + 1)]
+    shares = np.array([one.array for one in found])
+    names, axes = found[0].states, _axes(ax)
+    order = np.argsort(-shares.max(axis=0), kind="stable")[:count]
+    for turn, place in enumerate(order.tolist()):
+        colour = (_LEFT, *_TURNS)[turn % (len(_TURNS) + 1)]
+        axes.plot(range(last + 1), shares[:, place], ".-", color=colour, label=state_name(names[place]))
+    axes.set_xlabel("tokens")
+    axes.set_ylabel("probability of a state")
+    axes.legend(frameon=False)
+    return axes
+
+
+def spectrum(chain: "MarkovChain", /, *, ax: Any = None, **words: Any) -> "Axes":
+    """Draw the eigenvalues of the transition matrix in the complex plane, within the circle of modulus 1.
+
+    The nearer they are to 0, the faster a walk forgets where it began; on the circle stand 1 and, of a periodic chain,
+    other roots of 1. The dotted circle has the second largest modulus.
+
+    Parameters
+    ----------
+    chain : MarkovChain
+        Of at most 2000 states.
+    ax : Axes, optional
+        Where to draw; new ones by default.
+    **words
+        temperature, top_k, top_p, min_p or samplers, as `MarkovChain.walk` takes them.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `MarkovChain.to_sparse`, or for more states; ImportError without matplotlib or SciPy.
+    """
+    from matplotlib.patches import Circle
+
+    matrix = chain.to_sparse(**words)
+    if matrix.shape[0] > _MOST_STATES:
+        raise ValueError(f"the chain has {matrix.shape[0]} states, expected at most {_MOST_STATES}")
+    values, axes = np.linalg.eigvals(matrix.toarray()), _axes(ax)
+    moduli = np.sort(np.abs(values))
+    axes.add_patch(Circle((0.0, 0.0), 1.0, fill=False, color=_GONE))
+    if moduli.size > 1:
+        label = f"second modulus {moduli[-2]:.4g}"
+        axes.add_patch(Circle((0.0, 0.0), float(moduli[-2]), fill=False, color=_GONE, linestyle=":", label=label))
+    axes.plot(values.real, values.imag, "o", color=_LEFT, alpha=0.7, label="eigenvalues")
+    axes.set_aspect("equal")
+    axes.set_xlim(-1.15, 1.15)
+    axes.set_ylim(-1.15, 1.15)
+    axes.set_xlabel("real part")
+    axes.set_ylabel("imaginary part")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes
 
 

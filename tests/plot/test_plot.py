@@ -72,6 +72,25 @@ def test_transitions(order):
     assert plot.transitions(fs.MarkovChain(1).fit([[1, 2, 1], [2, 1]])).texts[0].get_text() in ("1", "2")
 
 
+DAYS = fs.MarkovChain.from_matrix([[0.9, 0.1, 0.0], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8]], ["sun", "rain", "snow"])
+
+
+def test_evolution():
+    ax = plot.evolution(DAYS, "snow", steps=5, states=2, temperature=0.5)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["snow", "sun"]
+    for step, share in enumerate(ax.lines[0].get_ydata()):
+        assert share == DAYS.distribution(step, "snow", temperature=0.5)["snow"]
+
+
+def test_spectrum():
+    ax = plot.spectrum(DAYS)
+    found = np.sort(ax.lines[0].get_xdata())
+    np.testing.assert_allclose(found[-1], 1, rtol=1e-12)
+    np.testing.assert_allclose(found[-2], 1 - DAYS.spectral_gap(), rtol=1e-12)
+    assert "second modulus 0.8" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(plot.spectrum(fs.MarkovChain.from_matrix([[1]])).lines[0].get_xdata()) == 1
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -84,6 +103,8 @@ def test_transitions(order):
             "states is 0, expected an integer >= 1",
         ),
         (lambda: plot.transitions(fs.MarkovChain(1)), "empty"),
+        (lambda: plot.evolution(DAYS, steps=0), "steps is 0, expected an integer >= 1"),
+        (lambda: plot.spectrum(fs.MarkovChain.from_matrix(np.eye(2001))), "the chain has 2001 states"),
     ],
 )
 def test_refusals(call, message):
