@@ -86,7 +86,7 @@ class Making:
         Probabilities that are fractions of one number up to a million, as 0.9 and 0.1 are, become counts: nothing is
         rounded, and `merge` adds them exactly. Others stay float64, and are divided by the sum of their row.
         O(n**2), or O(E log E) for E entries of a sparse matrix, which is never made dense.
-        Memory: 80 bytes an entry that is not 0, and 200 a str label.
+        Memory: 110 bytes an entry that is not 0, and 200 a str label.
 
         Examples
         --------

@@ -79,7 +79,7 @@ def in_child(work: Callable[[], object]) -> int:
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler in Python would wait as well
         faulthandler.register(signal.SIGALRM, chain=True)  # says where it is stuck
-        signal.alarm(PATIENCE)
+        signal.alarm(PATIENCE // 2)  # before its parent is given up: what it waits for is said
         try:
             work()
         except BaseException as error:

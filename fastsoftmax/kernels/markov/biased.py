@@ -6,7 +6,8 @@ An edge is drawn by its weight, and taken with its bias over the largest one; el
 "KnightKing: a fast distributed graph random walk engine", SOSP 2019). So no table for pairs of nodes is made.
 
     advance   64 walks side by side, an attempt each: two cache misses for the edge, and a search among the edges of t,
-              whose tokens are sorted. With p and q from 1/4 to 4 one to four attempts a step.
+              whose tokens are sorted, where the random number lies between the biases of near and away. With p and q
+              from 1/4 to 4 one to four attempts a step.
 
 With p = 4 and q = 1/2 the largest bias is 2: an edge back is taken with probability 1/8, one to a common neighbour with
 1/2, one away always.
@@ -69,6 +70,7 @@ def advance(
     A walk that comes to an end or to a node without edges stops there, and its length is written.
     """
     table, rows, ends = borrowed_table(table), borrowed(offsets), borrowed(sorted_tokens)
+    least, most = min(bias.near, bias.away), max(bias.near, bias.away)
     heads, slots, coin = table.heads, table.slots, key_of(seed, RESTART, np.uint64(0))
     states, lasts, found = _a_walk(np.int64(0)), _a_walk(np.int64(0)), _a_walk(np.int64(0))
     waiting = _a_walk(np.int64(0))
@@ -99,31 +101,33 @@ def advance(
                     prefetch(slots, found[lane])
                     if lasts[lane] >= 0:
                         prefetch(ends, (rows[lasts[lane]] + rows[lasts[lane] + 1]) >> 1)
+                for place in range(pending):
+                    lane = waiting[place]
+                    found[lane] = np.int64(slots[np.uint64(found[lane])])
+                    prefetch(heads, 2 * max(found[lane], 0))
                 kept = 0
                 for place in range(pending):
                     lane = waiting[place]
-                    walk, following = first + lane, np.int64(slots[np.uint64(found[lane])])
+                    walk, following = first + lane, found[lane]
                     token = np.int64(-2) - following
                     if following >= 0:
                         token = heads[np.uint64(2 * following + 1)] >> 32
                     last = lasts[lane]
                     if last >= 0:
-                        chance = bias.away
+                        v = uniform(seed, np.uint64(step), np.uint64(2 * attempt + 1), np.uint64(walk) & _LOW)
+                        taken = v < least
                         if token == heads[np.uint64(2 * last + 1)] >> 32:
-                            chance = bias.back
-                        elif bias.near != bias.away and _leads_to(token, rows[last], rows[last + 1], ends):
-                            chance = bias.near
-                        if chance < 1.0:
-                            v = uniform(seed, np.uint64(step), np.uint64(2 * attempt + 1), np.uint64(walk) & _LOW)
-                            if v >= chance:
-                                waiting[kept] = lane
-                                kept += 1
-                                continue
+                            taken = v < bias.back
+                        elif least <= v < most:  # only then it matters whether t leads there
+                            near = _leads_to(token, rows[last], rows[last + 1], ends)
+                            taken = v < (bias.near if near else bias.away)
+                        if not taken:
+                            waiting[kept] = lane
+                            kept += 1
+                            continue
                     lasts[lane], states[lane] = states[lane], following
                     ids[walk, step] = token
-                    if following >= 0:
-                        prefetch(heads, 2 * following)
-                    else:
+                    if following < 0:
                         lengths[walk] = step if following == OVER else step + 1
                 pending = kept
                 attempt += 1

@@ -112,7 +112,8 @@ class Mixing(Asked):
 
         Notes
         -----
-        Powers of the matrix, O(S**3 log t) for a time of t tokens. Memory: 8 bytes a pair of states and bit of t.
+        Powers of the matrix, O(S**3 log t) for a time of t tokens.
+        Memory: 60 bytes a pair of states, and 8 for each bit of t.
         """
         check = _checks.per_row("distance", distance, (), np.float64, lambda d: (d >= 1e-9) & (d < 1), _NEAR)
         graph = self._graph(words)

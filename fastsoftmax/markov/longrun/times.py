@@ -167,7 +167,7 @@ class Times(Asked):
         Notes
         -----
         (I - Q)**-1 (Kemeny and Snell, *Finite Markov Chains*, 1960, definition 3.2.2), O(S**3) without subtractions:
-        each entry is right to some S roundings. Memory: 40 bytes a pair of states.
+        each entry is right to some S roundings. Memory: 60 bytes a pair of states.
 
         Examples
         --------
@@ -203,7 +203,7 @@ class Times(Asked):
         Notes
         -----
         From the visits to all states between two visits to the first, O(S**3), with an error of some S roundings of the
-        largest time (Kemeny and Snell, *Finite Markov Chains*, 1960, 4.4). Memory: 80 bytes a pair of states.
+        largest time (Kemeny and Snell, *Finite Markov Chains*, 1960, 4.4). Memory: 100 bytes a pair of states.
         """
         graph = self._graph(words)
         nodes = only_class(graph, "mean_first_passage_times", whole=True)
@@ -235,7 +235,7 @@ class Times(Asked):
 def _goal(model: Model, graph: Graph, targets: Any) -> Flags:
     """Return which nodes are among the targets."""
     known, vocabulary = model
-    several = isinstance(targets, (list, set, frozenset, np.ndarray))
+    several = isinstance(targets, (list, set, frozenset)) or (isinstance(targets, np.ndarray) and targets.ndim > 0)
     goal = np.zeros(graph.size, np.bool_)
     for target in targets if several else [targets]:
         context = ids_of("targets", target, vocabulary)

@@ -63,7 +63,7 @@ def checked_starts(model: Model, starts: Any) -> tuple[Ids, Positions]:
     rows = table.contexts[:, 0].searchsorted(ids)
     states = np.where(table.contexts[np.minimum(rows, len(table.contexts) - 1), 0] == ids, rows, -1)
     lost = np.flatnonzero(states < 0)
-    unseen = lost[~np.isin(ids[lost], table.tokens)]
+    unseen = lost[~np.isin(ids[lost], table.tokens)] if lost.size else lost
     if unseen.size:
         (name,) = names_of([int(ids[unseen[0]])], vocabulary)
         raise KeyError(f"starts[{unseen[0]}]: state {name!r} has no transition")
