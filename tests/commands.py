@@ -9,7 +9,8 @@ from typer.testing import CliRunner, Result
 
 from fastsoftmax.cli.app import app
 
-COMMANDS = ["table", "plot", "sample", "fit", "generate", "walk", "score", "info", "explore", "warmup", "doctor"]
+COMMANDS = ["table", "plot", "sample", "fit", "generate", "walk", "score", "info", "add", "merge", "prune"]
+COMMANDS += ["explore", "warmup", "doctor"]
 
 
 def invoke(*arguments: str, stdin: bytes | str | None = None) -> Result:

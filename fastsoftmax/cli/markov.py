@@ -7,19 +7,14 @@ from typing import Any
 
 from fastsoftmax import Reason
 from fastsoftmax.cli import output
-from fastsoftmax.cli.inputs import InputError
-from fastsoftmax.cli.models import SUFFIX, Kind, fitted, text_model
+from fastsoftmax.cli.models import Kind, checked_output, fitted, text_model
 
 MANY = 100_000  # sentences: a second or so
 
 
 def fit(texts: list[str], model: str, kind: Kind) -> None:
     """Fit a model to text files, save it, and print what it holds."""
-    if not model.endswith(SUFFIX):
-        raise InputError(f"output is {model}, expected a name that ends in {SUFFIX}")
-    folder = os.path.dirname(model) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"{folder}: No such directory")
+    checked_output(model)
     text = fitted(texts, kind)
     text.save(model)
     table, vocabulary = text.chain.transitions, text.chain.vocabulary or []
@@ -34,7 +29,7 @@ def fit(texts: list[str], model: str, kind: Kind) -> None:
 
 def generate(sources: list[str], kind: Kind, wanted: dict[str, Any], as_json: bool) -> bool:
     """Print sentences, and on stderr why there are fewer; return whether there is any, or none was asked for."""
-    text = text_model(sources, kind, keep_text=wanted["novelty"] != 0.0)
+    text = text_model(sources, kind, keep_text=wanted["novelty"] != 0.0 or wanted["max_copied"] is not None)
     shows_progress = wanted["n"] >= MANY and output.progress_shows()
     found = text.generate(**wanted, progress=shows_progress)
     spoken = [sentence for sentence in found if not isinstance(sentence, Reason)]

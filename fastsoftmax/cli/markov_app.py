@@ -70,6 +70,7 @@ def generate(
         int | None,
         typer.Option("--max-words", metavar="N", help="The most words, >= 1.", show_default="no bound"),
     ] = None,
+    min_chars: Annotated[int, typer.Option("--min-chars", metavar="N", help="The fewest characters, >= 0.")] = 0,
     max_chars: Annotated[
         int | None,
         typer.Option("--max-chars", metavar="N", help="The most characters, >= 0.", show_default="no bound"),
@@ -82,6 +83,15 @@ def generate(
             help="Copy at most 1 - X of a sentence from the text in one piece, in [0, 1]; not with a saved model.",
         ),
     ] = 0.0,
+    max_copied: Annotated[
+        int | None,
+        typer.Option(
+            "--max-copied",
+            metavar="N",
+            help="The most words that are copied in one piece, >= 0; not with a saved model.",
+            show_default="no bound",
+        ),
+    ] = None,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -98,7 +108,13 @@ def generate(
     from fastsoftmax.cli import markov
     from fastsoftmax.cli.models import Kind
 
-    bounds = {"min_words": min_words, "max_words": max_words, "max_chars": max_chars, "novelty": novelty}
+    bounds: dict[str, object] = {
+        "min_words": min_words,
+        "max_words": max_words,
+        "min_chars": min_chars,
+        "max_chars": max_chars,
+    }
+    bounds |= {"novelty": novelty, "max_copied": max_copied}
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     params = {**words, "samplers": samplers, "seed": seed}
     wanted = {"n": number, "start": start, **bounds, **params}
@@ -169,11 +185,55 @@ def info(
     run(model, as_json)
 
 
+Target = Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")]
+
+
+def add(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model saved by `fit`.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
+    target: Target,
+    weight: Annotated[int, typer.Option("--weight", metavar="N", help="Count them N times, N >= 1.")] = 1,
+    encoding: Encoding = None,
+) -> None:
+    """Learn from more texts, and save the model that comes of it."""
+    from fastsoftmax.cli.changing import add as run
+
+    run(model, texts, target, weight, encoding)
+
+
+def merge(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Two saved models or more, of one kind.")],
+    target: Target,
+    weights: Annotated[
+        list[float] | None,
+        typer.Option("--weight", "-w", metavar="W", help="One for each model, as -w 2 -w 0.5.", show_default="1"),
+    ] = None,
+) -> None:
+    """Add up the counts of saved models, each by its weight."""
+    from fastsoftmax.cli.changing import merge as run
+
+    run(models, target, weights or [])
+
+
+def prune(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A saved model (.safetensors).")],
+    target: Target,
+    min_count: Annotated[float, typer.Option("--min-count", metavar="N", help="The least count that stays, >= 0.")] = 2,
+) -> None:
+    """Drop the transitions that were seen too seldom."""
+    from fastsoftmax.cli.changing import prune as run
+
+    run(model, target, min_count)
+
+
 COMMANDS: dict[Callable[..., None], str] = {
     fit: "fit book.txt -o book.safetensors --order 2",
     generate: "generate book.safetensors --temperature 0.5 -n 3 --min-words 5 --max-words 12",
     walk: "walk book.safetensors --length 1000",
     score: "score book.safetensors book.txt --smoothing kneser-ney",
     info: "info book.safetensors",
+    add: "add book.safetensors more.txt -o both.safetensors --weight 3",
+    merge: "merge book.safetensors other.safetensors -o both.safetensors -w 1 -w 0.5",
+    prune: "prune book.safetensors -o small.safetensors --min-count 2",
 }
 """The commands, with an example of each."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +32,7 @@ def text_model(sources: list[str], kind: Kind, keep_text: bool = False) -> Marko
     if not _names_a_model(sources, kind):
         return fitted(sources, kind, keep_text)
     if keep_text:
-        raise InputError("novelty is above 0, expected texts: a saved model does not hold its text")
+        raise InputError("novelty or max-copied is given, expected texts: a saved model does not hold its text")
     return MarkovText.load(sources[0])
 
 
@@ -66,11 +67,27 @@ def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
 
 def learn(text: MarkovText, names: list[str], source: Iterable[Path | str], progress: bool = False) -> MarkovText:
     """Fit a model to texts of these names."""
-    try:
+    with naming(names):
         return text.fit(source, progress=progress)
+
+
+@contextmanager
+def naming(names: list[str]) -> Iterator[None]:
+    """Say which of some texts it is that something is wrong with."""
+    try:
+        yield
     except ValueError as error:  # it tells of a source, or of source[0], a file that it names
         message = re.sub(r"^source(\[\d+\])?: ", "", str(error))
         raise InputError(re.sub("^source(?= has)", " ".join(names), message)) from None
+
+
+def checked_output(model: str) -> None:
+    """Refuse a name that no model can be saved under."""
+    if not model.endswith(SUFFIX):
+        raise InputError(f"output is {model}, expected a name that ends in {SUFFIX}")
+    folder = os.path.dirname(model) or "."
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: No such directory")
 
 
 def source_of(names: list[str], sequences: str, encoding: str) -> list[Path] | Iterator[Path | str]:

@@ -1,5 +1,6 @@
 """Whole sentences of a model of text, within bounds."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -29,8 +30,10 @@ class Generating(Counted):
         start: str | None = None,
         min_words: int = 1,
         max_words: int | None = None,
+        min_chars: int = 0,
         max_chars: int | None = None,
         novelty: float = 0.0,
+        max_copied: int | None = None,
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -55,13 +58,15 @@ class Generating(Counted):
             Bounds of the number of words (of tokens, if the model has others), those of `start` included, at most
             2**20. The walks are conditioned on them, not repeated until they fit: sentences have exactly the law of
             all sentences that have so many words.
-        max_chars : int, optional
-            At most so many characters, by up to 100 attempts.
+        min_chars, max_chars : int, optional
+            At least and at most so many characters, by up to 100 attempts.
         novelty : float in [0, 1]
             The longest part that is copied from the text, word for word, has at most (1 - novelty) of a sentence's
             words, by up to 100 attempts. Needs `keep_text`. The text is indexed at the first call (a suffix array:
             about half a microsecond and 4 bytes a word, and 4 for the text itself); after that a sentence takes some
             microseconds.
+        max_copied : int, optional
+            The same in words: the longest part that is copied has at most so many, whatever the sentence's length.
         temperature, top_k, top_p, min_p, samplers, rng, seed, progress
             As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
 
@@ -95,19 +100,23 @@ class Generating(Counted):
         most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1), MOST_WORDS)
         if most is not None and len(given) > most:
             raise ValueError(f"start has {len(given)} words, expected at most max_words, {most}")
-        longest = None if max_chars is None else _checks.integer("max_chars", max_chars, 0)
+        shortest = _checks.integer("min_chars", min_chars, 0)
+        longest = None if max_chars is None else _checks.integer("max_chars", max_chars, shortest)
         share = float(_checks.fraction_per_row("novelty", novelty)[0])
         copied = 1 - Fraction(share).limit_denominator(10**6)  # 0.8 is four fifths, not the float that is above it
-        overlap = self._text.overlap() if share > 0.0 else None
+        run = MOST_WORDS if max_copied is None else _checks.integer("max_copied", max_copied, 0, MOST_WORDS)
+        overlap = self._text.overlap() if share > 0.0 or max_copied is not None else None
         begun = start_of(given, model.transitions, model.vocabulary)
 
         def text_of(ids: Ids) -> str:
             return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
 
         def check(ids: Ids) -> Reason | None:
-            if longest is not None and len(text_of(ids)) > longest:
-                return Reason.CHARACTERS
-            if overlap is not None and overlap.longest_run(ids) > copied * len(ids):
+            if shortest or longest is not None:
+                characters = len(text_of(ids))
+                if characters < shortest or (longest is not None and characters > longest):
+                    return Reason.CHARACTERS
+            if overlap is not None and overlap.longest_run(ids) > min(math.floor(copied * len(ids)), run):
                 return Reason.COPIED
             return None
 

@@ -108,7 +108,7 @@ def ends_well(call, *arguments, **options):
         pass
     except (numba.core.errors.NumbaError, UnicodeError):  # of which some are TypeErrors or ValueErrors: nobody checked
         raise
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, ImportError) as error:  # the last of what another package gives
         last = traceback.extract_tb(error.__traceback__)[-1]
         own = Path(last.filename).is_relative_to(LIBRARY) and str(last.line).startswith("raise")
         if not own:  # NumPy or Python said it, of what nobody checked

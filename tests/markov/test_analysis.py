@@ -123,6 +123,17 @@ def test_classes_and_periods():
     assert [c.states for c in lazy.communicating_classes(temperature=0) if c.recurrent] == [["sun"]]
 
 
+def test_cyclic_classes():
+    chain = MarkovChain.from_matrix([[0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0]], list("abcd"))
+    assert chain.cyclic_classes() == [["a"], ["b"], ["c", "d"]]
+    assert chain.cyclic_classes("c") == [["c", "d"], ["a"], ["b"]]
+    assert MarkovChain.from_transitions(WEATHER).cyclic_classes("sun") == [["sun", "rain", "snow"]]
+    ending = MarkovChain(1).fit([list("ab")])  # a b a b ..., over the start, which takes no time
+    assert ending.cyclic_classes() == [["a"], ["b"]]
+    with pytest.raises(ValueError, match="no walk comes back to"):
+        MarkovChain.from_matrix([[0, 1], [0, 1]]).cyclic_classes(0)
+
+
 def test_rare_transitions_are_right():
     chain = MarkovChain.from_transitions({"a": {"a": 1.0, "b": 1e-12}, "b": {"b": 1.0, "a": 3e-12}})
     np.testing.assert_allclose(shares(chain, chain.stationary()), [0.75, 0.25], rtol=1e-9)
@@ -147,6 +158,7 @@ def test_against_quantecon():
             np.testing.assert_allclose(chain.stationary(), peer.stationary_distributions[0], atol=1e-12)
             if peer.is_irreducible:
                 assert chain.period() == peer.period
+                assert sorted(map(sorted, chain.cyclic_classes())) == sorted(map(sorted, peer.cyclic_classes))
 
 
 @pytest.mark.slow

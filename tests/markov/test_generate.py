@@ -189,6 +189,25 @@ def test_the_share_that_may_be_copied_may_be_copied(novelty):
     assert text.generate(min_words=10, max_words=10, novelty=0.81, seed=1) == [Reason.COPIED]
 
 
+def test_a_cap_of_copied_words():
+    """An absolute one, as markovify's max_overlap_total; the longest run is found by trying all."""
+    corpus = ["the cat sat on the mat", "the dog sat on the cat", "a dog ran to the mat", "the mat ran on a cat"]
+    text = MarkovText(1, sequences="lines", keep_text=True).fit("\n".join(corpus))
+    for most in (2, 3, 5):
+        found = [sentence for sentence in text.generate(60, max_copied=most, seed=1) if sentence]
+        assert found
+        assert max(runs([line.split() for line in corpus], sentence.split()) for sentence in found) == most
+    assert text.generate(max_copied=1, seed=1) == [Reason.COPIED]
+
+
+def test_bounds_of_characters():
+    text = MarkovText(1, sequences="lines").fit("the cat sat on the mat\nthe dog sat\na cat ran")
+    found = text.generate(50, min_chars=15, max_chars=25, seed=1)
+    assert {len(sentence) for sentence in found if sentence} <= set(range(15, 26))
+    assert sum(map(bool, found)) > 40
+    assert text.generate(min_chars=10_000) == [Reason.CHARACTERS]
+
+
 def test_reasons():
     loop = MarkovText(1, sequences="lines").fit("a b a b a b a b a b c")
     assert loop.generate(2, temperature=0) == [Reason.ENDLESS] * 2
@@ -201,10 +220,14 @@ def test_reasons():
     for reason in Reason:
         assert not reason
         assert str(reason) == f"{reason}" == json.loads(json.dumps(reason)) == reason.value
-    with pytest.raises(ValueError, match="novelty is above 0, expected a model that was fitted with keep_text=True"):
+    with pytest.raises(ValueError, match="novelty or max_copied is given, expected a model that was fitted with keep"):
         MarkovText().fit("One two.").generate(novelty=0.5)
     with pytest.raises(ValueError, match=r"max_words is 2, expected an integer in \[3, 2\*\*20\]"):
         same.generate(min_words=3, max_words=2)
+    with pytest.raises(ValueError, match=r"max_chars is 4, expected an integer >= 5"):
+        same.generate(min_chars=5, max_chars=4)
+    with pytest.raises(ValueError, match=r"max_copied is -1, expected an integer in \[0, 2\*\*20\]"):
+        same.generate(max_copied=-1)
 
 
 def runs(corpus, sentence):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 
 from fastsoftmax import _checks
-from fastsoftmax._types import Floats
+from fastsoftmax._types import Flags, Floats
 from fastsoftmax.markov.counts.mapping import positive
 from fastsoftmax.markov.counts.states import ids_of, state_of
 from fastsoftmax.markov.longrun.answers import ByState
@@ -288,8 +288,55 @@ class Analysis(Asked):
         O(S + E) (Denardo, "Periods of connected networks and powers of nonnegative matrices", 1977).
         Memory: at most 112 bytes a transition.
         """
+        graph = self._graph(words)
+        inside, node = self._class_of(graph, state)
+        return period_of(graph, inside, node)[0]
+
+    def cyclic_classes(self, state: Any = None, **words: Unpack[LawWords]) -> list[list[Any]]:
+        """Return the states of a class in the order in which walks come through them, as many lists as its period.
+
+        From a state of one list a walk comes to one of the next, and from the last to the first.
+
+        Parameters
+        ----------
+        state, **words
+            As in `period`.
+
+        Returns
+        -------
+        list of lists of states
+            The first holds `state`, or the first state of the class; one list if the class is aperiodic.
+
+        Raises
+        ------
+        KeyError
+            If the state was never seen, with near matches.
+        ImportError, ValueError
+            As `period`, and for a state that no walk comes back to.
+
+        Notes
+        -----
+        As `period` (Kemeny and Snell, *Finite Markov Chains*, 1960, 1.4).
+
+        Examples
+        --------
+        >>> MarkovChain.from_matrix([[0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]).cyclic_classes()
+        [[0, 2], [1]]
+        """
+        graph = self._graph(words)
+        inside, node = self._class_of(graph, state)
+        period, depths = period_of(graph, inside, node)
+        if period == 0:
+            raise ValueError("state is one that no walk comes back to, expected a recurrent one")
+        names, nodes = graph.states.labels, np.flatnonzero(inside)
+        nodes = nodes[nodes > graph.start]
+        turns = (depths[nodes] - depths[node if node > graph.start else nodes[0]]) % period
+        return [[names[place] for place in nodes[turns == turn] - graph.start - 1] for turn in range(period)]
+
+    def _class_of(self, graph: Graph, state: Any) -> tuple[Flags, int]:
+        """Return which nodes are in the class of a state, or in the one recurrent class, and a node of it."""
         table, vocabulary = self._fitted()
-        graph, node = self._graph(words), -1
+        node = -1
         if state is not None:
             context = ids_of("state", state, vocabulary)
             state_of("state", context, table, vocabulary, may_be_dead_end=True)
@@ -299,4 +346,4 @@ class Analysis(Asked):
             if closed.sum() != 1:
                 raise ValueError(f"state is None, expected a state: the chain has {closed.sum()} recurrent classes")
             node = int(closed[labels].argmax())
-        return period_of(graph, labels == labels[node], node)
+        return labels == labels[node], node

@@ -150,11 +150,11 @@ def only_class(graph: Graph, what: str, whole: bool = False) -> Positions:
     return nodes
 
 
-def period_of(graph: Graph, inside: Flags, node: int) -> int:
-    """Return the period of the class that the node is in: of how much longer each edge is than the shortest way.
+def period_of(graph: Graph, inside: Flags, node: int) -> tuple[int, Positions]:
+    """Return the period of the class that the node is in, and how far each node is from one of them.
 
-    Depths are measured from the start if it is in the class. The only edges that emit no token lead to the start, so no
-    shortest path takes one.
+    The period is what all edges are longer by than the shortest way, or a divisor of that. Depths are measured from the
+    start if it is in the class: the only edges that emit no token lead to it, so that no shortest path takes one.
     """
     root = graph.start if graph.start >= 0 and inside[graph.start] else node
     edges = inside[graph.sources] & inside[graph.targets]
@@ -165,7 +165,7 @@ def period_of(graph: Graph, inside: Flags, node: int) -> int:
     above[above < 0] = root
     while depths[above].any():  # a way twice as long each time
         depths, above = depths + depths[above], above[above]
-    return int(np.gcd.reduce(depths[sources] + graph.emits[edges] - depths[targets]))
+    return int(np.gcd.reduce(depths[sources] + graph.emits[edges] - depths[targets])), depths
 
 
 def visits_of(graph: Graph) -> Floats:

@@ -68,7 +68,7 @@ class KeptText:
     def overlap(self) -> Overlap:
         """Return the index of the text."""
         if not self._streams:
-            raise ValueError("novelty is above 0, expected a model that was fitted with keep_text=True")
+            raise ValueError("novelty or max_copied is given, expected a model that was fitted with keep_text=True")
         overlap = self._overlap
         if overlap is None:
             self._overlap = overlap = Overlap(np.concatenate(self._streams))

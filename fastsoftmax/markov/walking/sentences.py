@@ -41,7 +41,7 @@ class Reason(enum.StrEnum):
     )
     CUT_OFF = f"in up to {_TRIES} attempts every sentence breaks off where the model knows no more"
     ENDLESS = f"the sentence did not end within {LONGEST:,} words of the minimum"
-    CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters"
+    CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters, or so many"
     COPIED = f"in up to {_TRIES} attempts every sentence copies too much of the text"
 
     def __bool__(self) -> bool:
