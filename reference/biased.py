@@ -24,8 +24,8 @@ def biased_walk(
 
     An edge is drawn by its weight and taken with its bias over the largest one, else another one is drawn: 1/p back to
     the last state, 1 to what that leads to, 1/q elsewhere. Attempt a of token t takes uniform(seed, t, 2 a, w) for the
-    edge and uniform(seed, t, 2 a + 1, w) for whether it is taken. Before that, with probability `restart`, the walk
-    goes to its start, by uniform(key(seed, RESTART), t, 0, w).
+    edge and uniform(seed, t, 2 a + 1, w) for whether it is taken; a single edge always is. Before that, with
+    probability `restart`, the walk goes to its start, by uniform(key(seed, RESTART), t, 0, w).
     """
     largest = max(1 / p, 1.0, 1 / q)
     ids, last = [start][:length], None
@@ -39,7 +39,7 @@ def biased_walk(
         for attempt in count():
             token = tokens[draw(masses, uniform(seed, t, 2 * attempt, w))]
             bias = 1 / q
-            if last is None:
+            if last is None or len(tokens) == 1:
                 bias = largest
             elif token == last:
                 bias = 1 / p

@@ -239,7 +239,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
             Where each walk begins: ``chain.states * 10`` is ten walks from each.
         length : int
             How many tokens a walk has at most, its start counted. A walk that comes to a dead end is padded with -1.
-        p, q : float > 0
+        p, q : float in [0.001, 1000]
             Of node2vec: after a step from t the next one goes back to t with its weight times 1/p, to a node that t
             leads to with its weight, and elsewhere with its weight times 1/q.
         restart : float in [0, 1]

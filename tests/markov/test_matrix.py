@@ -122,6 +122,7 @@ def test_sparse_matrices():
         assert_same(MarkovChain.from_matrix(getattr(scipy_sparse, kind)(np.array(P)), DAYS), dense)
     doubled = scipy_sparse.coo_array(([1, 2, 1], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
     assert rows_of(MarkovChain.from_matrix(doubled)) == {0: {1: 1.0}, 1: {0: 1.0}}
+    assert doubled.data.tolist() == [1, 2, 1]  # as it was
     huge = scipy_sparse.coo_array((np.ones(3), ([0, 5, 10**9], [5, 10**9, 0])), shape=(10**9 + 1, 10**9 + 1))
     assert next(iter(MarkovChain.from_matrix(huge).walk(1, 4, start=0))) == [0, 5, 10**9, 0]
 

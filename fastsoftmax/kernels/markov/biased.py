@@ -82,13 +82,13 @@ def advance(
             pending = 0
             for lane in range(count):
                 walk = first + lane
-                if states[lane] < 0:
+                if states[lane] < 0:  # stopped
                     continue
                 if bias.restart > 0.0:
                     u = uniform(coin, np.uint64(step), np.uint64(0), np.uint64(walk) & _LOW)
                     if u < bias.restart:
                         ids[walk, step] = ids[walk, 0]
-                        states[lane], lasts[lane] = starts[walk], -1
+                        states[lane], lasts[lane] = starts[walk], -1  # the next step has no bias
                         continue
                 waiting[pending] = lane
                 pending += 1
@@ -113,7 +113,7 @@ def advance(
                     if following >= 0:
                         token = heads[np.uint64(2 * following + 1)] >> 32
                     last = lasts[lane]
-                    if last >= 0:
+                    if last >= 0 and heads[np.uint64(2 * states[lane])] >> 32 > 1:  # a single edge is always taken
                         v = uniform(seed, np.uint64(step), np.uint64(2 * attempt + 1), np.uint64(walk) & _LOW)
                         taken = v < least
                         if token == heads[np.uint64(2 * last + 1)] >> 32:
@@ -122,7 +122,7 @@ def advance(
                             near = _leads_to(token, rows[last], rows[last + 1], ends)
                             taken = v < (bias.near if near else bias.away)
                         if not taken:
-                            waiting[kept] = lane
+                            waiting[kept] = lane  # for another attempt
                             kept += 1
                             continue
                     lasts[lane], states[lane] = states[lane], following

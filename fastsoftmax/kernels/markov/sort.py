@@ -2,7 +2,7 @@
 
     sort_keys   a sweep for each ten bits, 2 to 3 ns a key each; np.sort takes 7 to 12 ns a key with AVX-512, 17 to 20
                 with AVX2 (Zen 3), and 40 to 60 on Zen 4
-    sort_along  a sweep through memory, and one through the cache for each eight bits more: 15 to 20 ns a key of 40 bits
+    sort_along  a sweep through memory, and one through the cache for each eight bits more: 13 to 15 ns a key of 40 bits
     rank        one sweep over sorted keys that know their places
     sort_rows   three sweeps of rows, which fit into the cache; most are short
 

@@ -26,7 +26,7 @@ Keys = npt.NDArray[np.uint64]
 PART = 2**28  # tokens counted at once: 8 bytes each for keys, 16 during a sort, and 8 to 12 for what is different
 _KEY = 64  # bits
 _RANK = 32
-_NARROW = 30  # bits of keys that three sweeps sort: 6 ns a key, where NumPy's sort with AVX2 takes 10 (Zen 4)
+_NARROW = 30  # bits of keys that three sweeps sort: 6 ns a key (Zen 4), where NumPy's sort takes 7 at least
 
 
 class Sum:

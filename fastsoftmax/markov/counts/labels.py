@@ -16,10 +16,10 @@ _ALIKE = "tokens are all str or all int"
 
 
 class Labels:
-    """Ids of labels of one kind, which the first of them decides."""
+    """Ids of labels of one kind, which the first of them decides if it is not given."""
 
-    def __init__(self) -> None:
-        self._kind: Kind | None = None
+    def __init__(self, kind: Kind | None = None) -> None:
+        self._kind = kind
         self._ids = Interning()
 
     def id_of(self, label: Any, place: str) -> int:

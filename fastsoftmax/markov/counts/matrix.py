@@ -148,7 +148,7 @@ def _begun_by_place(start: Any, ids: Positions) -> _Begun:
 def _entries(matrix: Any) -> _Entries:
     """Return the entries of anything that is a matrix."""
     if hasattr(matrix, "tocoo"):
-        sparse = matrix.tocoo()
+        sparse = matrix.tocoo(copy=True)  # of a COO matrix it would be the user's own, which `sum_duplicates` changes
         if len(sparse.shape) != 2:
             raise ValueError(f"matrix has shape {sparse.shape}, expected two dimensions")
         sparse.sum_duplicates()

@@ -52,11 +52,11 @@ class Analysis(Asked):
         Parameters
         ----------
         steps : int
-            How many tokens after the start, at least 0: (0) is the start itself.
+            How many tokens after the start, at least 0, which is the start itself.
         start : token, sequence of tokens, or dict {state: weight}, optional
             Where walks are at first: in one state, or in each by its share of the weights. By default at the beginning
-            of a sequence, which is no state, so that `steps` is at least 1; of a chain without a beginning in any state
-            that has transitions, all alike.
+            of a sequence, which is no state: all are 0 before the first token. Of a chain without a beginning in any
+            state that has transitions, all alike.
         **words
             temperature, top_k, top_p, min_p or samplers, as in `walk`.
 
@@ -95,8 +95,7 @@ class Analysis(Asked):
             begins = np.unique(graph.sources)
             first[begins] = 1.0 / begins.size
             return first
-        weights: Mapping[Any, float] = dict(positive("start", start, "state")) if isinstance(start, Mapping) else {}
-        for label, weight in weights.items() if weights else [(start, 1.0)]:
+        for label, weight in positive("start", start, "state") if isinstance(start, Mapping) else [(start, 1.0)]:
             context = ids_of("start", label, vocabulary)
             state_of("start", context, table, vocabulary, may_be_dead_end=True)
             first[graph.node_of(context)] += weight

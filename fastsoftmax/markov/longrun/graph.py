@@ -144,6 +144,8 @@ def only_class(graph: Graph, what: str, whole: bool = False) -> Positions:
     if closed.sum() != 1:
         raise ValueError(f"the chain has {closed.sum()} recurrent classes, expected one for {what}")
     nodes = np.flatnonzero(closed[labels])
+    if nodes[0] == len(graph.contexts):
+        raise ValueError(f"all walks come to an end, expected a chain with a recurrent class for {what}")
     apart = graph.size - (graph.start + 1) - int((nodes > graph.start).sum())
     if whole and apart:
         raise ValueError(f"the chain has {apart} transient states, expected none for {what}")

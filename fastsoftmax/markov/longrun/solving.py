@@ -26,7 +26,7 @@ _ROUNDING = 1e-13  # and of x, which a remainder cannot be told from
 
 
 def solved(inside: Sparse, leaving: Floats, right: Floats) -> Floats:
-    """Return x = Q x + b, of the shape of b.
+    """Return x = Q x + b.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def solved(inside: Sparse, leaving: Floats, right: Floats) -> Floats:
         Q: probabilities, not below 0.
     leaving : (n,) float64
         What is missing of 1 in each row of Q, added up from what leads out.
-    right : (n,) or (n, k) float64
+    right : (n,) float64
         b, not below 0.
 
     Raises
@@ -42,12 +42,9 @@ def solved(inside: Sparse, leaving: Floats, right: Floats) -> Floats:
     RuntimeError
         If no way comes to a remainder of at most 1e-9.
     """
-    columns = right.reshape(len(right), -1)
-    if len(right) <= _DENSE:
-        found = eliminated(inside, leaving, columns)
-    else:
-        found = np.stack([_iterated(inside, column) for column in columns.T], axis=1)
-    return np.asarray(found.reshape(right.shape))
+    if len(right) > _DENSE:
+        return _iterated(inside, right)
+    return np.asarray(eliminated(inside, leaving, right[:, np.newaxis])[:, 0])
 
 
 def eliminated(inside: Sparse, leaving: Floats, right: Floats) -> Floats:

@@ -19,8 +19,8 @@ def tokens_matrix(graph: Graph, nodes: Positions) -> Sparse:
     matrix = graph.matrix()[nodes][:, nodes]
     if graph.start not in nodes:
         return matrix
-    begin = matrix[[0], 1:] / (1.0 - matrix[0, 0])  # the start is the first node of all
-    return (matrix[1:, 1:] + matrix[1:, [0]] @ begin).tocsr()
+    begin = matrix[[0], 1:]  # the start is the first node of all
+    return (matrix[1:, 1:] + matrix[1:, [0]] @ (begin / begin.sum())).tocsr()
 
 
 def second_eigenvalue(matrix: Sparse) -> float:

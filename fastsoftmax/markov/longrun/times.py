@@ -27,7 +27,7 @@ class Times(Asked):
         Parameters
         ----------
         targets : state, or list of states
-            Labels: a token each, or of a higher order a tuple of tokens.
+            Labels: a token each, or of a higher order a tuple of tokens, as `states` has them.
         **words
             temperature, top_k, top_p, min_p or samplers, as in `walk`.
 
@@ -239,8 +239,8 @@ def _goal(model: Model, graph: Graph, targets: Any) -> Flags:
     goal = np.zeros(graph.size, np.bool_)
     for target in targets if several else [targets]:
         context = ids_of("targets", target, vocabulary)
-        if len(context) != known.order:
-            raise ValueError(f"targets has {target!r}, expected states of {known.order} token(s)")
+        if not 0 < len(context) <= known.order:
+            raise ValueError(f"targets has {target!r}, expected states of up to {known.order} token(s)")
         state_of("targets", context, known, vocabulary, may_be_dead_end=True)
         goal[graph.node_of(context)] = True
     if not goal.any():

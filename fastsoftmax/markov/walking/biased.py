@@ -11,11 +11,12 @@ from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.labels import Labels
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import ids_of
-from fastsoftmax.markov.counts.vocabulary import UNKNOWN, names_of
+from fastsoftmax.markov.counts.vocabulary import UNKNOWN, kind_of, names_of, renumbering
 from fastsoftmax.markov.walking.arguments import progress_bar
 from fastsoftmax.markov.walking.walks import TableCache, Walks
 
 _STEP_COST = 64  # as that of a plain walk
+_RANGE = "a number in [0.001, 1000]"  # beyond it a step might take millions of attempts
 
 
 class GraphWalks(NamedTuple):
@@ -31,7 +32,7 @@ class GraphWalks(NamedTuple):
 def checked_bias(p: Any, q: Any, restart: Any) -> kernels.Bias:
     """Return the biases of a step, over the largest of them."""
     back, away = (
-        1.0 / float(_checks.per_row(name, value, (), np.float64, lambda n: (n > 0) & (n < np.inf), "a number > 0")[0])
+        1.0 / float(_checks.per_row(name, value, (), np.float64, lambda n: (n >= 1e-3) & (n <= 1e3), _RANGE)[0])
         for name, value in (("p", p), ("q", q))
     )
     largest = max(back, 1.0, away)
@@ -48,18 +49,13 @@ def checked_starts(model: Model, starts: Any) -> tuple[Ids, Positions]:
         If one was never seen, with near matches.
     """
     table, vocabulary = model.transitions.check(), model.vocabulary
-    if vocabulary is None:
-        ids = Labels().ids_of("starts", starts)
-    else:
-        names = Labels()
-        places = names.ids_of("starts", starts)
-        known = names.vocabulary()
-        if known is None:
-            raise TypeError(f"starts holds {_checks.described(starts)}, expected tokens of type str")
-        numbers = np.array([vocabulary[token] for token in known.tokens], np.int64)
-        if (numbers == UNKNOWN).any():
-            ids_of("starts", known.tokens[int((numbers == UNKNOWN).argmax())], vocabulary)
-        ids = numbers[places]
+    labels = Labels(kind_of(vocabulary))
+    ids, given = labels.ids_of("starts", starts), labels.vocabulary()
+    if vocabulary is not None and given is not None:
+        numbers = renumbering(given.tokens, vocabulary).astype(np.int64)
+        for place in np.flatnonzero(numbers == UNKNOWN)[:1].tolist():
+            ids_of("starts", given.tokens[place], vocabulary)  # says what it is like
+        ids = numbers[ids]
     rows = table.contexts[:, 0].searchsorted(ids)
     states = np.where(table.contexts[np.minimum(rows, len(table.contexts) - 1), 0] == ids, rows, -1)
     lost = np.flatnonzero(states < 0)
