@@ -1,6 +1,6 @@
 """Pictures of distributions and chains, by matplotlib (the extra `plot`): each returns its Axes, and draws on `ax=`.
 
-Read `distribution` first: all of them check what is given through `fastsoftmax.table`.
+Read `distribution` first: what draws logits checks them through `fastsoftmax.table`, what draws a chain asks the chain.
 """
 
 from collections.abc import Sequence
