@@ -224,9 +224,8 @@ def test_labels_of_an_order_are_targets():
     for state in chain.states:
         assert chain.hitting_times(state)[state] == 0
     assert chain.hitting_times(chain.states).array.max() == 0
-    assert chain.hitting_times(("b", "c"))["a", "b"] == pytest.approx(
-        5
-    )  # c, or the end and a b again: 1/3 + 2/3 (2 + t)
+    # After a b comes c, or the end and a b again: t = 1/3 + 2/3 (2 + t).
+    assert chain.hitting_times(("b", "c"))["a", "b"] == pytest.approx(5)
 
 
 def test_a_chain_that_only_ends_has_no_recurrent_class():
