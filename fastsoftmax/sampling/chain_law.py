@@ -92,20 +92,6 @@ class ChainLaw:
         steps, start = self._for(some, rows, number)
         return int(draw.probabilities(*rows, steps, number, scratch, start, out))
 
-    def write_kept(
-        self,
-        some: slice,
-        rows: Part,
-        draws: Keyed,
-        number: Any,
-        scratch: Array,
-        places: Array,
-        out: tuple[Array, Array],
-    ) -> None:
-        """Write kept sets."""
-        steps, start = self._for(some, rows, number)
-        draw.write_kept(*rows, steps, draws.words, draws.stream, draws.stride, number, scratch, start, places, *out)
-
     def _for(self, some: slice, rows: Part, number: Any) -> tuple[Array, int]:
         """Return the steps of some rows, and where in the memory a list begins."""
         return of(self.operations, some.start, some.stop), list_start(rows[0].shape[1], number.itemsize)

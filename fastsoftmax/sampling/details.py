@@ -129,10 +129,19 @@ class Recorder:
         )  # tokens after each operation of a chain, and two more numbers
         self._of_rows = np.zeros(rows, np.int64), np.zeros(rows), np.zeros(rows)
         self._of_draws = np.zeros((rows, draws)), np.zeros((rows, draws), np.int64)
+        self._places, self._set = np.full(rows, -1), (np.empty(0, np.int64), np.empty(0))
 
     def part(self, rows: slice, draws: slice) -> kernels.Facts:
         """Return what the kernel takes for some rows and draws."""
-        return kernels.Facts(*(of[rows] for of in self._of_rows), *(of[rows, draws] for of in self._of_draws))
+        of_rows = [of[rows] for of in (*self._of_rows, self._places)]
+        of_draws = [of[rows, draws] for of in self._of_draws]
+        return kernels.Facts._make([*of_rows, *of_draws, *self._set])
+
+    def kept_set(self) -> KeptSet:
+        """Return the memory of the kept sets, which the kernel fills in from now on; it has counted their tokens."""
+        offsets = np.concatenate([[0], np.cumsum(self._of_rows[0])])
+        self._places, self._set = offsets[:-1], (np.empty(offsets[-1], np.int64), np.empty(offsets[-1]))
+        return KeptSet(offsets, *self._set)
 
     def details(
         self,
@@ -154,11 +163,6 @@ class Recorder:
         if self._ends:
             after = self.left[:, self._ends].astype(np.int64).reshape(*batch, len(self._ends))
         return Details(tokens, logprobs, raw, tempered, ranks, kept, kept_mass, entropy, kept_set, top_logprobs, after)
-
-    @property
-    def kept(self) -> npt.NDArray[np.int64]:
-        """How many tokens of each row are kept."""
-        return self._of_rows[0]
 
 
 def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64], temperatures: Array) -> npt.NDArray[np.float64]:
@@ -187,37 +191,37 @@ def logprobs_of(raw: Batch, tokens: npt.NDArray[np.int64], temperatures: Array) 
     return logprobs
 
 
-def kept_set_of(rows: Batch, law: Law, draws: Keyed, kept: npt.NDArray[np.int64], pool: Scratch) -> KeptSet:
-    """List what the law leaves of rows that have a distribution; `kept` says how many tokens."""
-    offsets = np.concatenate([[0], np.cumsum(kept)])
-    tokens, masses = np.empty(offsets[-1], np.int64), np.empty(offsets[-1])
+def kept_set_of(rows: Batch, law: Law, draws: Keyed, recorder: Recorder, pool: Scratch) -> KeptSet:
+    """List what the law leaves of rows that the recorder was told of; nothing of those without a distribution."""
+    found = recorder.kept_set()
+    _tell(recorder, rows, law, draws, pool)
+    return found
+
+
+def _tell(recorder: Recorder, rows: Batch, law: Law, draws: Keyed, pool: Scratch) -> None:
+    """Tell a recorder of rows without a draw."""
+    nothing = np.empty((rows.count, 0), np.int64)
 
     def work(some: slice, _: int, part: Part, scratch: Array) -> int:
-        places = offsets[some.start : some.stop + 1]
-        law.write_kept(some, part, draws.of(some.start, some.stop), rows.number, scratch, places, (tokens, masses))
-        return -1
+        first, (logits, *others) = some.start, part
+        while True:
+            rest = slice(first, some.stop)
+            keyed, facts = draws.of(first, some.stop), recorder.part(rest, slice(0))
+            told: Part = (logits, *others)
+            refused = law.sample(rest, told, keyed, rows.number, scratch, nothing[rest], facts, recorder.left[rest])
+            if refused < 0:
+                return -1
+            first, logits = first + refused + 1, logits[refused + 1 :]  # such rows have neither a mask nor edits
 
     rows.each(work, pool, law.memory)
-    return KeptSet(offsets, tokens, masses)
 
 
 def top_logprobs_of(raw: Batch, n: int, pool: Scratch) -> TopLogprobs:
     """Return the n most likely tokens of each row under softmax."""
     law = law_of((1.0, n, 1.0, 0.0), ())
-    recorder = Recorder(raw, 0, law)
-    draws, nothing = Keyed(np.zeros((1, 2), np.uint64), 0, 0, 0), np.empty((raw.count, 0), np.int64)
-
-    def work(some: slice, _: int, given: Part, scratch: Array) -> int:
-        start, logits = some.start, given[0]
-        while start < some.stop:  # on after each row that has no distribution
-            rest = slice(start, some.stop)
-            part, facts = logits[start - some.start :], recorder.part(rest, slice(0))
-            refused = law.sample(rest, (part, None, None), draws, raw.number, scratch, nothing[rest], facts, None)
-            start = some.stop if refused < 0 else start + refused + 1
-        return -1
-
-    raw.each(work, pool, law.memory)
-    kept = kept_set_of(raw, law, draws, recorder.kept, pool)
+    recorder, draws = Recorder(raw, 0, law), Keyed(np.zeros((1, 2), np.uint64), 0, 0, 0)
+    _tell(recorder, raw, law, draws, pool)
+    kept = kept_set_of(raw, law, draws, recorder, pool)
     tokens = np.full((raw.count, n), -1)
     for row in range(raw.count):
         part = slice(kept.offsets[row], kept.offsets[row + 1])

@@ -264,7 +264,7 @@ def draw(
         np.copyto(target, result)
         result = out
     if recorder is not None:
-        kept = kept_set_of(rows, law, keyed, recorder.kept, pool) if kept_set else None
+        kept = kept_set_of(rows, law, keyed, recorder, pool) if kept_set else None
         top_logprobs = top_logprobs_of(raw, top, pool) if top > 0 else None
         result = recorder.details(result, batch, kept, top_logprobs)
     return result if after is None else (result, after)

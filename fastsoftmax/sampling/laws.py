@@ -63,15 +63,3 @@ class Law(Protocol):
 
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
         """Write distributions; return what `sample` does."""
-
-    def write_kept(
-        self,
-        some: slice,
-        rows: Part,
-        draws: Keyed,
-        number: Any,
-        scratch: Array,
-        places: Array,
-        out: tuple[Array, Array],
-    ) -> None:
-        """Write the kept sets of rows that have a distribution, those that the first draws come from."""

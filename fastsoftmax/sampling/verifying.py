@@ -21,6 +21,7 @@ from fastsoftmax.sampling.scratch import Scratch
 from fastsoftmax.sampling.words_law import WordsLaw
 
 _scratch = Scratch()  # of `verify`
+_NONE = np.empty((0, 0))  # distributions that drafts were drawn from, where none are given
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +174,7 @@ class _Drafts:
         nodes, rows = len(self.above), self.rows
         first, last = start * (nodes + 1), stop * (nodes + 1)
         part, scratch = rows.with_memory(first, last, memory_bytes, _scratch)
-        chances = None if self.chances is None else self.chances[start * nodes : stop * nodes]
+        chances = _NONE if self.chances is None else self.chances[start * nodes : stop * nodes]
         begin = list_start(rows.size, rows.number.itemsize)
         keyed = of(self.words, start, stop), self.stride * start, self.stride
         drafts = self.tokens[start:stop], self.above, chances

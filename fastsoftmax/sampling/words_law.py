@@ -10,7 +10,7 @@ from fastsoftmax import _arrays
 from fastsoftmax._arrays import Array
 from fastsoftmax._jit import Direct
 from fastsoftmax._state import Numbers
-from fastsoftmax.kernels.sampling import describe, sample
+from fastsoftmax.kernels.sampling import sample
 from fastsoftmax.kernels.sampling.workspace import workspace_bytes
 from fastsoftmax.sampling.batch import Part
 from fastsoftmax.sampling.laws import Facts, Keyed
@@ -73,19 +73,6 @@ class WordsLaw:
     def probabilities(self, some: slice, rows: Part, number: Any, scratch: Array, out: Array) -> int:
         """Write distributions."""
         return int(sample.probabilities(*rows, *self.parameters.of(some.start, some.stop), number, scratch, out))
-
-    def write_kept(
-        self,
-        some: slice,
-        rows: Part,
-        draws: Keyed,
-        number: Any,
-        scratch: Array,
-        places: Array,
-        out: tuple[Array, Array],
-    ) -> None:
-        """Write kept sets."""
-        describe.write_kept(*rows, *self.parameters.of(some.start, some.stop), number, scratch, places, *out)
 
 
 def _example(filtered: bool, edited: bool, dtype: np.dtype[Any]) -> tuple[Any, ...]:

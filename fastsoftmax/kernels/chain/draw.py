@@ -21,7 +21,7 @@ from fastsoftmax.kernels.chain.steps import CUT, Band
 from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import borrowed
 from fastsoftmax.kernels.lanes.loads import element
-from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRow, IntRows, Number, Row, Rows, if_given, like
+from fastsoftmax.kernels.lanes.numbers import FloatRow, IntRows, Number, Row, Rows, if_given, like
 from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, fill_row, groups_of, write
 from fastsoftmax.kernels.math.exp import log, log1p
 from fastsoftmax.kernels.math.philox import COIN, GUMBEL_NOISE, key_of, uniform
@@ -132,7 +132,10 @@ def gather(row_largest: Number, band: Band, memory: Memory) -> int:
 
 @if_given
 def tell_set(told: Told, left: FloatRow, kept: int, memory: Memory) -> None:
-    """Fill in what is to know of a set that is drawn from; the last of `left` gets the logarithm of its mass."""
+    """Fill in what is to know of a set that is drawn from, and write it out where there is a place for it.
+
+    The last of `left` gets the logarithm of its mass.
+    """
     lighter, energy, largest = 0.0, 0.0, True
     for place in range(kept):
         mass = memory.values[place]
@@ -145,6 +148,12 @@ def tell_set(told: Told, left: FloatRow, kept: int, memory: Memory) -> None:
     told.kept[0] = kept
     told.entropy[0] = log1p(lighter) + energy / (1.0 + lighter)
     told.kept_mass[0] = min(left[left.size - 2], 1.0)
+    first = told.places[0]
+    if first >= 0:
+        total = memory.row.sums[groups_of(kept) - 1]
+        for place in range(kept):
+            told.tokens[first + place] = memory.row.tokens[place]
+            told.masses[first + place] = memory.values[place] / total
 
 
 @if_given
@@ -295,41 +304,3 @@ def probabilities(
                 write(row_out, token, like(number, before + share * memory.values[place]))
             written = True
     return -1
-
-
-@jit
-def write_kept(
-    logits: Rows,
-    allowed: Rows | None,
-    edits: Edits | None,
-    steps: Rows,
-    words: Rows,
-    stream: int,
-    stride: int,
-    number: Number,
-    scratch: Row,
-    start: int,
-    offsets: IntRow,
-    out_tokens: IntRow,
-    out_masses: FloatRow,
-) -> None:
-    """Write the set that the first draw of each row comes from, its tokens in index order and their probabilities.
-
-    They are written from the row's offset on. Rows with no room, since they have no distribution, are passed over.
-    """
-    size = logits.shape[1]
-    logits, allowed, steps, words = borrowed(logits), borrowed(allowed), borrowed(steps), borrowed(words)
-    scratch = borrowed(scratch)
-    memory = memory_of(scratch, start, size, number)
-    for index in range(len(logits)):
-        if offsets[index] == offsets[index + 1]:
-            continue
-        own, word = steps[min(index, len(steps) - 1)], min(index, len(words) - 1)
-        draws = Draws(words[word, 0], words[word, 1], np.uint64(0), np.uint64(stream + stride * index))
-        outcome = outcome_of(own, draws, 0)
-        row = edited(edits, row_at(logits, allowed, index), index, scratch)
-        kept = distribution(row, own, outcome, number, memory, None)
-        total = memory.row.sums[groups_of(kept) - 1]
-        for place in range(kept):
-            out_tokens[offsets[index] + place] = memory.row.tokens[place]
-            out_masses[offsets[index] + place] = memory.values[place] / total

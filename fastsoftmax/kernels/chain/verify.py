@@ -22,7 +22,7 @@ from fastsoftmax.kernels.chain.memory import Memory, memory_of
 from fastsoftmax.kernels.history.tokens import Edits
 from fastsoftmax.kernels.lanes.arrays import borrowed, first_not_below
 from fastsoftmax.kernels.lanes.loads import element
-from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, Number, Row, Rows, given_or
+from fastsoftmax.kernels.lanes.numbers import IntRow, IntRows, Number, Row, Rows
 from fastsoftmax.kernels.lanes.rows import groups_of
 from fastsoftmax.kernels.math.philox import ACCEPTANCE, BONUS, GUMBEL_NOISE, RESIDUAL, key_of, uniform
 from fastsoftmax.kernels.sampling.draw import Draws
@@ -64,17 +64,11 @@ def child_with(token: int, node: int, tokens: IntRow, parents: IntRow) -> int:
     return found
 
 
-def _rejected(
-    draft: Rows,
-    first: int,
-    node: int,
-    tokens: IntRow,
-    parents: IntRow,
-    draws: Draws,
-    gumbel: bool,
-    kept: int,
-    memory: Memory,
+@function
+def rejected(
+    draft: Rows, first: int, node: int, tokens: IntRow, parents: IntRow, draws: Draws, kept: int, memory: Memory
 ) -> tuple[int, int]:
+    """Return the child that is accepted by its probability, -1 for none, and the place of the token."""
     use, turn = BONUS, 0
     for child in range(parents.size):
         if parents[child] != node:
@@ -99,26 +93,16 @@ def _rejected(
     return -1, draw_token(u, kept, memory)
 
 
-def _drawn(
-    draft: None,
-    first: int,
-    node: int,
-    tokens: IntRow,
-    parents: IntRow,
-    draws: Draws,
-    gumbel: bool,
-    kept: int,
-    memory: Memory,
+@function
+def drawn(
+    node: int, tokens: IntRow, parents: IntRow, draws: Draws, gumbel: bool, kept: int, memory: Memory
 ) -> tuple[int, int]:
+    """Return the child that has the token that the target draws, -1 for none, and the place of the token."""
     if gumbel:
         _, place = draw_gumbel(key_of(draws.seed, GUMBEL_NOISE, draws.first), draws, kept, memory, np.inf, -1)
     else:
         place = draw_token(uniform(draws.seed, draws.step, draws.first, draws.stream), kept, memory)
     return child_with(memory.row.tokens[place], node, tokens, parents), place
-
-
-chosen = given_or(lambda: _rejected, _drawn)
-"""Of the draft's probabilities, or None: the child that is accepted (-1 for none), and the place of the token."""
 
 
 @jit
@@ -132,7 +116,7 @@ def verify(
     stride: int,
     tokens: IntRows,
     parents: IntRow,
-    draft: Rows | None,
+    draft: Rows,
     number: Number,
     scratch: Row,
     start: int,
@@ -142,9 +126,9 @@ def verify(
     """Write the tokens that come out of each draft to `out`, -1 after them, and how many nodes were accepted.
 
     Each draft has a row of logits for what comes first and one for what comes after each of its nodes. `parents` is -1
-    for what comes first. `words` (seed and step) have an entry for each draft, or one for all; a node's depth is added
-    to the step. Returns -1, or the first row without a distribution, or REFUSED less the number of the node whose
-    probabilities cannot be.
+    for what comes first. `draft` has the distribution that each node was drawn from, or rows of no length. `words`
+    (seed and step) have an entry for each draft, or one for all; a node's depth is added to the step. Returns -1, or
+    the first row without a distribution, or REFUSED less the number of the node whose probabilities cannot be.
     """
     logits, allowed, steps, words = borrowed(logits), borrowed(allowed), borrowed(steps), borrowed(words)
     tokens, parents, draft = borrowed(tokens), borrowed(parents), borrowed(draft)
@@ -162,7 +146,10 @@ def verify(
             kept = distribution(row, own, outcome_of(own, draws, 0), number, memory, None)
             if kept < 0:
                 return index
-            child, place = chosen(draft, one * nodes, node, tokens[one], parents, draws, gumbel, kept, memory)
+            if draft.shape[1] > 0:
+                child, place = rejected(draft, one * nodes, node, tokens[one], parents, draws, kept, memory)
+            else:
+                child, place = drawn(node, tokens[one], parents, draws, gumbel, kept, memory)
             if child <= REFUSED:
                 return int(child) - one * nodes
             out[one, depth] = tokens[one, child] if child >= 0 else memory.row.tokens[place]

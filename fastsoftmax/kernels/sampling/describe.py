@@ -1,7 +1,7 @@
 """What there is to know of a draw and of the set it is drawn from, while the set is at hand.
 
 One more read of the row with an exponential an element, for its mass at the temperature, before any filter. A kept set
-that is not listed takes another one; a rank takes a read of the kept set.
+that is not listed takes another one, and so does writing it out; a rank takes a read of the kept set.
 
 A log-probability is z / T less that of the largest logit, less log(1 + tail), where the tail is the mass of all tokens
 but one of the largest, over the mass of that one: it is never above 0, and a probability near to 1 keeps its digits.
@@ -13,17 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastsoftmax._jit import inline, jit
-from fastsoftmax.kernels.history.tokens import Edits
-from fastsoftmax.kernels.lanes.arrays import borrowed
+from fastsoftmax._jit import inline
 from fastsoftmax.kernels.lanes.llvm import LANES
 from fastsoftmax.kernels.lanes.loads import load_part
 from fastsoftmax.kernels.lanes.numbers import (
-    FloatRow,
     IntRow,
     Number,
-    Row,
-    Rows,
     blend,
     count_lanes,
     if_given,
@@ -37,11 +32,11 @@ from fastsoftmax.kernels.lanes.numbers import (
 )
 from fastsoftmax.kernels.lanes.rows import GROUP, MaskedRow, group_row, groups_of, logit_at, read
 from fastsoftmax.kernels.math.exp import log1p
-from fastsoftmax.kernels.sampling.keep import Kept, keep_at
+from fastsoftmax.kernels.sampling.keep import Kept
 from fastsoftmax.kernels.sampling.light import group_masses
 from fastsoftmax.kernels.sampling.listing import prefix
 from fastsoftmax.kernels.sampling.unlisted import cut_weights
-from fastsoftmax.kernels.sampling.workspace import Workspace, edited, row_at, workspace_of
+from fastsoftmax.kernels.sampling.workspace import Workspace
 from fastsoftmax.kernels.softmax.weights import Scale, weight_of
 
 
@@ -51,8 +46,11 @@ class Facts(NamedTuple):
     kept: Any
     kept_mass: Any
     entropy: Any
+    places: Any  # where among the tokens and masses a row's kept set is written; below 0: nowhere
     logprobs: Any  # of each draw, as are the ranks
     ranks: Any
+    tokens: Any  # of all kept sets, as are the masses
+    masses: Any
 
 
 @if_given
@@ -60,7 +58,14 @@ def facts_at(details: Facts, row: int) -> Any:
     """Return a row's part of the details, the numbers of a row as vectors of one."""
     part = slice(row, row + 1)
     return Facts(
-        details.kept[part], details.kept_mass[part], details.entropy[part], details.logprobs[row], details.ranks[row]
+        details.kept[part],
+        details.kept_mass[part],
+        details.entropy[part],
+        details.places[part],
+        details.logprobs[row],
+        details.ranks[row],
+        details.tokens,
+        details.masses,
     )
 
 
@@ -107,6 +112,38 @@ def kept_facts(
 
 
 @inline
+def write_kept(
+    details: Any, kept: Kept, row: MaskedRow, row_largest: Number, scale: Scale, workspace: Workspace
+) -> None:
+    """Write a kept set where the details have a place for it: its tokens in index order, and their probabilities."""
+    tokens, weights = workspace.tokens, workspace.weights
+    first = at = details.places[0]
+    if first < 0:
+        return
+    if kept.listed:
+        for i in range(kept.size):
+            details.tokens[at + i] = tokens[i]
+            details.masses[at + i] = weights[i]
+        at += kept.size
+    else:
+        ties = kept.ties
+        for group in range(groups_of(kept.size)):
+            cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
+            start, own = group * GROUP, group_row(row, group)
+            for i in range(start, min(start + GROUP, kept.size), LANES):
+                stay, ties = prefix(read(own, i, row_largest), splat(kept.cut), ties)
+                bits = lane_bits(stay)
+                while bits != 0:
+                    lane = lowest_bit(bits)
+                    bits &= bits - 1
+                    details.tokens[at] = i + lane
+                    details.masses[at] = weights[i - start + lane]
+                    at += 1
+    some = details.masses[first:at]
+    some /= some.sum()
+
+
+@inline
 def rank_of(place: int, row: MaskedRow, number: Number) -> int:
     """Return how many logits come before the one at `place`: larger ones, and equal ones before it."""
     z = splat(logit_at(row, place, number))
@@ -139,6 +176,7 @@ def describe(
     """
     maxima, sums, values = workspace.maxima, workspace.sums, workspace.values
     spare_values, spare_weights = workspace.spare_values, workspace.spare_weights
+    write_kept(details, kept, row, row_largest, scale, workspace)
     details.kept[0], tail, energy = kept_facts(kept, row, row_largest, scale, workspace)
     log_mass = log1p(tail)
     details.entropy[0] = log_mass + (energy / ((1.0 + tail) * temperature) if energy > 0.0 else 0.0)
@@ -161,54 +199,3 @@ def log_weight(z: Number, largest: Number, temperature: float) -> float:
     if z == largest:
         return 0.0
     return (np.float64(z) - np.float64(largest)) / temperature
-
-
-@jit
-def write_kept(
-    logits: Rows,
-    allowed: Rows | None,
-    edits: Edits | None,
-    temperatures: FloatRow,
-    filters: Rows | None,
-    number: Number,
-    scratch: Row,
-    offsets: IntRow,
-    out_tokens: IntRow,
-    out_masses: FloatRow,
-) -> None:
-    """Write the kept set of each row, its tokens in index order and their probabilities, from the row's offset on.
-
-    Rows with no room, since they have no distribution, are passed over.
-    """
-    size = logits.shape[1]
-    logits, allowed = borrowed(logits), borrowed(allowed)
-    temperatures, filters = borrowed(temperatures), borrowed(filters)
-    scratch = borrowed(scratch)
-    workspace = workspace_of(scratch, size, number)
-    tokens, weights = workspace.tokens, workspace.weights
-    for index in range(logits.shape[0]):
-        if offsets[index] == offsets[index + 1]:
-            continue
-        row = edited(edits, row_at(logits, allowed, index), index, scratch)
-        _, scale, row_largest, kept = keep_at(row, index, temperatures, filters, number, workspace)
-        at = offsets[index]
-        if kept.listed:
-            for i in range(kept.size):
-                out_tokens[at + i] = tokens[i]
-                out_masses[at + i] = weights[i]
-        else:
-            left = kept.ties
-            for group in range(groups_of(size)):
-                cut_weights(kept.cut, kept.ties, row, group, row_largest, scale, workspace)
-                start, own = group * GROUP, group_row(row, group)
-                for i in range(start, min(start + GROUP, size), LANES):
-                    stay, left = prefix(read(own, i, number), splat(kept.cut), left)
-                    bits = lane_bits(stay)
-                    while bits != 0:
-                        lane = lowest_bit(bits)
-                        bits &= bits - 1
-                        out_tokens[at] = i + lane
-                        out_masses[at] = weights[i - start + lane]
-                        at += 1
-        some = out_masses[offsets[index] : offsets[index + 1]]
-        some /= some.sum()
