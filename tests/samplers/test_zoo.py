@@ -83,25 +83,35 @@ def test_equal_logits_that_a_bound_drops_or_keeps(bound):
         assert fs.sample(row, samplers=bound, n=20, seed=5).tolist() == expected
 
 
+def long_row(bound, dtype):
+    generator = np.random.default_rng(len(bound))
+    row = generator.normal(size=3000).astype(dtype)
+    row[generator.random(3000) < 0.1] = -np.inf
+    return row
+
+
 @pytest.mark.parametrize("heat", [1.0, 4.0])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_draws_from_a_long_row_that_a_bound_cuts(bound, dtype, heat):
     """Most of the row stays: it is not listed, and draws are those of the reference all the same."""
-    generator = np.random.default_rng(len(bound))
-    row = generator.normal(size=3000).astype(dtype)
-    row[generator.random(3000) < 0.1] = -np.inf
-    chain = f"temperature={heat} {bound}"
+    row, chain = long_row(bound, dtype), f"temperature={heat} {bound}"
     assert fs.sample(row, samplers=chain, n=0, seed=5).shape == (0,)
     expected = reference.sample(row.tolist(), chain, n=300, seed=5, step=2)
     assert fs.sample(row, samplers=chain, n=300, seed=5, step=2).tolist() == expected
+
+
+@pytest.mark.parametrize("heat", [1.0, 4.0])
+@pytest.mark.parametrize(  # each compiles kernels of its own
+    "dtype", ["float32", *(pytest.param(other, marks=pytest.mark.long) for other in ("float16", "float64"))]
+)
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_draws_from_a_long_masked_row_that_a_bound_cuts(bound, dtype, heat):
+    """The mask hides large logits where the other row has -inf."""
+    row, words = long_row(bound, dtype), {"samplers": f"temperature={heat} {bound}", "n": 300, "seed": 5, "step": 2}
     allowed = row > -np.inf
-    assert (
-        fs.sample(
-            np.where(allowed, row, 9.0).astype(dtype), samplers=chain, n=300, seed=5, step=2, allowed=allowed
-        ).tolist()
-        == expected
-    )
+    hidden = np.where(allowed, row, 9.0).astype(dtype)
+    assert fs.sample(hidden, allowed=allowed, **words).tolist() == fs.sample(row, **words).tolist()
 
 
 @given(row=rows(), chain=chains.filter(lambda chain: all(step.name != "xtc" for step in chain)))

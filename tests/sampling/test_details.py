@@ -129,20 +129,37 @@ def test_infinite_logits_share_all():
     assert found.entropy == pytest.approx(math.log(2))
 
 
+WARM = np.array([0.5, 2.0, 0.0, np.inf])
+
+
+def warm_rows(dtype):
+    """Return rows for these temperatures, and their exact log-probabilities."""
+    rows = np.array([[3.0, 1.0, 2.5, -np.inf, 2.5]] * 4, dtype)
+    return rows, log_softmax(rows.astype(np.float64), temperature=WARM)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 def test_log_probabilities_at_the_temperature_alone(dtype):
-    """Of words or of a chain, whatever its filters and wherever its temperatures stand; one a row, too."""
-    rows = np.array([[3.0, 1.0, 2.5, -np.inf, 2.5]] * 4, dtype)
-    temperatures = np.array([0.5, 2.0, 0.0, np.inf])
-    exact = log_softmax(rows.astype(np.float64), temperature=temperatures)
-    picked = np.arange(4)
-    found = sample(rows, temperature=temperatures, top_k=2, seed=picked, bias={1: 2.0}, details=True)
+    """Whatever the filters; one a row, too."""
+    (rows, exact), picked = warm_rows(dtype), np.arange(4)
+    found = sample(rows, temperature=WARM, top_k=2, seed=picked, bias={1: 2.0}, details=True)
     np.testing.assert_allclose(found.tempered_logprobs, exact[picked, found.tokens], rtol=1e-6)
-    for chain in ("top_k=3 temperature=[0.5,2.0,0.0,inf]", "temperature=[1.0,4.0,0.0,inf] min_p=0.1 temperature=0.5"):
-        found = sample(rows, samplers=chain, seed=picked, details=True)
-        np.testing.assert_allclose(found.tempered_logprobs, exact[picked, found.tokens], rtol=1e-6)
     infinite = sample(np.array([0.0, np.inf, -np.inf, np.inf], dtype), temperature=0.5, seed=1, details=True)
     assert infinite.tempered_logprobs == pytest.approx(-math.log(2))
+
+
+@pytest.mark.parametrize(  # those of 16 bits compile kernels that no other test needs
+    "dtype",
+    [pytest.param(one, marks=[pytest.mark.long] if one.itemsize == 2 else [], id=one.name) for one in DTYPES],
+)
+@pytest.mark.parametrize(
+    "chain", ["top_k=3 temperature=[0.5,2.0,0.0,inf]", "temperature=[1.0,4.0,0.0,inf] min_p=0.1 temperature=0.5"]
+)
+def test_log_probabilities_at_the_temperatures_of_a_chain(chain, dtype):
+    """Wherever they stand."""
+    (rows, exact), picked = warm_rows(dtype), np.arange(4)
+    found = sample(rows, samplers=chain, seed=picked, details=True)
+    np.testing.assert_allclose(found.tempered_logprobs, exact[picked, found.tokens], rtol=1e-6)
 
 
 def test_details_do_not_depend_on_threads():
