@@ -1,5 +1,6 @@
 """MarkovText: a Markov chain over the words of a text, sentence by sentence."""
 
+import copy
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -102,6 +103,11 @@ class MarkovText(Generating):
     def tokens(self) -> str | Tokenizer:
         """What the chain is over: "words", "characters" or a function."""
         return self._named if self._tokenizer is None or self._named != OWN else self._tokenizer
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of files, as Python names it."""
+        return self._encoding
 
     @property
     def sequences(self) -> str:
@@ -263,6 +269,14 @@ class MarkovText(Generating):
         text._held.put(model)
         text._text.put(texts or [])
         return text
+
+    def __copy__(self) -> Self:
+        new = object.__new__(type(self))
+        vars(new).update(vars(self))
+        new._chain = copy.copy(self._chain)
+        new._held, new._speakers, new._text = new._chain._held, LastWalks(), KeptText()
+        new._text.put(self._text.streams)
+        return new
 
     def _fitted(self) -> Model:
         model = super()._fitted()

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from fastsoftmax.markov import MarkovChain
+from fastsoftmax.markov import MarkovChain, MarkovText
 from tests.markov.chains import CATS, assert_same, long_chain
 
 
@@ -75,3 +75,20 @@ def test_progress_without_rich(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     with pytest.raises(ImportError, match=r"pip install 'fastsoftmax\[cli\]'"):
         long_chain().walk(progress=True)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_what_a_copy_learns_its_original_does_not(copied):
+    text = MarkovText(order=1, keep_text=True).fit("The cat sat.")
+    other = copied(text)
+    assert other.generate(seed=1) == text.generate(seed=1)
+    other.partial_fit("The dog ran.")
+    other.chain.partial_fit([["a", "b"]])
+    assert len(text.chain.vocabulary) == 3
+    assert len(other.chain.vocabulary) == 7
+    assert other.generate(start="The dog", max_copied=3)
+    with pytest.raises(KeyError):
+        text.generate(start="The dog")
+    assert text.generate(max_copied=3) == ["The cat sat."]
+    text.fit("A cow.")
+    assert other.generate(start="The dog") == ["The dog ran."]

@@ -24,6 +24,10 @@ Tokenizer = Callable[[str], Iterable[str]]
 _LINE, _PARAGRAPH = 1, 2  # line feeds between two sequences
 
 
+class NoWordsError(ValueError):
+    """Raised for a source that has no words, which can be a part of one that has."""
+
+
 class Reader:
     """Reads sources as streams of ids, each sequence followed by the boundary; `words()` are what the ids stand for."""
 
@@ -55,7 +59,7 @@ class Reader:
                 empty = False
                 yield stream
         if empty:
-            raise ValueError("source has no words, expected text")
+            raise NoWordsError("source has no words, expected text")
 
     def _streams_of_tokens(self, source: Source, report: Report | None) -> Iterator[Ids]:
         if self._tokenizer is None:
