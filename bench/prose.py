@@ -51,6 +51,11 @@ longer. The states that transitions lead to are looked up by the first walk, not
 What a walk reads is built for a new temperature or cut-off, in time per transition: the limit is one copy of the
 counts. A file is mapped and its header checked; opening it with safetensors alone is shown aside. `next_tokens` is one
 call from Python, at temperature 0.7 and top-p 0.9, after a state in the middle of the chain.""",
+    "graph": """\
+Edges at random, on one thread. The time is that of an edge that is added to its row, with SciPy's `coo_array.tocsr()`
+as the peer; that of a whole call for the long run, with SciPy's `eigs` of one vector, right to its own tolerance, and
+`spsolve`, for small chains, as the peers; and that of a step of 80-step walks from a quarter of all states, with igraph
+as the peer where p and q are 1. Walks from anywhere, without p and q, are shown aside.""",
 }
 
 FIRST_CALL = """\

@@ -20,6 +20,7 @@ GROUPS = {
     "walk": "Markov walks",
     "fit": "Counting transitions",
     "chain": "Tables, files and single calls",
+    "graph": "Graphs and the long run",
 }
 FURTHEST = 3
 WRITTEN = "<!-- written by `python -m bench report`: do not edit -->"
@@ -229,7 +230,7 @@ def _furthest(results: Results) -> str:
     rows = [
         [words.whole(case), seconds(_shown(case, case.ours)), case.limit.name, _against_limit(case)]
         for group in GROUPS
-        if group not in ("fit", "chain")
+        if group not in ("fit", "chain", "graph")
         for case in furthest(results.group(group))[:FURTHEST]
         if case.limit
     ]
@@ -269,7 +270,7 @@ def _skipped(skipped: dict[str, str]) -> list[str]:
 
 def _shown(case: Case, timing: Timing) -> float:
     """Return the time that is shown: of the whole call, or of one step, token or transition of Markov chains."""
-    return timing.per_unit if case.group in ("walk", "fit", "chain") else timing.per_unit * case.ours.units
+    return timing.per_unit if case.group in ("walk", "fit", "chain", "graph") else timing.per_unit * case.ours.units
 
 
 def _time_and_best(case: Case) -> str:

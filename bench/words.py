@@ -40,7 +40,7 @@ LOGITS = {  # kinds of rows, made in bench/data.py
     "half_masked": "half-masked logits",
     "two_valued": "logits of two values",
 }
-BETWEEN = {"softmax": " of ", "sample": ", from ", "walk": " over ", "fit": " of ", "chain": " of "}
+BETWEEN = {"softmax": " of ", "sample": ", from ", "walk": " over ", "fit": " of ", "chain": " of ", "graph": " of "}
 
 
 def whole(case: Case) -> str:
@@ -50,7 +50,8 @@ def whole(case: Case) -> str:
 
 def what(case: Case) -> str:
     """Return what is done: the time is that of this."""
-    return {"softmax": _function, "sample": _token, "walk": _step, "fit": _count, "chain": _call}[case.group](case)
+    of_group = {"softmax": _function, "sample": _token, "walk": _step, "fit": _count, "chain": _call, "graph": _asked}
+    return of_group[case.group](case)
 
 
 def source(case: Case) -> str:
@@ -59,6 +60,8 @@ def source(case: Case) -> str:
         text = rows(case.facts) + (", in a torch tensor" if "(tensor)" in case.name else "")
         if case.group == "sample" and case.facts["batch"] > 1:
             text = f"each of {text}"
+    elif case.group == "graph":
+        text = f"a graph of {case.facts['edges']:,} edges and {case.facts['states']:,} states"
     else:
         text = _corpus(case)
     threads = case.facts["threads"]
@@ -105,6 +108,15 @@ def _call(case: Case) -> str:
     if case.name == "next_tokens":
         return "a call of `next_tokens`, for a model"
     return f"tabulating a transition{_filters(case.facts)}"
+
+
+def _asked(case: Case) -> str:
+    facts = case.facts
+    if "weights" in facts:
+        return f"adding an edge, {facts['weights']},"
+    if "p" in facts:
+        return f"a step of {facts['n']:,} walks from states, p {facts['p']:g} and q {facts['q']:g},"
+    return {"stationary": "the stationary distribution", "hitting_times": "the hitting times of a state"}[case.name]
 
 
 def _corpus(case: Case) -> str:

@@ -5,7 +5,10 @@ A peer has a `NAME`, the `DISTRIBUTIONS` it is made of, and some of these functi
 - ``softmax(function, logits, temperature)``: `function` is softmax, log_softmax or logsumexp of the last axis;
 - ``sample(logits, params, n)``: n draws a row, with the `fastsoftmax.SamplingParams`;
 - ``walk(corpus, n, length)``: n walks of up to `length` tokens;
-- ``fit(corpus)``: count the transitions.
+- ``fit(corpus)``: count the transitions;
+- ``from_edges(graph, kind)``: add up edges with weights of a kind;
+- ``stationary(matrix)``, ``hitting_times(matrix)``: of a transition matrix, and to its first state;
+- ``walk_from(graph, starts, length)``: a walk from each start, over edges without weights.
 
 What has to be prepared once (a tensor over the same memory, a compiled chain) is prepared before the contestant is
 yielded; what every call needs is inside it. A peer that cannot do a case yields nothing.
@@ -55,7 +58,7 @@ def skipped() -> dict[str, str]:
 
 
 def contestants(work: str, *args: Any) -> Iterator[Contestant]:
-    """Yield what the peers have for `work` (softmax, sample, samplers, walk, fit or fit_text)."""
+    """Yield what the peers have for `work` (a name of the list above, samplers or fit_text)."""
     for peer in peers():
         if hasattr(peer, work):
             yield from getattr(peer, work)(*args)

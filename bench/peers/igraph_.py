@@ -6,6 +6,7 @@ import igraph
 import numpy as np
 
 from bench.chains import Corpus
+from bench.graphs import Graph, Numbers
 from bench.peers.matrix import STEPS, transition_matrix
 from bench.race import Contestant
 
@@ -33,3 +34,14 @@ def walk(corpus: Corpus, n: int, length: int) -> Iterator[Contestant]:
         return [graph.random_walk(0, length, mode="out", weights="weight") for _ in range(walks)]
 
     yield Contestant(NAME, "peer", draw, units=walks * length)
+
+
+def walk_from(graph: Graph, starts: Numbers, length: int) -> Iterator[Contestant]:
+    """Walk from each of some nodes, over edges without weights."""
+    made = igraph.Graph(n=graph.states, edges=np.column_stack(graph.ends), directed=True)
+    some = starts[: max(1, STEPS // length)].tolist()
+
+    def draw() -> list[list[int]]:
+        return [made.random_walk(start, length - 1, mode="out") for start in some]
+
+    yield Contestant(NAME, "peer", draw, units=len(some) * length)

@@ -65,6 +65,7 @@ def results():
             made_up_case("walk", "plain", "text-order2-1t", 5e-6, 50e-6, **walks),
             made_up_case("fit", "fit", "text-order2-all", 5e-6, 50e-6, order=2, threads=2),
             made_up_case("chain", "load", "text-order2-1t", 5e-6, 50e-6, bytes=2_000_000),
+            made_up_case("graph", "stationary", "ways-1000x10-1t", 5e-6, 50e-6, states=1_000, edges=10_000),
         ],
         first_call={"imports": {"fastsoftmax": 0.2}, "calls": {"softmax": {"cold": 2.0, "warm": 0.2, "steady": 9e-6}}},
         accuracy=[
@@ -125,7 +126,7 @@ class TestReport:
             assert f"## {title}" in page
         assert "Abacus" in page
         assert "quantecon (needs quantecon: the extra bench)" in page
-        assert "differ by 2.0 % in half of the 6 cases" in page
+        assert "differ by 2.0 % in half of the 7 cases" in page
 
     def test_machines_stand_side_by_side(self, results):
         other = replace(results, machine=results.machine | {"cpu": "Quipu"}, cases=results.cases[:3])
@@ -143,7 +144,7 @@ class TestReport:
     def test_a_faster_peer_is_marked_and_listed(self, results):
         assert [case.key for case in report.slower(results.cases)] == ["sample/top_p/llm-128256-float32-1-1t"]
         page = report.machine_page(results)
-        assert "In 1 of 6 cases." in page
+        assert "In 1 of 7 cases." in page
         assert page.count("**0.75x ▼**") == 4  # the table in short, the list, and twice in its group
 
     def test_an_aside_is_no_peer(self, results):
@@ -220,6 +221,7 @@ class TestWords:
             "a step of 1,000 walks over a text, order 2",
             "counting a token of a text, order 2, 2 threads",
             "opening a file of 2.0 MB, a model of a text, order 2",
+            "the stationary distribution of a graph of 10,000 edges and 1,000 states",
         ]
 
     def test_no_two_cases_are_the_same_in_words(self):
