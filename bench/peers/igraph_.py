@@ -7,13 +7,14 @@ import numpy as np
 
 from bench.chains import Corpus
 from bench.graphs import Graph, Numbers
-from bench.peers.matrix import STEPS, transition_matrix
+from bench.peers.matrix import transition_matrix
 from bench.race import Contestant
 
 NAME = "igraph"
 DISTRIBUTIONS = ("igraph",)
 
 LARGEST = 20_000_000  # edges: a graph takes some 100 bytes for each
+STEPS = 20_000  # a step adds up all weights of a node: enough for a figure
 
 
 def walk(corpus: Corpus, n: int, length: int) -> Iterator[Contestant]:

@@ -26,8 +26,11 @@ def walk(corpus: Corpus, n: int, length: int) -> Iterator[Contestant]:
     random.seed(0)
     raw = _chain(corpus)
     for name, chain in ((NAME, raw), (f"{NAME} (compiled)", raw.compile())):
-        draw = _draw(chain, min(n, ENDLESS if corpus.endless else SENTENCES), length)
-        steps = sum(min(len(tokens) + 1, length) for _ in range(5) for tokens in draw()) / 5
+        walks = min(n, ENDLESS if corpus.endless else SENTENCES)
+        draw = _draw(chain, walks, length)
+        steps = float(walks * length)
+        if not corpus.endless:
+            steps = sum(min(len(tokens) + 1, length) for _ in range(5) for tokens in draw()) / 5
         yield Contestant(name, "peer", draw, units=steps)
 
 
