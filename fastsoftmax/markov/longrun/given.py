@@ -53,23 +53,22 @@ def first_of(start: Any, model: Model, graph: Graph) -> Floats:
     return np.asarray(first / first.sum())
 
 
-def numbers_of(
-    name: str, value: Any, model: Model, graph: Graph, least: float = -math.inf, most: float = math.inf
-) -> Floats:
+def numbers_of(name: str, value: Any, graph: Graph, least: float = -math.inf, most: float = math.inf) -> Floats:
     """Return a number for each node, 0 at the start and the end, from one for all, one a state, or {state: number}."""
 
     def within(numbers: Any) -> Any:
         return np.isfinite(numbers) & (numbers >= least) & (numbers <= most)
 
     expected = "a finite number" if most == math.inf else f"a number in [{least:g}, {most:g}]"
-    found, size = np.zeros(graph.size), len(graph.states)
+    found, states = np.zeros(graph.size), graph.states
     if isinstance(value, Mapping):
         for label, number in value.items():
+            place = states.place_of(label, name)
             checked = _checks.per_row(f"{name}[{label!r}]", number, (), np.float64, within, expected)
-            found[node_of(name, label, model, graph)] = checked[0]
+            found[graph.start + 1 + place] = checked[0]
         return found
     shape = _checks.as_array(name, value).shape
-    if shape not in ((), (size,)):
-        raise ValueError(f"{name} has shape {shape}, expected one number or {size}, one for each state")
+    if shape not in ((), (len(states),)):
+        raise ValueError(f"{name} has shape {shape}, expected one number or {len(states)}, one for each state")
     found[graph.start + 1 : len(graph.contexts)] = _checks.per_row(name, value, None, np.float64, within, expected)
     return found

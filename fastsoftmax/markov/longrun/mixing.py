@@ -1,13 +1,10 @@
 """How fast walks forget where they began, and whether they run backwards alike. Needs SciPy."""
 
-from typing import Self, Unpack
+from typing import Unpack
 
 import numpy as np
 
 from fastsoftmax import _checks
-from fastsoftmax.markov.counts.counting import counted_pairs
-from fastsoftmax.markov.counts.model import Model
-from fastsoftmax.markov.counts.transitions import table
 from fastsoftmax.markov.longrun.asked import Asked
 from fastsoftmax.markov.longrun.graph import only_class
 from fastsoftmax.markov.longrun.passage import times_between
@@ -143,37 +140,3 @@ class Mixing(Asked):
         """
         graph = self._graph(words)
         return runs_both_ways(flows(graph, only_class(graph, "is_reversible"))[0])
-
-    def reversed(self, **words: Unpack[LawWords]) -> Self:
-        """Return the chain of an endless walk that is read backwards.
-
-        Parameters
-        ----------
-        **words
-            As in `hitting_probabilities`.
-
-        Returns
-        -------
-        MarkovChain
-            Of order 1, without a start, with the states of the recurrent class: P*[j, i] = pi[i] P[i, j] / pi[j]
-            (Norris, *Markov Chains*, 1997, theorem 1.9.1).
-
-        Raises
-        ------
-        ValueError
-            If the order is above 1, or there is not one recurrent class.
-        ImportError, TypeError, RuntimeError
-            As `stationary`.
-        """
-        graph = self._graph(words)
-        if graph.contexts.shape[1] > 1:
-            raise ValueError(f"the chain has order {graph.contexts.shape[1]}, expected 1 to read it backwards")
-        nodes = only_class(graph, "reversed")
-        flow = flows(graph, nodes)[0].tocoo()
-        ids = graph.contexts[nodes[nodes != graph.start], 0].astype(np.int64)
-        edges = counted_pairs(ids[flow.col], ids[flow.row], flow.data)
-        return self._of(Model(table(edges), graph.vocabulary))
-
-    @classmethod
-    def _of(cls, model: Model) -> Self:
-        raise NotImplementedError
