@@ -17,6 +17,7 @@ from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, encod
 from fastsoftmax.markov.giving import Giving
 from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.longrun.analysis import Analysis
+from fastsoftmax.markov.longrun.averages import Averages
 from fastsoftmax.markov.longrun.changing import Changing
 from fastsoftmax.markov.longrun.mixing import Mixing
 from fastsoftmax.markov.longrun.times import Times
@@ -28,7 +29,7 @@ from fastsoftmax.markov.walking.arguments import checked_law, key_of, progress_b
 from fastsoftmax.markov.walking.walks import Walks, checked_request, draw_walks
 
 
-class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Changing):
+class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Changing):
     """A Markov chain over tokens, str or int: the smallest language model.
 
     A state is the last `order` tokens. P(next | state) is how often `next` came after `state`, over how often anything

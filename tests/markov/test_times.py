@@ -303,7 +303,7 @@ def test_many_states_are_iterated_or_factored(monkeypatch):
     monkeypatch.setattr(solving, "_ROUNDS", 1)
     with pytest.raises(RuntimeError, match="399 states are too slow to leave"):
         slow.hitting_times(399)
-    monkeypatch.setattr(passage, "_MOST_DENSE", 10)
+    monkeypatch.setattr(passage, "MOST_DENSE", 10)
     with pytest.raises(ValueError, match="59 states make a matrix too large, expected at most 10"):
         fast.mean_first_passage_times()
     monkeypatch.setattr(spectrum, "_MOST_DENSE", 10)
