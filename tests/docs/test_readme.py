@@ -28,6 +28,8 @@ MODULES += [
     "markov.longrun.analysis",
     "markov.longrun.times",
     "markov.longrun.mixing",
+    "markov.longrun.averages",
+    "markov.longrun.changing",
     "markov.counted",
     "markov.walking.walks",
 ]

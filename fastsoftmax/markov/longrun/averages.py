@@ -57,7 +57,7 @@ class Averages(Asked):
         --------
         >>> weather = MarkovChain.from_matrix([[0.9, 0.1], [0.5, 0.5]], ["sun", "rain"])
         >>> weather.expected_values({"rain": 1}, 3, start="rain")
-        array([1.   , 0.5  , 0.3  , 0.22 ])
+        array([1.  , 0.5 , 0.3 , 0.22])
         """
         count, graph = _checks.integer("steps", steps, 0), self._graph(words)
         shares, function = first_of(start, self._fitted(), graph), numbers_of("values", values, graph)
