@@ -127,6 +127,7 @@ CALLS: dict[str, Call] = {
         3, 9, seed=1, min_p=0.1, top_k=2**63 - 1, on_dead_end="raise"
     ),
     "MarkovChain.walk_from": lambda t: t.chain.walk_from(t.known, 5, p=0.5, q=2.0, restart=0.1, seed=1),
+    "MarkovChain.walk_from, node2vec+": lambda t: t.chain.walk_from(t.known, 5, p=0.5, q=2.0, extend=True, seed=1),
     "MarkovChain.walk_from, plain": lambda t: t.chain.walk_from(t.known, 5, seed=1),
     "MarkovChain.walk, smoothed": lambda t: t.chain.walk(1, 5, start=t.known[1:2], seed=1, **KNESER_NEY),
     "MarkovChain.next_tokens": lambda t: t.chain.next_tokens(None, temperature=np.inf),
