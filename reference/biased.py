@@ -1,5 +1,6 @@
 """Walks of a graph that mind where they came from, or go back to their start (node2vec: Grover and Leskovec, 2016)."""
 
+import math
 from collections.abc import Mapping
 from itertools import count
 
@@ -16,6 +17,7 @@ def biased_walk(
     length: int,
     p: float,
     q: float,
+    extend: bool,
     restart: float,
     seed: int,
     w: int,
@@ -38,13 +40,7 @@ def biased_walk(
         tokens, masses = laws[ids[-1],]
         for attempt in count():
             token = tokens[draw(masses, uniform(seed, t, 2 * attempt, w))]
-            bias = 1 / q
-            if last is None or len(tokens) == 1:
-                bias = largest
-            elif token == last:
-                bias = 1 / p
-            elif token in rows[last,]:
-                bias = 1.0
+            bias = largest if last is None or len(tokens) == 1 else bias_of(rows, last, ids[-1], token, p, q, extend)
             if bias == largest or uniform(seed, t, 2 * attempt + 1, w) < bias / largest:
                 break
         if token < 0:
@@ -52,3 +48,29 @@ def biased_walk(
         last = ids[-1]
         ids.append(token)
     return ids
+
+
+def bias_of(
+    rows: Mapping[State, Mapping[int, float]], last: int, here: int, token: int, p: float, q: float, extend: bool
+) -> float:
+    """Return the bias of a step from here to a token, after one from the last state.
+
+    With `extend`, which is node2vec+ (Liu, Hirn and Krishnan, 2023), the last state leads to the token by its weight
+    over the mean weight of the token's row, and where that is below 1, a weight from here below the mean counts little.
+    """
+    if token == last:
+        return 1 / p
+    near = token in rows[last,]
+    if not extend:
+        return 1.0 if near else 1 / q
+    weight, least = rows[last,].get(token, 0.0), mean(rows.get((token,), {}))
+    if near and weight >= least:
+        return 1.0
+    if rows[here,][token] < mean(rows[here,]):
+        return min(1.0, 1 / q)
+    return 1 / q + (1 - 1 / q) * (weight / least if least > 0 else 0.0)
+
+
+def mean(row: Mapping[int, float]) -> float:
+    """Return the mean weight of a row, 0 of none; a weight nearer to it than 2**-40 of it has reached it."""
+    return math.fsum(row.values()) / len(row) * (1 - 2**-40) if row else 0.0

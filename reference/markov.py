@@ -247,6 +247,7 @@ class MarkovChain:
         *,
         p: float = 1.0,
         q: float = 1.0,
+        extend: bool = False,
         restart: float = 0.0,
         temperature: float = 1.0,
         top_k: int = 0,
@@ -260,7 +261,7 @@ class MarkovChain:
         laws = {s: law(row, temperature, top_k, top_p, min_p, samplers) for s, row in self.rows.items()}
         walks = []
         for w, start in enumerate(self._known(list(starts))):
-            walks.append(biased_walk(self.rows, laws, start, length, p, q, restart, seed, w))
+            walks.append(biased_walk(self.rows, laws, start, length, p, q, extend, restart, seed, w))
         return [self._tokens(ids) for ids in walks]
 
     def next_tokens(

@@ -17,6 +17,8 @@ from fastsoftmax.markov.counts.vocabulary import Encoder, Interning, Kind, encod
 from fastsoftmax.markov.giving import Giving
 from fastsoftmax.markov.held import Held
 from fastsoftmax.markov.longrun.analysis import Analysis
+from fastsoftmax.markov.longrun.averages import Averages
+from fastsoftmax.markov.longrun.changing import Changing
 from fastsoftmax.markov.longrun.mixing import Mixing
 from fastsoftmax.markov.longrun.times import Times
 from fastsoftmax.markov.making import Making
@@ -27,7 +29,7 @@ from fastsoftmax.markov.walking.arguments import checked_law, key_of, progress_b
 from fastsoftmax.markov.walking.walks import Walks, checked_request, draw_walks
 
 
-class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
+class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Changing):
     """A Markov chain over tokens, str or int: the smallest language model.
 
     A state is the last `order` tokens. P(next | state) is how often `next` came after `state`, over how often anything
@@ -221,6 +223,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
         *,
         p: float = 1.0,
         q: float = 1.0,
+        extend: bool = False,
         restart: float = 0.0,
         temperature: float = 1.0,
         top_k: int = 0,
@@ -242,6 +245,9 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
         p, q : float in [0.001, 1000]
             Of node2vec: after a step from t the next one goes back to t with its weight times 1/p, to a node that t
             leads to with its weight, and elsewhere with its weight times 1/q.
+        extend : bool
+            node2vec+: t leads to a node by what its edge weighs, of the mean weight of that node's edges, at most
+            wholly. Elsewhere an edge below the mean weight of its node has its weight times min(1, 1/q).
         restart : float in [0, 1]
             How likely a walk goes to its start instead of taking a step.
         temperature, top_k, top_p, min_p, samplers
@@ -265,8 +271,9 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
         -----
         An edge is drawn by its weight and taken with its bias over the largest one, else another is drawn (Yang et al.,
         "KnightKing", 2019): max(1, 1/p, 1/q) over the mean bias attempts a step, of two uniform numbers each. Token t
-        of walk w takes the numbers of step t, draws 0, 1, 2, ... (Grover and Leskovec, "node2vec", 2016).
-        Memory: that of `walk`; with p or q 4 bytes a transition are kept.
+        of walk w takes the numbers of step t, draws 0, 1, 2, ... (Grover and Leskovec, "node2vec", 2016; Liu, Hirn and
+        Krishnan, "node2vec+", 2023).
+        Memory: that of `walk`; with p or q 4 bytes a transition are kept, and with `extend` 24 more taken.
 
         Examples
         --------
@@ -279,8 +286,9 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
         if self._order != 1:
             raise ValueError(f"the chain has order {self._order}, expected 1 to walk from states")
         bias, steps = biased.checked_bias(p, q, restart), _checks.integer("length", length, 0, 2**40)
+        weighs = _checks.flag("extend", extend)
         with key_of(rng, seed) as key:
-            wish = biased.GraphWalks(*biased.checked_starts(model, starts), steps, bias, key)
+            wish = biased.GraphWalks(*biased.checked_starts(model, starts), steps, bias, weighs, key)
             drawn = self._held.conditioned(model, law.chain)
             return biased.draw(model, drawn, self._held.tables, wish, law.filters, progress)
 

@@ -8,7 +8,7 @@ import numpy as np
 from fastsoftmax.kernels.markov.condition import edge_masses
 from fastsoftmax.markov.longrun.asked import Asked
 from fastsoftmax.markov.longrun.balance import sparse
-from fastsoftmax.markov.longrun.graph import Graph
+from fastsoftmax.markov.longrun.graph import transitions_of
 from fastsoftmax.markov.walking.arguments import LawWords
 
 _MOST_CELLS = 10**8  # of a data frame
@@ -59,7 +59,7 @@ class Giving(Asked):
                [0.5  , 0.5  ]])
         """
         graph = self._graph(words)
-        sources, targets, probabilities = _between_states(graph)
+        sources, targets, probabilities = transitions_of(graph)
         return sparse(probabilities, sources, targets, len(graph.states))
 
     def to_frame(self, **words: Unpack[LawWords]) -> Any:
@@ -90,7 +90,7 @@ class Giving(Asked):
         size = len(graph.states)
         if size**2 > _MOST_CELLS:
             raise ValueError(f"the chain has {size:,} states, expected at most 10,000: to_sparse takes any")
-        sources, targets, probabilities = _between_states(graph)
+        sources, targets, probabilities = transitions_of(graph)
         cells = np.zeros((size, size))
         cells[sources, targets] = probabilities
         labels = pandas.Index(graph.states.labels, tupleize_cols=False)
@@ -124,7 +124,7 @@ class Giving(Asked):
         labels = graph.states.labels
         made = networkx.DiGraph()
         made.add_nodes_from(labels)
-        sources, targets, probabilities = (column.tolist() for column in _between_states(graph))
+        sources, targets, probabilities = (column.tolist() for column in transitions_of(graph))
         made.add_weighted_edges_from(
             (labels[one], labels[other], p) for one, other, p in zip(sources, targets, probabilities, strict=True)
         )
@@ -172,13 +172,6 @@ class Giving(Asked):
         columns = {f"token_{place + 1}": column(ids[states]) for place, ids in enumerate(table.contexts.T)}
         columns |= {"next": column(table.tokens), "count": arrow.array(table.counts)}
         return arrow.table(columns | {"probability": arrow.array(probabilities)})
-
-
-def _between_states(graph: Graph) -> tuple[Any, Any, Any]:
-    """Return the transitions between states: where from, where to, how likely."""
-    own = graph.emits & (graph.sources != graph.start)
-    first = graph.start + 1
-    return graph.sources[own] - first, graph.targets[own] - first, graph.probabilities[own]
 
 
 def _package(name: str, method: str) -> Any:

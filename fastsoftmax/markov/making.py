@@ -1,9 +1,13 @@
-"""How a chain is made of what is no sequence: weights by hand, a matrix, a list of edges, a graph."""
+"""How a chain is made of what is no sequence: weights by hand, a matrix, edges, a graph, an autoregressive process."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fastsoftmax.markov.counts import mapping
+import numpy as np
+import numpy.typing as npt
+
+from fastsoftmax.markov.counts import autoregressive, mapping
 from fastsoftmax.markov.counts import matrix as matrices
 from fastsoftmax.markov.counts.counting import ordered
 from fastsoftmax.markov.counts.model import Model
@@ -165,3 +169,98 @@ class Making:
         Memory: 200 bytes an edge.
         """
         return cls._of(matrices.model_of_graph(graph, weight, start))
+
+    @classmethod
+    def tauchen(
+        cls, n: int, rho: float, sigma: float, mu: float = 0.0, n_std: float = 3.0
+    ) -> tuple[Self, npt.NDArray[np.float64]]:
+        """Make a chain for y' = mu + rho y + e, with e normal, by Tauchen's method.
+
+        Parameters
+        ----------
+        n : int in [2, 2000]
+            How many values y may have.
+        rho : float in (-1, 1)
+            How much of y stays.
+        sigma : float > 0
+            The standard deviation of e, whose mean is 0.
+        mu : float, default 0
+            What is added: the mean of y is mu / (1 - rho).
+        n_std : float > 0, default 3
+            How far the values reach from the mean, in standard deviations of y.
+
+        Returns
+        -------
+        chain : MarkovChain
+            Its states are 0 to n - 1.
+        values : (n,) float64 array
+            What y is in each: ``values[chain.walk(length=100).ids]`` are paths of y.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is out of range.
+
+        Notes
+        -----
+        Values in equal distances; a row is the share of the normal distribution that is nearer to each value than to
+        others, and the rest of a tail is that of the last one (Tauchen, "Finite state Markov-chain approximations to
+        univariate and vector autoregressions", 1986). Each probability is right to some roundings, relative to the
+        tail that it is a part of. O(n**2).
+        Memory: 100 bytes a pair of values.
+
+        Examples
+        --------
+        >>> chain, values = MarkovChain.tauchen(3, rho=0.5, sigma=1.0)
+        >>> values.round(3)
+        array([-3.464,  0.   ,  3.464])
+        >>> chain.to_sparse().toarray().round(3)
+        array([[0.5  , 0.5  , 0.   ],
+               [0.042, 0.917, 0.042],
+               [0.   , 0.5  , 0.5  ]])
+        """
+        process, reach = autoregressive.checked(n, rho, sigma, mu), autoregressive.above_0("n_std", n_std)
+        matrix = autoregressive.tauchen_matrix(process, reach)
+        return cls._of(matrices.model_of_matrix(matrix, None, None)), process.values(reach)
+
+    @classmethod
+    def rouwenhorst(cls, n: int, rho: float, sigma: float, mu: float = 0.0) -> tuple[Self, npt.NDArray[np.float64]]:
+        """Make a chain for y' = mu + rho y + e, with e normal, by Rouwenhorst's method.
+
+        Its y has exactly the mean, the standard deviation and the correlation rho of the process, also where rho is
+        near 1.
+
+        Parameters
+        ----------
+        n, rho, sigma, mu
+            As in `tauchen`.
+
+        Returns
+        -------
+        chain : MarkovChain
+            Its states are 0 to n - 1.
+        values : (n,) float64 array
+            What y is in each.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is out of range.
+
+        Notes
+        -----
+        The number of heads of n - 1 coins, each of which stays as it is with probability (1 + rho) / 2 (Rouwenhorst,
+        "Asset pricing implications of equilibrium business cycle models", 1995; Kopecky and Suen, "Finite state
+        Markov-chain approximations to highly persistent processes", 2010). Each probability is right to some n
+        roundings. O(n**3).
+        Memory: 100 bytes a pair of values.
+
+        Examples
+        --------
+        >>> chain, values = MarkovChain.rouwenhorst(3, rho=0.5, sigma=1.0)
+        >>> chain.next_tokens(1)
+        ([1, 0, 2], array([0.625 , 0.1875, 0.1875]))
+        """
+        process = autoregressive.checked(n, rho, sigma, mu)
+        matrix = autoregressive.rouwenhorst_matrix(process)
+        return cls._of(matrices.model_of_matrix(matrix, None, None)), process.values(math.sqrt(process.n - 1))

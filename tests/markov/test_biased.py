@@ -1,5 +1,8 @@
 """Walks from given states: node2vec's, with restarts, and plain ones."""
 
+import sys
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 import reference
 from fastsoftmax import MarkovChain, get_num_threads, set_num_threads
+from reference.biased import bias_of
 
 EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 4)), min_size=1, max_size=25)
 BIASES = [
@@ -22,17 +26,17 @@ BIASES = [
 ]
 
 
-@given(EDGES, st.sampled_from(BIASES), st.sampled_from([1.0, 0.5, np.inf]), st.booleans())
-def test_walks_are_those_of_the_reference(edges, bias, temperature, named):
+@given(EDGES, st.sampled_from(BIASES), st.sampled_from([1.0, 0.5, np.inf]), st.booleans(), st.booleans())
+def test_walks_are_those_of_the_reference(edges, bias, temperature, named, extend):
     sources, targets, weights = (list(column) for column in zip(*edges, strict=True))
     if named:
         sources, targets = [f"n{i}" for i in sources], [f"n{i}" for i in targets]
     chain, plain = (kind.from_edges(sources, targets, weights) for kind in (MarkovChain, reference.MarkovChain))
     starts = [*sources, *targets] * 3
-    words = {"p": bias[0], "q": bias[1], "restart": bias[2], "temperature": temperature, "seed": 5}
+    words = {"p": bias[0], "q": bias[1], "restart": bias[2], "temperature": temperature, "extend": extend, "seed": 5}
     assert [*chain.walk_from(starts, 9, **words)] == plain.walk_from(starts, 9, **words)
-    found = chain.walk_from(starts, 9, samplers="top_k=2", p=2.0, seed=1)
-    assert [*found] == plain.walk_from(starts, 9, samplers="top_k=2", p=2.0, seed=1)
+    found = chain.walk_from(starts, 9, samplers="top_k=2", p=2.0, extend=extend, seed=1)
+    assert [*found] == plain.walk_from(starts, 9, samplers="top_k=2", p=2.0, extend=extend, seed=1)
 
 
 def test_steps_have_the_law_of_node2vec():
@@ -46,6 +50,60 @@ def test_steps_have_the_law_of_node2vec():
     for node, weight in mass.items():
         share = np.mean([walk[2] == node for walk in walks])
         assert share == pytest.approx(weight / sum(mass.values()), abs=0.008)
+
+
+WEIGHED = [  # of an undirected graph: strong and weak edges between neighbours of each other, and leaves
+    *((0, 1, 5.0), (0, 2, 4.0), (0, 3, 0.5), (1, 2, 0.25), (1, 3, 3.0)),
+    *((1, 4, 0.75), (2, 3, 1.0), (2, 5, 6.0), (3, 4, 2.0), (4, 5, 0.125), (5, 6, 2.5)),
+]
+
+
+@pytest.mark.parametrize(("p", "q"), [(4.0, 0.5), (0.25, 2.0), (1.0, 4.0), (2.0, 1.0)])
+def test_the_bias_of_node2vec_plus_is_that_of_pecanpy(monkeypatch, p, q):
+    for name in ("nptyping", "gensim", "gensim.models"):  # annotations, which fail with NumPy 2, and embeddings
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    rw = pytest.importorskip("pecanpy.rw", reason="needs PecanPy")
+    dense = np.zeros((7, 7), np.float32)
+    for one, other, weight in WEIGHED:
+        dense[one, other] = dense[other, one] = weight
+    sources, targets = np.nonzero(dense)
+    chain = reference.MarkovChain.from_edges(sources.tolist(), targets.tolist(), dense[dense > 0].tolist())
+    rows, means = chain.rows, dense.sum(axis=1) / (dense > 0).sum(axis=1)
+    for last, here in np.argwhere(dense):
+        peer = rw.DenseRWGraph.get_extended_normalized_probs(dense, dense > 0, p, q, here, last, means)
+        nexts = sorted(rows[here,])
+        masses = [rows[here,][x] * bias_of(rows, int(last), int(here), x, p, q, True) for x in nexts]
+        np.testing.assert_allclose(peer, np.array(masses) / sum(masses), rtol=2e-6)
+
+
+def test_steps_have_the_law_of_node2vec_plus():
+    """From 0 to 1, then to 0, 2, 3 or 4: 0 leads to 2 wholly, to 3 by half, and not to 4."""
+    p, q = 4.0, 0.5
+    chain = MarkovChain.from_edges(
+        [0, 0, 0, 1, 1, 1, 1, 2, 3, 4], [1, 2, 3, 0, 2, 3, 4, 1, 1, 1], [4, 3, 1, 2, 1, 3, 2, 3, 2, 1]
+    )
+    walks = [walk for walk in chain.walk_from([0] * 60_000, 3, p=p, q=q, extend=True, seed=1) if walk[1] == 1]
+    mass = {0: 2 / p, 2: 1.0, 3: 3 * (1 / q + (1 - 1 / q) / 2), 4: 2 / q}
+    for node, weight in mass.items():
+        share = np.mean([walk[2] == node for walk in walks])
+        assert share == pytest.approx(weight / sum(mass.values()), abs=0.008)
+    weak = MarkovChain.from_edges([0, 0, 1, 1, 1, 3], [1, 2, 0, 2, 3, 1], [1, 1, 2, 5, 1, 1])
+    walks = [walk for walk in weak.walk_from([0] * 60_000, 3, p=p, q=q, extend=True, seed=2) if walk[1] == 1]
+    mass = {0: 2 / p, 2: 5.0, 3: 1.0}  # the edge from 1 to 3 is below the mean of 1: it is no way out
+    for node, weight in mass.items():
+        assert np.mean([walk[2] == node for walk in walks]) == pytest.approx(weight / sum(mass.values()), abs=0.008)
+
+
+def test_equal_weights_are_no_weights():
+    """Where all edges weigh the same, also as a sum that is rounded, node2vec+ is node2vec."""
+    rng = np.random.default_rng(0)
+    edges = np.unique(rng.integers(0, 30, (200, 2)), axis=0)
+    edges = np.unique(np.vstack([edges, edges[:, ::-1]]), axis=0)
+    chain = MarkovChain.from_edges(edges[:, 0], edges[:, 1], np.full(len(edges), 0.1))
+    one, other = (
+        chain.walk_from(chain.states * 5, 40, p=0.3, q=3, extend=extend, seed=1).ids for extend in (False, True)
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 def test_restarts_go_to_the_own_start():
@@ -106,6 +164,7 @@ def test_plain_walks_are_those_of_walk():
         ({"q": np.inf}, ValueError, r"q is inf, expected a number in \[0.001, 1000\]"),
         ({"restart": 1.5}, ValueError, r"restart is 1.5, expected a number in \[0, 1\]"),
         ({"length": -1}, ValueError, "length is -1"),
+        ({"extend": 2}, TypeError, "extend is 2, expected True or False"),
     ],
 )
 def test_refuses(arguments, error, message):

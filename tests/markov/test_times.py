@@ -10,30 +10,17 @@ from hypothesis import strategies as st
 
 from fastsoftmax import MarkovChain
 from fastsoftmax.markov.longrun import passage, solving, spectrum
+from tests.markov.chains import DAYS, SQUARES, P, exact
 
 scipy_sparse = pytest.importorskip("scipy.sparse", reason="the analysis needs SciPy")
 
-P = [[0.9, 0.1, 0.0], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8]]
-DAYS = ["sun", "rain", "snow"]
 RUIN = [[1, 0, 0, 0, 0], [2, 0, 1, 0, 0], [0, 2, 0, 1, 0], [0, 0, 2, 0, 1], [0, 0, 0, 0, 1]]
-SQUARES = st.integers(1, 6).flatmap(
-    lambda n: st.lists(st.lists(st.integers(0, 3), min_size=n, max_size=n), min_size=n, max_size=n)
-)
 
 
 @pytest.fixture(autouse=True)
 def _fifty_digits():
     with mpmath.workdps(50):
         yield
-
-
-def exact(matrix):
-    """Return the rows divided by their sums, at 50 digits; a row of zeros stays where it is."""
-    rows = [[mpmath.mpf(entry) for entry in row] for row in matrix]
-    return [
-        [entry / sum(row) if any(row) else mpmath.mpf(i == j) for j, entry in enumerate(row)]
-        for i, row in enumerate(rows)
-    ]
 
 
 def exact_chances(p, goal):
@@ -303,7 +290,7 @@ def test_many_states_are_iterated_or_factored(monkeypatch):
     monkeypatch.setattr(solving, "_ROUNDS", 1)
     with pytest.raises(RuntimeError, match="399 states are too slow to leave"):
         slow.hitting_times(399)
-    monkeypatch.setattr(passage, "_MOST_DENSE", 10)
+    monkeypatch.setattr(passage, "MOST_DENSE", 10)
     with pytest.raises(ValueError, match="59 states make a matrix too large, expected at most 10"):
         fast.mean_first_passage_times()
     monkeypatch.setattr(spectrum, "_MOST_DENSE", 10)

@@ -2,6 +2,9 @@
 
 A step from v, after t, takes an edge to x in proportion to its weight times a bias: 1/p back to t, 1 to a node that t
 leads to as well, 1/q to any other (Grover and Leskovec, "node2vec: scalable feature learning for networks", KDD 2016).
+With node2vec+ t leads to x by so much as its edge weighs, of the mean weight of x, at most 1; and where it leads there
+by less, an edge from v below the mean weight of v has min(1, 1/q) (Liu, Hirn and Krishnan, "Accurately modeling biased
+random walks on weighted networks using node2vec+", Bioinformatics 39, 2023).
 An edge is drawn by its weight, and taken with its bias over the largest one; else another one is drawn (Yang et al.,
 "KnightKing: a fast distributed graph random walk engine", SOSP 2019). So no table for pairs of nodes is made.
 
@@ -18,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsoftmax._jit import inline, jit
-from fastsoftmax._types import Ids, Positions
+from fastsoftmax._types import Floats, Ids, Positions
 from fastsoftmax.kernels.lanes.arrays import borrowed, on_stack
 from fastsoftmax.kernels.lanes.loads import prefetch
 from fastsoftmax.kernels.markov.locate import locate_one
@@ -39,9 +42,16 @@ class Bias(NamedTuple):
     restart: float  # the probability that a walk goes to its start instead
 
 
+class Weights(NamedTuple):
+    """What node2vec+ looks at; empty for node2vec."""
+
+    edges: Floats  # in the order of the sorted tokens
+    means: Floats  # of each state
+
+
 @inline
-def _leads_to(token: np.int64, start: int, stop: int, tokens: Ids) -> bool:
-    """Whether a token is among sorted ones."""
+def _place_of(token: np.int64, start: int, stop: int, tokens: Ids) -> int:
+    """Return where a token is among sorted ones, -1 where it is not."""
     low, high = start, stop
     while low < high:
         middle = (low + high) >> 1
@@ -49,7 +59,22 @@ def _leads_to(token: np.int64, start: int, stop: int, tokens: Ids) -> bool:
             low = middle + 1
         else:
             high = middle
-    return bool(low < stop and tokens[low] == token)
+    return low if low < stop and tokens[low] == token else -1
+
+
+@inline
+def _by_weight(
+    last: int, state: int, following: int, token: np.int64, rows: Positions, ends: Ids, weights: Weights, bias: Bias
+) -> float:
+    """Return the bias of node2vec+ for a step on from `state`, which came from `last`."""
+    place = _place_of(token, rows[last], rows[last + 1], ends)
+    weight = weights.edges[place] if place >= 0 else 0.0
+    mean = weights.means[following] if following >= 0 else 0.0
+    if place >= 0 and weight >= mean:
+        return bias.near
+    if weights.edges[_place_of(token, rows[state], rows[state + 1], ends)] < weights.means[state]:
+        return min(bias.near, bias.away)
+    return bias.away + (bias.near - bias.away) * (weight / mean if mean > 0.0 else 0.0)
 
 
 @jit
@@ -57,6 +82,7 @@ def advance(
     table: Table,
     offsets: Positions,
     sorted_tokens: Ids,
+    weights: Weights,
     bias: Bias,
     seed: np.uint64,
     starts: Positions,
@@ -70,6 +96,7 @@ def advance(
     A walk that comes to an end or to a node without edges stops there, and its length is written.
     """
     table, rows, ends = borrowed_table(table), borrowed(offsets), borrowed(sorted_tokens)
+    weights = Weights(borrowed(weights.edges), borrowed(weights.means))
     least, most = min(bias.near, bias.away), max(bias.near, bias.away)
     heads, slots, coin = table.heads, table.slots, key_of(seed, RESTART, np.uint64(0))
     states, lasts, found = _a_walk(np.int64(0)), _a_walk(np.int64(0)), _a_walk(np.int64(0))
@@ -119,8 +146,11 @@ def advance(
                         if token == heads[np.uint64(2 * last + 1)] >> 32:
                             taken = v < bias.back
                         elif least <= v < most:  # only then it matters whether t leads there
-                            near = _leads_to(token, rows[last], rows[last + 1], ends)
-                            taken = v < (bias.near if near else bias.away)
+                            if weights.means.size > 0:
+                                taken = v < _by_weight(last, states[lane], following, token, rows, ends, weights, bias)
+                            else:
+                                near = _place_of(token, rows[last], rows[last + 1], ends) >= 0
+                                taken = v < (bias.near if near else bias.away)
                         if not taken:
                             waiting[kept] = lane  # for another attempt
                             kept += 1

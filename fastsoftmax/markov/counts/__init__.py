@@ -2,5 +2,5 @@
 
 Read `transitions` (the table), `counting` (streams to tables), `vocabulary` (tokens to numbers), `model` (both, and the
 functions of both), then `states` (a user's start or context), the other sources (`labels`, `weights`, `mapping`,
-`matrix`, `markovify`), and `storage` (files).
+`matrix`, `autoregressive`, `markovify`), and `storage` (files).
 """

@@ -62,11 +62,11 @@ def counts_of_matrix(weights: npt.NDArray[Any], rows: Positions, label: Callable
             f"the row of {label(row)} in matrix adds up to {sums[row]:.12g}, expected 1 within {allowed[row]:.0e}, "
             "or whole numbers in all rows"
         )
-    denominator = _denominator(weights)
+    denominator = denominator_of(weights)
     return counts if denominator is None else np.rint(counts * denominator).astype(np.int64)
 
 
-def _denominator(probabilities: npt.NDArray[Any]) -> int | None:
+def denominator_of(probabilities: npt.NDArray[Any]) -> int | None:
     """Return the least number up to 10**6 that all probabilities are rounded fractions of, None if there is none."""
     different = np.unique(probabilities)
     exact, found = different.astype(np.float64), 1

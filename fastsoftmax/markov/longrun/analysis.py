@@ -1,18 +1,17 @@
 """What a chain does in the long run: shares of time, entropy, classes and periods. Needs SciPy."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from fastsoftmax import _checks
-from fastsoftmax._types import Flags, Floats
-from fastsoftmax.markov.counts.mapping import positive
+from fastsoftmax._types import Flags
 from fastsoftmax.markov.counts.states import ids_of, state_of
 from fastsoftmax.markov.longrun.answers import ByState
 from fastsoftmax.markov.longrun.asked import Asked
 from fastsoftmax.markov.longrun.balance import scipy_part
+from fastsoftmax.markov.longrun.given import first_of
 from fastsoftmax.markov.longrun.graph import (
     Graph,
     all_classes,
@@ -85,21 +84,7 @@ class Analysis(Asked):
         {'sun': 0.7, 'rain': 0.3}
         """
         count, graph = _checks.integer("steps", steps, 0), self._graph(words)
-        return graph.by_state(after(graph, self._first(graph, start), count))
-
-    def _first(self, graph: Graph, start: Any) -> Floats:
-        """Return how likely walks begin at each node."""
-        table, vocabulary = self._fitted()
-        first = np.zeros(graph.size)
-        if start is None and graph.start < 0:
-            begins = np.unique(graph.sources)
-            first[begins] = 1.0 / begins.size
-            return first
-        for label, weight in positive("start", start, "state") if isinstance(start, Mapping) else [(start, 1.0)]:
-            context = ids_of("start", label, vocabulary)
-            state_of("start", context, table, vocabulary, may_be_dead_end=True)
-            first[graph.node_of(context)] += weight
-        return np.asarray(first / first.sum())
+        return graph.by_state(after(graph, first_of(start, self._fitted(), graph), count))
 
     def stationary(self, **words: Unpack[LawWords]) -> ByState:
         """Return the share of time that an endless walk, `walk(on_dead_end="restart")`, spends in each state.

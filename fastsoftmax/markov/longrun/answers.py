@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastsoftmax._checks import described
 from fastsoftmax._grid import MOST_ROWS, html
 from fastsoftmax._types import Floats, Ids
 from fastsoftmax.markov.counts.transitions import BOUNDARY
@@ -36,12 +37,12 @@ class States:
     def _places(self) -> dict[Any, int]:
         return {label: place for place, label in enumerate(self.labels)}
 
-    def place_of(self, label: Any) -> int:
-        """Return where a state is; KeyError if there is none of that label."""
+    def place_of(self, label: Any, name: str = "") -> int:
+        """Return where a state is; KeyError, which has the name of an argument, if there is none of that label."""
         try:
             return self._places[label]
         except (KeyError, TypeError):
-            raise KeyError(f"{label!r} is no state of the chain") from None
+            raise KeyError(f"{name and f'{name}: '}{described(label)} is no state of the chain") from None
 
     def __len__(self) -> int:
         return len(self._contexts)

@@ -106,6 +106,13 @@ def _with_dead_ends(table: Transitions, dead: Ids) -> tuple[Ids, Positions, Posi
     return contexts, nodes[:rows], nodes[rows:][places.reshape(-1)]
 
 
+def transitions_of(graph: Graph) -> tuple[Positions, Positions, Floats]:
+    """Return the transitions between states: the places of both, and how likely each is."""
+    own = graph.emits & (graph.sources != graph.start)
+    first = graph.start + 1
+    return graph.sources[own] - first, graph.targets[own] - first, graph.probabilities[own]
+
+
 def classes_of(graph: Graph) -> tuple[Positions, Flags]:
     """Return the class of every node, and which classes no edge leaves."""
     number, labels = scipy_part("sparse.csgraph").connected_components(graph.matrix(), connection="strong")

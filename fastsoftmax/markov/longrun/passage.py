@@ -10,7 +10,7 @@ from fastsoftmax.markov.longrun.balance import Sparse, scipy_part, sparse
 from fastsoftmax.markov.longrun.graph import Graph, classes_of, members_of, shares_in
 from fastsoftmax.markov.longrun.solving import eliminated, solved
 
-_MOST_DENSE = 5000  # states: a matrix of 200 MB
+MOST_DENSE = 5000  # states: a matrix of 200 MB
 
 
 def chance_of(graph: Graph, goal: Flags) -> Floats:
@@ -42,6 +42,19 @@ def tokens_after(graph: Graph) -> Floats:
     return np.asarray(np.bincount(graph.sources, graph.probabilities * graph.emits, graph.size), np.float64)
 
 
+def discounted(graph: Graph, gains: Floats, factor: float) -> Floats:
+    """Return what an endless walk from each node gains, if a gain is worth so much less a token earlier."""
+    weights = graph.probabilities * np.where(graph.emits, factor, 1.0)
+    inside = sparse(weights, graph.sources, graph.targets, graph.size)
+    leaving = (1.0 - factor) * tokens_after(graph) + graph.stops
+    found = np.zeros(graph.size)
+    for sign in (1.0, -1.0):
+        part = np.maximum(sign * gains, 0.0)
+        if part.any():
+            found += sign * solved(inside, leaving, part)
+    return found
+
+
 def recurrences_of(graph: Graph) -> Floats:
     """Return how many tokens a walk takes to come back to each node on average; inf where it may never do so."""
     labels, closed = classes_of(graph)
@@ -55,10 +68,20 @@ def recurrences_of(graph: Graph) -> Floats:
 
 def visits_before(graph: Graph, nodes: Positions) -> Floats:
     """Return how often a walk from each of some nodes is at each of them before it leaves them for good."""
-    if nodes.size > _MOST_DENSE:
-        raise ValueError(f"{nodes.size} states make a matrix too large, expected at most {_MOST_DENSE}")
+    if nodes.size > MOST_DENSE:
+        raise ValueError(f"{nodes.size} states make a matrix too large, expected at most {MOST_DENSE}")
     inside, outside = _parts(graph, nodes)
     return eliminated(inside, np.asarray(outside.sum(axis=1)).ravel(), np.eye(nodes.size))
+
+
+def visits_to(graph: Graph, node: int) -> Floats:
+    """Return how often a walk from each node is at a transient one; 0 from where no way leads there."""
+    labels, closed = classes_of(graph)
+    nodes = np.flatnonzero(~closed[labels])
+    inside, outside = _parts(graph, nodes)
+    visits = np.zeros(graph.size)
+    visits[nodes] = solved(inside, np.asarray(outside.sum(axis=1)).ravel(), (nodes == node).astype(np.float64))
+    return visits
 
 
 def times_between(graph: Graph, nodes: Positions) -> Floats:

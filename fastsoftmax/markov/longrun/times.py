@@ -5,10 +5,9 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastsoftmax._types import Flags, Positions
-from fastsoftmax.markov.counts.model import Model
-from fastsoftmax.markov.counts.states import ids_of, state_of
 from fastsoftmax.markov.longrun.answers import BetweenStates, ByState, States
 from fastsoftmax.markov.longrun.asked import Asked
+from fastsoftmax.markov.longrun.given import flags_of
 from fastsoftmax.markov.longrun.graph import Graph, classes_of, only_class, recurrent_classes
 from fastsoftmax.markov.longrun.passage import chance_of, recurrences_of, time_to, times_between, visits_before
 from fastsoftmax.markov.walking.arguments import LawWords
@@ -59,7 +58,7 @@ class Times(Asked):
         {0: 0, 1: 0.333333, 2: 0.666667, 3: 1}
         """
         graph = self._graph(words)
-        return graph.by_state(chance_of(graph, _goal(self._fitted(), graph, targets)))
+        return graph.by_state(chance_of(graph, flags_of("targets", targets, self._fitted(), graph)))
 
     def hitting_times(self, targets: Any, **words: Unpack[LawWords]) -> ByState:
         """Return how many tokens a walk from each state takes to the first of the targets, on average.
@@ -91,7 +90,7 @@ class Times(Asked):
         {'sun': 10, 'rain': 0}
         """
         graph = self._graph(words)
-        return graph.by_state(time_to(graph, _goal(self._fitted(), graph, targets)))
+        return graph.by_state(time_to(graph, flags_of("targets", targets, self._fitted(), graph)))
 
     def absorption_probabilities(self, **words: Unpack[LawWords]) -> list[ByState]:
         """Return how likely a walk from each state ends up in each recurrent class, in `communicating_classes`' order.
@@ -230,22 +229,6 @@ class Times(Asked):
         """
         graph = self._graph(words)
         return graph.by_state(recurrences_of(graph))
-
-
-def _goal(model: Model, graph: Graph, targets: Any) -> Flags:
-    """Return which nodes are among the targets."""
-    known, vocabulary = model
-    several = isinstance(targets, (list, set, frozenset)) or (isinstance(targets, np.ndarray) and targets.ndim > 0)
-    goal = np.zeros(graph.size, np.bool_)
-    for target in targets if several else [targets]:
-        context = ids_of("targets", target, vocabulary)
-        if not 0 < len(context) <= known.order:
-            raise ValueError(f"targets has {target!r}, expected states of up to {known.order} token(s)")
-        state_of("targets", context, known, vocabulary, may_be_dead_end=True)
-        goal[graph.node_of(context)] = True
-    if not goal.any():
-        raise ValueError("targets is empty, expected at least one state")
-    return goal
 
 
 def _flags(graph: Graph, nodes: Positions) -> Flags:

@@ -1,4 +1,4 @@
-"""Walks of a graph from given states: plain ones, node2vec's, and such that go back to their start."""
+"""Walks of a graph from given states: plain ones, node2vec's and node2vec+'s, and such that go back to their start."""
 
 from typing import Any, NamedTuple
 
@@ -7,7 +7,7 @@ import numpy as np
 from fastsoftmax import _checks, _threads
 from fastsoftmax._types import Ids, Positions
 from fastsoftmax.kernels.markov import biased as kernels
-from fastsoftmax.kernels.math.filters import Filters
+from fastsoftmax.kernels.math.filters import REACHED, Filters
 from fastsoftmax.markov.counts.labels import Labels
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import ids_of
@@ -26,6 +26,7 @@ class GraphWalks(NamedTuple):
     states: Positions  # -1 at a dead end
     length: int
     bias: kernels.Bias
+    extend: bool  # node2vec+
     key: int
 
 
@@ -80,7 +81,7 @@ def draw(model: Model, drawn: Model, cache: TableCache, wish: GraphWalks, filter
                 lengths, _ = table.draw(ids, 1, wish.states, wish.key, -1, report)
             return Walks(ids, lengths, names)
         rows, offsets = table.built(), model.transitions.offsets
-        tokens = model.transitions.sorted_tokens
+        tokens, weights = model.transitions.sorted_tokens, _weights(model, wish.extend)
 
         def advance(first_group: int, last_group: int) -> None:
             first, last = first_group * kernels.GROUP, min(last_group * kernels.GROUP, walks)
@@ -88,6 +89,7 @@ def draw(model: Model, drawn: Model, cache: TableCache, wish: GraphWalks, filter
                 rows,
                 offsets,
                 tokens,
+                weights,
                 wish.bias,
                 np.uint64(wish.key),
                 wish.states,
@@ -102,3 +104,12 @@ def draw(model: Model, drawn: Model, cache: TableCache, wish: GraphWalks, filter
         groups = -(-walks // kernels.GROUP)
         _threads.run(advance, groups, kernels.GROUP * _STEP_COST * length)
     return Walks(ids, lengths, names)
+
+
+def _weights(model: Model, extend: bool) -> kernels.Weights:
+    """Return the weights that node2vec+ looks at; one nearer to a mean than float64 can tell has reached it."""
+    if not extend:
+        return kernels.Weights(np.empty(0), np.empty(0))
+    table = model.transitions
+    means = table.totals / np.diff(table.offsets) * REACHED
+    return kernels.Weights(table.edges().counts.astype(np.float64), means)
