@@ -1,7 +1,6 @@
 """Whole sentences of a model of text, within bounds."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,8 +11,10 @@ from fastsoftmax._types import Ids
 from fastsoftmax.markov.counted import Counted
 from fastsoftmax.markov.counts.states import start_of
 from fastsoftmax.markov.walking.arguments import checked_law, key_of
+from fastsoftmax.markov.walking.checks import Checks
 from fastsoftmax.markov.walking.novelty import KeptText
-from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
+from fastsoftmax.markov.walking.phrases import phrases_of
+from fastsoftmax.markov.walking.sentences import MOST_WORDS, Condition, LastWalks, Reason, sentences
 
 
 class Generating(Counted):
@@ -28,12 +29,15 @@ class Generating(Counted):
         n: int = 1,
         *,
         start: str | None = None,
+        containing: str | Sequence[str] | None = None,
+        ending: str | None = None,
         min_words: int = 1,
         max_words: int | None = None,
         min_chars: int = 0,
         max_chars: int | None = None,
         novelty: float = 0.0,
         max_copied: int | None = None,
+        balanced: bool = False,
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -96,6 +100,7 @@ class Generating(Counted):
         model, filters = self._held.conditioned(self._fitted(), law.chain), law.filters
         n = _checks.integer("n", n, 0, 2**32)
         given = self._ids("start", start, model)
+        phrases = phrases_of(containing, ending, lambda name, value: self._ids(name, value, model))
         least = _checks.integer("min_words", min_words, 0, MOST_WORDS)
         most = None if max_words is None else _checks.integer("max_words", max_words, max(least, 1), MOST_WORDS)
         if most is not None and len(given) > most:
@@ -111,22 +116,14 @@ class Generating(Counted):
         def text_of(ids: Ids) -> str:
             return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
 
-        def check(ids: Ids) -> Reason | None:
-            if shortest or longest is not None:
-                characters = len(text_of(ids))
-                if characters < shortest or (longest is not None and characters > longest):
-                    return Reason.CHARACTERS
-            if overlap is not None and overlap.longest_run(ids) > min(math.floor(copied * len(ids)), run):
-                return Reason.COPIED
-            return None
-
+        check = Checks(text_of, shortest, longest, _checks.flag("balanced", balanced), overlap, copied, run)
         with key_of(rng, seed) as key:
             found = sentences(
                 model,
                 (self._held.tables, self._speakers),
                 n,
                 begun,
-                Bounds(max(least, 1), most),
+                Condition(max(least, 1), most, phrases),
                 filters,
                 check,
                 key,

@@ -283,7 +283,7 @@ def begin(
     """Write what each walk begins with, and return how many tokens that are, and in which state each is.
 
     Walks that start in the middle draw their state as a token is drawn, by how often each was seen, times the
-    `chances` of each state if they are given; those that start anywhere take all states alike.
+    `chances` of each of the middle if they are given; those that start anywhere take all states alike.
     """
     given, length = len(start.given), ids.shape[1]
     ids[:, :given] = start.given
@@ -295,7 +295,7 @@ def begin(
         order = np.argsort(-totals, kind="stable")
         weights = np.empty(totals.size)
         order = order[: tables.row_weights(totals[order], filters, weights)]
-        weights = weights[: order.size] * (1.0 if chances is None else chances[first + order])
+        weights = weights[: order.size] * (1.0 if chances is None else chances[order])
     else:
         order, weights = np.arange(stop - first), np.ones(stop - first)
     states = np.empty(len(walks), np.int64)
