@@ -45,7 +45,8 @@ class Reason(enum.StrEnum):
     ENDLESS = f"the sentence did not end within {LONGEST:,} words of the minimum"
     WORDS = "no sentence that starts so has those words"
     UNSETTLED = (
-        "how likely sentences are to have those words was not settled in 10,000 sweeps, since walks go round for long"
+        "walks go round for so long that 10,000 sweeps do not tell how likely they are to have those words and an end; "
+        "max_words bounds them"
     )
     CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters, or so many"
     UNBALANCED = f"in up to {_TRIES} attempts every sentence has quotes or brackets that do not open and close in order"
