@@ -59,7 +59,8 @@ class Generating(Counted):
             state is drawn among those that begin with them, as a word is, by how often each was seen. Of more words,
             the last ones are the state.
         containing : str or sequence of str, optional
-            One or more words in a row that every sentence has somewhere, or several such; those of `start` count.
+            One or more words in a row that every sentence has somewhere, or several such; those of `start` count. Words
+            are those of the model, with the punctuation that is attached to them: `mat.` is not `mat`.
         ending : str, optional
             The words that every sentence ends with. The walks are conditioned on these words, as on bounds of words:
             sentences have exactly the law of all sentences of the model that have them, however rare they are.
@@ -105,8 +106,8 @@ class Generating(Counted):
         With `containing` or `ending` walks are those of the chain times an automaton that knows how much of the phrases
         was said, made once. A phrase of m words multiplies states and transitions by at most m + 1, n phrases that a
         sentence has by up to 2**n; one phrase in a text doubles them. Without `max_words` the chance to end well is
-        found by sweeps over these transitions, some hundred at T = 1 and up to 10,000, to a relative error of 1e-13.
-        Chances below 1e-308 count as none.
+        found by sweeps over these transitions, some hundred at T = 1 and up to 10,000, to a relative error of about
+        1e-13. Chances below 1e-308 count as none.
         Memory: 560 bytes a sentence besides its text, and the table of `walk`, or with bounds, kept until there are
         others, 8 bytes a transition and 8 a state and word. With phrases that is 16 bytes a transition of the product,
         32 a state of it and 8 a state and word, and while it is made 4 a state of the model and kind of what was said.

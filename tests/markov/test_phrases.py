@@ -108,6 +108,18 @@ def test_probabilities_are_those_of_all_sentences_that_fit(order, wish):
         assert len(sentence.split()) >= wish.get("min_words", 1)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("wish", [wish for wish in WISHES if "max_words" not in wish])
+def test_chances_without_a_bound_are_those_of_a_very_large_one(order, wish):
+    text = MarkovText(order, sequences="lines").fit("\n".join(LINES))
+    free, start = speaker_of(text, wish)
+    bounded, _ = speaker_of(text, {**wish, "max_words": 2000})
+    taken = len(start.given)
+    found = free._chances[min(taken, len(free._chances) - 1)]
+    np.testing.assert_allclose(found, bounded._chances[taken], rtol=2e-12, atol=0)
+    assert (bounded._scales == 1.0).all()
+
+
 words = st.lists(st.sampled_from("abc"), min_size=1, max_size=6).map(" ".join)
 phrases = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(" ".join)
 
