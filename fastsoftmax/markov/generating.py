@@ -96,7 +96,7 @@ class Generating(Counted):
             If the start, or a word of `containing` or `ending`, was never seen, with near matches.
         TypeError, ValueError
             If an argument is out of range, the start has more than `max_words` words, the model is empty, or so many
-            phrases are given that there are more than 4,096 kinds of what was said of them.
+            phrases are given that there are more than 1,024 kinds of what was said of them.
 
         Notes
         -----

@@ -160,6 +160,15 @@ def test_sentences_that_start_in_the_middle(wish, law):
         assert stats.chisquare([drawn[sentence] for sentence in law], expected).pvalue > 1e-4
 
 
+def test_a_start_in_the_middle_that_the_temperature_leaves_no_choice():
+    text = MarkovText(2, sequences="lines").fit("\n".join(["x a b"] * 3 + ["y a c d"] * 5))
+    assert text.generate(start="a", temperature=0, containing="c") == ["a c d"]
+    assert text.generate(start="a", temperature=0, containing="b") == [Reason.WORDS]
+    assert text.generate(start="a", top_k=1, ending="b", max_words=9) == [Reason.WORDS]
+    assert text.generate(start="a", top_k=1, ending="d", max_words=2) == [Reason.LENGTH]
+    assert text.generate(start="a", top_k=1, max_words=2) == [Reason.LENGTH]
+
+
 @pytest.mark.parametrize(
     "wish",
     [
@@ -307,8 +316,10 @@ def test_refuses(monkeypatch):
     with pytest.raises(TypeError, match="ending is 3, expected a str of one or more words"):
         text.generate(ending=3)
     assert len(text.generate(3, containing=[])) == 3
+    with pytest.raises(ValueError, match="make more than 1,024 kinds of progress"):
+        text.generate(containing="cat sat " * 100_000)
     many = MarkovText(1, sequences="lines").fit(" ".join(f"w{i}" for i in range(40)))
-    with pytest.raises(ValueError, match="make more than 4,096 kinds of progress of this model, expected fewer or"):
+    with pytest.raises(ValueError, match="make more than 1,024 kinds of progress of this model, expected fewer or"):
         many.generate(containing=[f"w{i}" for i in range(0, 40, 2)])
     monkeypatch.setattr("fastsoftmax.markov.walking.phrases._MOST_EDGES", 3)
     with pytest.raises(

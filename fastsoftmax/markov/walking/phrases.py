@@ -20,7 +20,7 @@ from fastsoftmax.markov.counts.transitions import Transitions
 
 Phrase = tuple[int, ...]
 
-_MOST_PROGRESS = 2**12  # of all phrases together
+_MOST_PROGRESS = 2**10  # of all phrases together, and of their words
 _MOST_PAIRS = 2**30  # that are numbered, in 4 bytes each
 _MOST_EDGES = 2**28  # of 16 bytes each
 _FEW_PAIRS = 2**12  # to begin with
@@ -75,6 +75,8 @@ def automaton_of(phrases: Phrases, tokens: int) -> Automaton:
         If it would be too large: n phrases that a sentence holds can have been said in 2**n ways.
     """
     wanted = phrases.all()
+    if sum(map(len, wanted)) > _MOST_PROGRESS:
+        raise _too_large(f"{_MOST_PROGRESS:,} kinds of progress")
     known = sorted({token for phrase in wanted for token in phrase})
     letters = np.zeros(tokens, np.int32)
     letters[known] = np.arange(1, len(known) + 1)
@@ -122,7 +124,7 @@ def product_of(transitions: Transitions, masses: Floats, phrases: Phrases, start
         If they are too many.
     """
     rows, contexts = transitions.rows, transitions.contexts
-    begun = contexts[start.middle] if start.middle else np.array([start.given], np.int32)
+    begun = contexts[start.middle.start : start.middle.stop] if start.middle else np.array([start.given], np.int32)
     largest = max(part.max(initial=0) for part in (transitions.tokens, contexts, begun, *map(np.array, phrases.all())))
     automaton = automaton_of(phrases, 1 + int(largest))
     size, known = len(contexts), len(start.states)

@@ -22,7 +22,7 @@ from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
 from fastsoftmax.markov.counts.transitions import Transitions
 from fastsoftmax.markov.walking.phrases import Phrases, product_of, settled
-from fastsoftmax.markov.walking.walks import TableCache, begin, walk_from
+from fastsoftmax.markov.walking.walks import TableCache, begin, middle_weights, walk_from
 
 Check = Callable[[Ids], "Reason | None"]
 
@@ -97,15 +97,20 @@ class ConditionedWalks:
 
     def refusal(self, start: Start) -> Reason | None:
         """Return why no sentence fits that starts so; None where one may."""
-        most, phrases = self.condition.most, self.condition.phrases
-        if start.middle and most is not None and self.transitions.order > most:
+        if start.middle and self.condition.most is not None and self.transitions.order > self.condition.most:
             return Reason.LENGTH
         chances = self._chances_after(start)
-        if chances is None or (chances > 0.0).any():
+        if chances is None or self._may_begin(start, chances):
             return None if self._settled else Reason.UNSETTLED
-        if phrases and not settled(self._rows, self._masses, math.inf)[0][: len(start.states)].any():
-            return Reason.WORDS
+        if self.condition.phrases:
+            well, _ = settled(self._rows, self._masses, math.inf)
+            return Reason.LENGTH if self._may_begin(start, well[: len(start.states)]) else Reason.WORDS
         return Reason.LENGTH
+
+    def _may_begin(self, start: Start, chances: Floats) -> bool:
+        """Whether walks may begin where they have a chance."""
+        weights = middle_weights(start, self.transitions, self.filters, chances)[1] if start.middle else chances
+        return bool((weights > 0.0).any())
 
     def _chances_after(self, start: Start) -> Floats | None:
         """Return the chances of the states after the start, if walks are conditioned."""
