@@ -280,6 +280,15 @@ def test_characters_and_own_tokens():
     assert all("hann" in name for name in own.generate(50, containing="hann", seed=1))
 
 
+def test_a_model_from_a_file(tmp_path):
+    text = MarkovText(2, sequences="lines").fit("\n".join(LINES))
+    text.save(tmp_path / "model")
+    for wish in ({"containing": "b c"}, {"ending": "d", "max_words": 5}, {"containing": "c", "samplers": "top_k=2"}):
+        mapped = MarkovText.load(tmp_path / "model")
+        assert mapped.generate(20, seed=1, **wish) == text.generate(20, seed=1, **wish)
+        assert mapped.merge(text).generate(20, seed=1, **wish) == text.generate(20, seed=1, **wish)
+
+
 def test_what_was_made_for_other_words_is_not_used():
     text = MarkovText(1, sequences="lines").fit("\n".join(LINES))
     for wish in (

@@ -116,7 +116,8 @@ def _steps(phrase: list[int], letters: int, stays: bool) -> Ids:
 def product_of(transitions: Transitions, masses: Floats, phrases: Phrases, start: Start) -> tuple[Rows, Floats]:
     """Return the chain times the automaton of phrases: rows, and the masses of their edges.
 
-    They are the pairs of a state and a progress that walks come to from a start, those that they begin with first.
+    They are the pairs of a state and a progress that walks come to from a start, those that they begin with first. The
+    counts and last tokens among the rows stay those of the chain: nothing that draws sentences asks for them.
 
     Raises
     ------
