@@ -172,6 +172,7 @@ def _chains() -> Iterator[Job]:
     yield Job("MarkovText.fit", partial(text.fit, "A word. A word more."))
     yield Job("MarkovText.generate", text.generate)
     yield Job("MarkovText.generate within bounds", partial(text.generate, max_words=9, novelty=0.1))
+    yield Job("MarkovText.generate with given words", partial(text.generate, containing="word more."))
     yield Job("MarkovText.log_likelihood", partial(text.log_likelihood, "A word."))
 
 

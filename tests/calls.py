@@ -182,6 +182,9 @@ CALLS: dict[str, Call] = {
     "MarkovText.chain": lambda t: t.text.chain,
     "MarkovText.generate": lambda t: t.text.generate(2, seed=1),
     "MarkovText.generate, bounded": lambda t: t.text.generate(2, seed=1, min_words=2, max_words=5),
+    "MarkovText.generate, words": lambda t: t.text.generate(
+        2, seed=1, containing="The", ending="the cat.", balanced=True
+    ),
     "MarkovText.generate, short": lambda t: t.text.generate(1, seed=1, start="The", max_chars=20),
     "MarkovText.generate, novel": lambda t: t.text.generate(2, seed=1, novelty=0.5, max_copied=3),
     "MarkovText.next_tokens": lambda t: t.text.next_tokens("The", temperature=2),

@@ -65,6 +65,19 @@ def generate(
         str | None,
         typer.Option("--start", metavar="WORDS", help="Words that sentences start with.", show_default="any start"),
     ] = None,
+    containing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--containing",
+            metavar="WORDS",
+            help="Words in a row that sentences have; give it several times for several.",
+            show_default="any words",
+        ),
+    ] = None,
+    ending: Annotated[
+        str | None,
+        typer.Option("--ending", metavar="WORDS", help="Words that sentences end with.", show_default="any end"),
+    ] = None,
     min_words: Annotated[int, typer.Option("--min-words", metavar="N", help="The fewest words, >= 0.")] = 1,
     max_words: Annotated[
         int | None,
@@ -92,6 +105,7 @@ def generate(
             show_default="no bound",
         ),
     ] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Quotes and brackets open and close in order.")] = False,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -114,10 +128,11 @@ def generate(
         "min_chars": min_chars,
         "max_chars": max_chars,
     }
-    bounds |= {"novelty": novelty, "max_copied": max_copied}
+    bounds |= {"novelty": novelty, "max_copied": max_copied, "balanced": balanced}
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     params = {**words, "samplers": samplers, "seed": seed}
-    wanted = {"n": number, "start": start, **bounds, **params}
+    phrases: dict[str, object] = {"start": start, "containing": containing, "ending": ending}
+    wanted = {"n": number, **phrases, **bounds, **params}
     if not markov.generate(sources or [], Kind(order, tokens, sequences, encoding), wanted, as_json):
         raise typer.Exit(1)
 

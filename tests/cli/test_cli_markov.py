@@ -68,6 +68,12 @@ def folder(tmp_path, monkeypatch):
         (["generate", "latin.txt"], "error: latin.txt is not UTF-8 at byte 3: "),
         (["generate", "empty.txt"], "no words"),
         (["generate", "text.txt", "--start", "The catt"], "'catt' was never seen, near matches: 'cat'"),
+        (
+            ["generate", "text.txt", "--containing", "catt"],
+            "containing[0]: token 'catt' was never seen, near matches: ",
+        ),
+        (["generate", "text.txt", "--ending", "mat"], "ending: token 'mat' was never seen, near matches: 'mat.'"),
+        (["generate", "text.txt", "--ending", ""], "ending is '', expected a str of one or more words"),
         (["generate", "text.txt", "--min-words", "-1"], "min_words is -1, expected an integer in [0, 2**20]"),
         (["generate", "text.txt", "--max-words", "0"], "max_words is 0, expected an integer in [1, 2**20]"),
         (
@@ -222,6 +228,20 @@ def test_generate_where_no_sentence_fits():
     assert json.loads(result.stdout) == {"sentences": [None, None], "reasons": [why, why]}
     result = invoke("generate", "loop.safetensors", "-t", "0", "-n", "1200")
     assert result.stderr == f"fastsoftmax: no sentence in 1,200 of 1,200 cases: {why}\n"
+
+
+def test_generate_sentences_with_given_words():
+    model = MarkovText.load("model.safetensors")
+    wish = ["--containing", "dog", "--containing", "sat on", "--ending", "the cat.", "--seed", "1"]
+    expected = model.generate(5, containing=["dog", "sat on"], ending="the cat.", seed=1)
+    assert run("generate", "model.safetensors", *wish).splitlines() == expected
+    assert run("generate", "text.txt", "--balanced", "--seed", "1").splitlines() == model.generate(5, seed=1)
+    result = invoke("generate", "model.safetensors", "--containing", "sat ran", "-n", "2")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"fastsoftmax: no sentence in 2 of 2 cases: {Reason.WORDS.value}\n"
+    result = invoke("generate", "-", "--sequences", "lines", "--balanced", "-n", "1", stdin='he went."\n(he went.')
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"fastsoftmax: no sentence in 1 of 1 cases: {Reason.UNBALANCED.value}\n"
 
 
 def test_generate_where_some_sentences_fit(monkeypatch):

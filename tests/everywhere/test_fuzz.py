@@ -156,6 +156,7 @@ def test_any_arguments_of_what_is_no_function_of_logits(name, data):
         ("kept_set", lambda flag: Sampler()([1.0], kept_set=flag)),
         ("progress", lambda flag: CHAIN.walk(progress=flag)),
         ("progress", lambda flag: TEXT.generate(progress=flag)),
+        ("balanced", lambda flag: TEXT.generate(balanced=flag)),
         ("keep_text", lambda flag: MarkovText(keep_text=flag)),
         ("mmap", lambda flag: MarkovChain.load("no such file", mmap=flag)),
     ],

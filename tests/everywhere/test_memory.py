@@ -12,7 +12,16 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory is in use"),
 ]
 
-SAID = ["softmax", "log_softmax_copies", "sample_kept_set", "fit", "merge", "perplexity", "generate_bounds"]
+SAID = [
+    "softmax",
+    "log_softmax_copies",
+    "sample_kept_set",
+    "fit",
+    "merge",
+    "perplexity",
+    "generate_bounds",
+    "generate_words",
+]
 
 
 def test_calls_keep_nothing():

@@ -289,6 +289,7 @@ def _arguments() -> Iterator[list[str]]:
         "fit - -o new.safetensors",
         "generate 3.safetensors -n 2 --start The --seed 1 --max-words 9 --json",
         "generate text.txt --novelty 0.5 --min-words 2 --max-chars 40 --order 1",
+        "generate text.txt --containing The --balanced",
         "generate --tokens words",
         "walk 0.safetensors --length 5 --start b --seed 1",
         "walk 1.safetensors --length 5 --start 1 --json",

@@ -237,7 +237,7 @@ def texts(folder: Path) -> list[Grows]:
     path.write_text(TEXT)
     damaged.write_bytes(b"\xff\xfe words")
     text, order_2, kept = MarkovText(1).fit(TEXT), MarkovText(2).fit(TEXT), MarkovText(1, keep_text=True).fit(TEXT)
-    more = MarkovText(1).fit(TEXT)
+    more, words = MarkovText(1).fit(TEXT), list(text.chain.vocabulary)
     return [
         Grows("MarkovText.fit of a file", lambda i: MarkovText().fit(path)),
         Grows("MarkovText.fit of lines", lambda i: MarkovText(sequences="lines").fit([TEXT, path])),
@@ -252,6 +252,9 @@ def texts(folder: Path) -> list[Grows]:
         Grows("generate from an unknown start", refused(lambda i: text.generate(1, start="none"))),
         Grows("generate with other bounds each time", lambda i: text.generate(1, max_words=3 + i % 40, seed=i)),
         Grows("generate at another temperature each time", lambda i: text.generate(1, temperature=1 + i, seed=i)),
+        Grows(
+            "generate with other words each time", lambda i: text.generate(1, containing=words[i % len(words)], seed=i)
+        ),
         Grows("generate with max_chars", lambda i: text.generate(2, max_chars=25, seed=i)),
         Grows("generate that cannot", lambda i: text.generate(1, max_chars=1, seed=i)),
         Grows("generate with novelty but no text", refused(lambda i: text.generate(1, novelty=0.5))),

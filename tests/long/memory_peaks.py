@@ -389,6 +389,15 @@ def peak_generate_bounds(scale: float, _: Path) -> Takes:
     return Takes(lambda: text.generate(1, max_words=200, seed=1), 8 * states * 201 + 8 * edges)
 
 
+def peak_generate_words(scale: float, _: Path) -> Takes:
+    words = random_tokens(scale / 2, 2**16)
+    text = MarkovText(1).fit(" ".join(f"w{word}" for word in words.tolist()))
+    MarkovText(1).fit("a b c.").generate(1, containing="b", max_words=3)
+    edges, states = text.chain.transitions.tokens.size, len(text.chain.transitions.contexts)
+    product = 2 * (16 * edges + 32 * states + 8 * states * 41)
+    return Takes(lambda: text.generate(1, containing="w5", max_words=40, seed=1), product + 8 * states + 8 * edges)
+
+
 def peak_generate_novelty(scale: float, _: Path) -> Takes:
     words = random_tokens(scale, 2**8)
     text = MarkovText(1, keep_text=True).fit(" ".join(f"w{word}." for word in words.tolist()))

@@ -17,6 +17,7 @@ from fastsoftmax import MarkovText, Reason
 from fastsoftmax.markov.reading import clean as reading
 from fastsoftmax.markov.reading import joining, tokens
 from fastsoftmax.markov.walking.novelty import Overlap
+from reference.sentences import sentences
 from tests.cases import examples
 
 LINES = ["a b c d", "a b d", "b c d a", "c d", "a b c", "d d d a b", "b a"]
@@ -25,17 +26,9 @@ LINES = ["a b c d", "a b d", "b c d a", "c d", "a b c", "d d d a b", "b a"]
 def law(order, temperature=1.0, least=1, most=12, start=()):
     """Return the probabilities of all sentences within the bounds, by the reference."""
     chain = reference.MarkovChain(order).fit([line.split() for line in LINES])
-    found = {}
-    paths = [(tuple(start), 1.0)]
-    while paths:
-        words, probability = paths.pop()
-        for token, p in zip(*chain.next_tokens(list(words) or None, temperature=temperature), strict=True):
-            if token is None and len(words) >= least:
-                found[" ".join(words)] = probability * p
-            elif token is not None and len(words) < most:
-                paths.append(((*words, token), probability * p))
+    found = sentences(chain, most, min_words=least, start=start, temperature=temperature)
     total = math.fsum(found.values())
-    return {sentence: p / total for sentence, p in found.items()}
+    return {" ".join(sentence): p / total for sentence, p in found.items()}
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,15 @@ def edge_masses(rows: Rows, filters: Filters, masses: Floats) -> None:
 def chances(rows: Rows, masses: Floats, least: int, bounded: bool, out: Floats, scales: Floats) -> None:
     """Write the probability that a walk which has t tokens, in state s, ends as wanted: out[t, s].
 
-    That is with `least` to len(out) - 1 tokens. If not bounded, it is the probability that it comes to `least` =
-    len(out) - 1 tokens: how it goes on from there is not asked. A token that leads to no state with a row is no end:
-    nothing was seen after it. Where probabilities are tiny they are multiplied
-    by a power of two: out[t] * scales[t] is what out[t + 1] gives.
+    That is with `least` to len(out) - 1 tokens. If not bounded, out[-1] is given: the probability that one which comes
+    to `least` = len(out) - 1 tokens ends as wanted, 1 where that is not asked. A token that leads to no state with a
+    row is no end: nothing was seen after it. Where probabilities are tiny they are multiplied by a power of two:
+    out[t] * scales[t] is what out[t + 1] gives.
     """
     offsets, tokens, targets = rows.offsets, rows.tokens, rows.targets
     last = out.shape[0] - 1
     scales[:] = 1.0
     if not bounded:
-        out[last] = 1.0
         last -= 1
     for taken in range(last, -1, -1):
         largest = 0.0
@@ -108,7 +107,8 @@ def speak(
     """Write walks on from their states, `taken` tokens into each row of `ids`, and their lengths.
 
     Token t of walks[i] takes the uniform number of (seed, t, attempt, walks[i]). With chances of shape (0, 0) the walks
-    are free; with chances for fewer tokens than a row of `ids` holds they are not bounded, and free from there on.
+    are free; with chances for fewer tokens than a row of `ids` holds they are not bounded, and the last chances are
+    those of all later states.
     Those that do not end within the row have the length ENDLESS, and those that come to a state without a row CUT_OFF.
     """
     offsets, tokens, targets = rows.offsets, rows.tokens, rows.targets
@@ -122,7 +122,7 @@ def speak(
             chosen, before = -1, 0.0
             for edge in range(offsets[row], offsets[row + 1]):
                 mass = masses[edge]
-                tail = most > last and length >= last  # where nothing is asked of the walk any more
+                tail = most > last and length >= last  # where the number of tokens is not asked any more
                 if not free and targets[edge] >= 0:
                     mass = mass * chance[min(length + 1, last), targets[edge]] if length < last or tail else 0.0
                 elif not free and tokens[edge] < 0:

@@ -27,6 +27,11 @@ class Start(NamedTuple):
     state: int
     middle: range = range(0)
 
+    @property
+    def states(self) -> range:
+        """The states that walks begin in."""
+        return self.middle or range(self.state, self.state + 1)
+
 
 def ids_of(name: str, value: Any, vocabulary: Vocabulary | None) -> list[int]:
     """Return the ids of None (no token), a token, or a sequence of tokens.

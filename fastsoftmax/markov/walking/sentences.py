@@ -1,26 +1,28 @@
-"""Sentences of a chain that fit what was asked for: so many words, so few characters, not copied from the text.
+"""Sentences of a chain that fit what was asked for: so many words, some given ones, and what `checks` sees alone.
 
-Of a start with 5 to 8 words wanted, walks are conditioned on that (`kernels/markov/condition.py`); those with too many
-characters, or too much copied, are drawn again, up to 100 times.
+Of a start with 5 to 8 words wanted, walks are conditioned on that (`kernels/markov/condition.py`). If they have to hold
+`the cat`, so are walks of the chain times what tells how much of it was said (`phrases`). Those with too many
+characters, say, are drawn again, up to 100 times.
 """
 
 import enum
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsoftmax._last import Last
-from fastsoftmax._types import Ids, Positions
+from fastsoftmax._types import Floats, Ids, Positions
 from fastsoftmax.kernels.markov import condition as kernels
 from fastsoftmax.kernels.markov.walk import DEAD_END
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
 from fastsoftmax.markov.counts.transitions import Transitions
-from fastsoftmax.markov.walking.walks import TableCache, begin, walk_from
+from fastsoftmax.markov.walking.phrases import Phrases, product_of, settled
+from fastsoftmax.markov.walking.walks import TableCache, begin, middle_weights, walk_from
 
 Check = Callable[[Ids], "Reason | None"]
 
@@ -41,54 +43,86 @@ class Reason(enum.StrEnum):
     )
     CUT_OFF = f"in up to {_TRIES} attempts every sentence breaks off where the model knows no more"
     ENDLESS = f"the sentence did not end within {LONGEST:,} words of the minimum"
+    WORDS = "no sentence that starts so has those words"
+    UNSETTLED = (
+        "walks go round for so long that 10,000 sweeps do not tell how likely they are to have those words and an end; "
+        "max_words bounds them"
+    )
     CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters, or so many"
+    UNBALANCED = f"in up to {_TRIES} attempts every sentence has quotes or brackets that do not open and close in order"
     COPIED = f"in up to {_TRIES} attempts every sentence copies too much of the text"
 
     def __bool__(self) -> bool:
         return False
 
 
-class Bounds(NamedTuple):
-    """How many tokens a sentence has; `most` is None where there is no bound."""
+class Condition(NamedTuple):
+    """How many tokens a sentence has, and which; `most` is None where there is no bound."""
 
-    least: int
-    most: int | None
+    least: int = 1
+    most: int | None = None
+    phrases: Phrases = Phrases()
 
 
-FREE = Bounds(1, None)
+FREE = Condition()
 
 
 class ConditionedWalks:
-    """Draws sentences within bounds, with one set of filters. It is never changed: threads may share it."""
+    """Draws sentences under a condition, with one set of filters. It is never changed: threads may share it.
 
-    def __init__(self, transitions: Transitions, filters: Filters, bounds: Bounds) -> None:
-        self.transitions, self.filters, self.bounds = transitions, filters, bounds
-        self._masses = np.empty(transitions.tokens.size)
+    With phrases it is made for one start, whose states are the first ones of the product.
+    """
+
+    def __init__(self, transitions: Transitions, filters: Filters, condition: Condition, start: Start | None) -> None:
+        self.transitions, self.filters, self.condition = transitions, filters, condition
+        self._rows, self._masses = transitions.rows, np.empty(transitions.tokens.size)
+        kernels.edge_masses(self._rows, filters, self._masses)
+        self._offset = 0  # from the numbers of states to those of the rows
+        if start is not None:
+            self._offset = start.states.start
+            self._rows, self._masses = product_of(transitions, self._masses, condition.phrases, start)
         self._chances, self._scales = np.empty((0, 0)), np.empty(0)  # where nothing is conditioned
-        kernels.edge_masses(transitions.rows, filters, self._masses)
-        states = len(transitions.contexts)
-        rows = 1 + (bounds.least if bounds.most is None else bounds.most)
-        if bounds != FREE and rows * states * 8 <= _SPACE:
-            self._chances, self._scales = np.empty((rows, states)), np.empty(rows)
-            bounded = bounds.most is not None
-            kernels.chances(transitions.rows, self._masses, bounds.least, bounded, self._chances, self._scales)
+        self._least, self._settled = condition.least, True
+        least, most, phrases = condition
+        states, rows = len(self._rows.offsets) - 1, 1 + (least if most is None else most)
+        fits = rows * states * 8 <= _SPACE
+        if fits and condition != FREE:
+            self._chances, self._scales = np.ones((rows, states)), np.empty(rows)
+        elif phrases:  # the number of words is met by attempts
+            self._chances, self._scales, self._least = np.empty((1, states)), np.ones(1), 0
+        if phrases and (most is None or not fits):
+            self._chances[-1], self._settled = settled(self._rows, self._masses)
+        if fits and condition != FREE:
+            kernels.chances(self._rows, self._masses, least, most is not None, self._chances, self._scales)
 
-    def can(self, start: Start) -> bool:
-        """Whether any sentence may fit that starts so."""
-        if start.middle and self.bounds.most is not None and self.transitions.order > self.bounds.most:
-            return False
+    def refusal(self, start: Start) -> Reason | None:
+        """Return why no sentence fits that starts so; None where one may."""
+        if start.middle and self.condition.most is not None and self.transitions.order > self.condition.most:
+            return Reason.LENGTH
         chances = self._chances_after(start)
-        return chances is None or bool((chances[start.middle or start.state] > 0.0).any())
+        if chances is None or self._may_begin(start, chances):
+            return None if self._settled else Reason.UNSETTLED
+        if self.condition.phrases:
+            well, _ = settled(self._rows, self._masses, math.inf)
+            return Reason.LENGTH if self._may_begin(start, well[: len(start.states)]) else Reason.WORDS
+        return Reason.LENGTH
 
-    def _chances_after(self, start: Start) -> npt.NDArray[np.float64] | None:
-        """Return the chances of all states after the start, if walks are conditioned."""
+    def _may_begin(self, start: Start, chances: Floats) -> bool:
+        """Whether walks may begin where they have a chance."""
+        weights = middle_weights(start, self.transitions, self.filters, chances)[1] if start.middle else chances
+        return bool((weights > 0.0).any())
+
+    def _chances_after(self, start: Start) -> Floats | None:
+        """Return the chances of the states after the start, if walks are conditioned."""
         taken = self.transitions.order if start.middle else len(start.given)
-        return self._chances[min(taken, len(self._chances) - 1)] if self._chances.size else None
+        first = start.states.start - self._offset
+        chances = self._chances[min(taken, len(self._chances) - 1)] if self._chances.size else None
+        return None if chances is None else chances[first : first + len(start.states)]
 
     def draw(self, walks: Positions, start: Start, seed: int, attempt: int) -> Iterator[Ids | Reason]:
         """Yield one attempt at a sentence for each of the walks."""
-        shortest = max(self.bounds.least, len(start.given), self.transitions.order if start.middle else 0)
-        most = LONGEST + shortest if self.bounds.most is None else self.bounds.most
+        shortest = max(self.condition.least, len(start.given), self.transitions.order if start.middle else 0)
+        most = LONGEST + shortest if self.condition.most is None else self.condition.most
         chances = self._chances_after(start)
         piece = max(1, _AT_ONCE // most)
         for first in range(0, len(walks), piece):
@@ -96,12 +130,12 @@ class ConditionedWalks:
             ids, lengths = np.empty((len(part), most), np.int32), np.empty(len(part), np.int64)
             taken, states = begin(start, self.transitions, self.filters, ids, part, seed, attempt, chances)
             kernels.speak(
-                self.transitions.rows,
+                self._rows,
                 self._masses,
                 self._chances,
                 self._scales,
-                self.bounds.least,
-                states,
+                self._least,
+                states - self._offset,
                 taken,
                 np.uint64(seed),
                 attempt,
@@ -110,17 +144,17 @@ class ConditionedWalks:
                 lengths,
             )
             for row, length in zip(ids, lengths.tolist(), strict=True):
-                if length >= self.bounds.least:
+                if length >= self.condition.least:
                     yield row[:length]
                 elif length == kernels.CUT_OFF:
                     yield Reason.CUT_OFF
-                elif length == kernels.ENDLESS and self.bounds.most is None:
+                elif length == kernels.ENDLESS and self.condition.most is None:
                     yield Reason.ENDLESS
                 else:  # walks are not conditioned
                     yield Reason.MEMORY
 
 
-LastWalks = Last[tuple[Transitions, Filters, Bounds], ConditionedWalks]
+LastWalks = Last[tuple[Transitions, Filters, Condition, Start | None], ConditionedWalks]
 
 
 def checked(ids: Ids, check: Check) -> Ids | Reason:
@@ -134,7 +168,7 @@ def sentences(
     caches: tuple[TableCache, LastWalks],
     n: int,
     start: Start,
-    bounds: Bounds,
+    condition: Condition,
     filters: Filters,
     check: Check,
     seed: int,
@@ -147,7 +181,7 @@ def sentences(
     if start.state < 0 and not start.middle:
         return [Reason.CUT_OFF] * n
     found: list[Ids | Reason] = [Reason.LENGTH] * n
-    if bounds == FREE:
+    if condition == FREE:
         length = max(_USUAL, 2 * len(start.given), 2 * model.transitions.order)
         walks, places = walk_from(start, model, caches[0], n, length, filters, seed, -1, progress)
         for i in np.flatnonzero(walks.lengths < length).tolist():
@@ -158,10 +192,11 @@ def sentences(
     for attempt in range(1 if certain else _TRIES):
         if waiting.size == 0:
             break
-        key = model.transitions, filters, bounds
+        key = model.transitions, filters, condition, start if condition.phrases else None
         speaker = caches[1].get(key, partial(ConditionedWalks, *key))
-        if not speaker.can(start):
-            break
+        reason = speaker.refusal(start)
+        if reason is not None:
+            return [reason if isinstance(sentence, Reason) else sentence for sentence in found]
         for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, start, seed, attempt), strict=True):
             found[i] = drawn if isinstance(drawn, Reason) else checked(drawn, check)
         waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)

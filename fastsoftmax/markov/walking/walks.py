@@ -283,27 +283,33 @@ def begin(
     """Write what each walk begins with, and return how many tokens that are, and in which state each is.
 
     Walks that start in the middle draw their state as a token is drawn, by how often each was seen, times the
-    `chances` of each state if they are given; those that start anywhere take all states alike.
+    `chances` of each of the middle if they are given; those that start anywhere take all states alike.
     """
     given, length = len(start.given), ids.shape[1]
     ids[:, :given] = start.given
     if not start.middle:
         return given, np.full(len(walks), start.state)
-    first, stop = start.middle.start, start.middle.stop
-    if given:
-        totals = transitions.totals_of(first, stop)
-        order = np.argsort(-totals, kind="stable")
-        weights = np.empty(totals.size)
-        order = order[: tables.row_weights(totals[order], filters, weights)]
-        weights = weights[: order.size] * (1.0 if chances is None else chances[first + order])
-    else:
-        order, weights = np.arange(stop - first), np.ones(stop - first)
+    order, weights = middle_weights(start, transitions, filters, chances)
     states = np.empty(len(walks), np.int64)
     choose(np.cumsum(weights), np.uint64(key), given, attempt, walks, states)
-    states = first + order[states]
+    states = start.middle.start + order[states]
     taken = min(transitions.order, length)
     ids[:, given:taken] = transitions.contexts[states, given:taken]
     return taken, states
+
+
+def middle_weights(
+    start: Start, transitions: Transitions, filters: Filters, chances: npt.NDArray[np.float64] | None
+) -> tuple[Positions, npt.NDArray[np.float64]]:
+    """Return the states of the middle that walks may start in, in an order, and the weight of each."""
+    first, stop = start.middle.start, start.middle.stop
+    if not start.given:
+        return np.arange(stop - first), np.ones(stop - first)
+    totals = transitions.totals_of(first, stop)
+    order = np.argsort(-totals, kind="stable")
+    weights = np.empty(totals.size)
+    order = order[: tables.row_weights(totals[order], filters, weights)]
+    return order, weights[: order.size] * (1.0 if chances is None else chances[order])
 
 
 def walk_from(
