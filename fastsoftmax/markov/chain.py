@@ -135,7 +135,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
 
     def walk(
         self,
-        n: int = 1,
+        n: int | range = 1,
         length: int = 100,
         *,
         start: Any = None,
@@ -157,8 +157,10 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
 
         Parameters
         ----------
-        n, length : int
-            `length` counts the start tokens. A walk that ends earlier is padded with -1.
+        n : int or range
+            How many; or which, by their numbers: the walks of ``range(10, 20)`` are the last ten of the first twenty.
+        length : int
+            The tokens of a walk, those of the start included. One that ends earlier is padded with -1.
         start : token or sequence of tokens, optional
             What every walk begins with. Fewer tokens than the order are the beginning of a sequence or, where none
             begins so, the first tokens of a state in the middle of one: the state is drawn among those that begin with

@@ -131,6 +131,25 @@ def test_walks_do_not_depend_on_how_many(end):
         )
 
 
+@pytest.mark.parametrize(
+    "words", [{}, {"on_dead_end": "restart"}, {"temperature": 0.5}, {"start": "cat"}, {"smoothing": "add-k"}]
+)
+def test_some_walks_are_those_of_all(words):
+    chain = MarkovChain(2).fit(CATS * 3)
+    every = chain.walk(150, 12, seed=7, **words)
+    for some in (range(150), range(3, 5), range(64, 150), range(20, 20)):
+        found = chain.walk(some, 12, seed=7, **words)
+        assert found.ids.tolist() == every.ids[some.start : some.stop].tolist()
+        assert found.lengths.tolist() == every.lengths[some.start : some.stop].tolist()
+    late = range(2**32 - 2, 2**32)
+    assert (
+        chain.walk(late, 12, seed=7, **words).ids[1:].tolist() == chain.walk(late[1:], 12, seed=7, **words).ids.tolist()
+    )
+    for wrong in (range(0, 9, 2), range(-1, 3), range(5, 4), range(2**32, 2**32 + 1)):
+        with pytest.raises(ValueError, match=r"n is range\(.*expected a range of numbers in \[0, 2\*\*32\)"):
+            chain.walk(wrong)
+
+
 @pytest.mark.parametrize("steps", [16, 32])
 def test_walks_do_not_depend_on_pieces(monkeypatch, steps):
     chain = long_chain()

@@ -56,7 +56,8 @@ def _tokens(states: Vector, heads: Positions) -> Vector:
 class Lanes(NamedTuple):
     """The walks that run: which they are, at which step, in which state, and what they draw from step to step."""
 
-    walks: Positions
+    first: int  # the number of the first walk
+    walks: Positions  # rows of the walks, whose numbers come after it
     steps: Positions
     states: Positions
     slots: Positions  # that a step leads to
@@ -81,7 +82,7 @@ def _restart(start: int, seed: np.uint64, step: int, walk: int, table: Table) ->
 def _after_stop(lane: int, step: int, start: int, seed: np.uint64, lanes: Lanes, table: Table) -> int:
     """Return where a walk that cannot go on is next: at a new beginning, or at its end."""
     if start >= 0:
-        return _restart(start, seed, lanes.steps[lane] + step, lanes.walks[lane], table)
+        return _restart(start, seed, lanes.steps[lane] + step, lanes.first + lanes.walks[lane], table)
     lanes.dead[lane] = True
     return OVER
 
@@ -154,6 +155,7 @@ def advance(
     filters: Filters,
     table: Table,
     selection: tuple[int, int, int, int],
+    first: int,
     seed: np.uint64,
     start: int,
     places: Positions,
@@ -162,9 +164,10 @@ def advance(
 ) -> bool:
     """Write the tokens of the selected walks and positions: (first walk, past the last, first position, past the last).
 
-    `places` holds where each walk is: its state, or one of the values above. A walk that stops writes its length, and
-    -1 over the rest of its row of `ids`. With `start` >= 0 none stops: it goes on from the state there, of a row that
-    is built and holds more than the end. The row of state 0 is built too: lanes without a walk wander from there.
+    Row i of `ids` is the walk of number first + i. `places` holds where each walk is: its state, or one of the values
+    above. A walk that stops writes its length, and -1 over the rest of its row. With `start` >= 0 none stops: it goes
+    on from the state there, of a row that is built and holds more than the end. The row of state 0 is built too: lanes
+    without a walk wander from there.
 
     Rows are built when a walk comes to them. Returns False where the table has no room for one: the selection is to be
     drawn anew, from the places where it was, with a larger table.
@@ -176,7 +179,7 @@ def advance(
     length = ids.shape[1]
     walks, steps, states = _a_lane(np.int64(0)), _a_lane(np.int64(0)), _a_lane(np.int64(0))
     dead, trail = _a_lane(False), _a_step_of_a_lane(np.int64(0))
-    lanes = Lanes(walks, steps, states, _a_lane(np.int64(0)), dead, _a_step_of_a_lane(0.0), trail)
+    lanes = Lanes(first, walks, steps, states, _a_lane(np.int64(0)), dead, _a_step_of_a_lane(0.0), trail)
     for i in range(lanes.uniforms.size):  # lanes without a walk draw too
         lanes.uniforms[i] = 0.0
     running, next_walk = 0, from_walk
@@ -191,7 +194,7 @@ def advance(
         if running == 0:
             return True
         for lane in range(running):
-            stream = np.uint64(walks[lane]) & np.uint64(_LOW)
+            stream = np.uint64(first + walks[lane]) & np.uint64(_LOW)
             store(lanes.uniforms, lane * STEPS, uniforms(seed, np.uint64(steps[lane]), np.uint64(0), stream))
         if running <= FEW:
             if not _step_one_by_one(running, start, seed, lanes, rows, filters, table):
@@ -207,16 +210,16 @@ def advance(
             stop = min(step + STEPS, to_step)
             passed = gather(trail, counting(np.int64(lane), np.int64(WIDEST)))
             place = trail[(stop - step - 1) * WIDEST + lane]
-            first = walk * length + step
+            at = walk * length + step
             if stop - step == STEPS:
-                store(flat, first, _tokens(passed, heads))
+                store(flat, at, _tokens(passed, heads))
             else:
-                store_part(flat, first, first + stop - step, _tokens(passed, heads))
+                store_part(flat, at, at + stop - step, _tokens(passed, heads))
             if place == OVER:
                 ended = lane_bits(passed == splat(np.int64(OVER)))
                 lengths[walk] = step + lowest_bit(ended)
                 places[walk] = DEAD_END if dead[lane] else OVER
-                flat[first + stop - step : (walk + 1) * length] = -1
+                flat[at + stop - step : (walk + 1) * length] = -1
             elif stop == to_step:
                 places[walk] = place
             else:

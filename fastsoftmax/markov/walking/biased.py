@@ -78,7 +78,7 @@ def draw(model: Model, drawn: Model, cache: TableCache, wish: GraphWalks, filter
     with progress_bar(progress, "walking", steps) as report, cache.table(drawn.transitions, filters, steps) as table:
         if wish.bias == kernels.Bias(1.0, 1.0, 1.0, 0.0):
             if steps:
-                lengths, _ = table.draw(ids, 1, wish.states, wish.key, -1, report)
+                lengths, _ = table.draw(ids, 1, wish.states, 0, wish.key, -1, report)
             return Walks(ids, lengths, names)
         rows, offsets = table.built(), model.transitions.offsets
         tokens, weights = model.transitions.sorted_tokens, _weights(model, wish.extend)

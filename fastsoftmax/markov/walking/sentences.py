@@ -183,7 +183,7 @@ def sentences(
     found: list[Ids | Reason] = [Reason.LENGTH] * n
     if condition == FREE:
         length = max(_USUAL, 2 * len(start.given), 2 * model.transitions.order)
-        walks, places = walk_from(start, model, caches[0], n, length, filters, seed, -1, progress)
+        walks, places = walk_from(start, model, caches[0], range(n), length, filters, seed, -1, progress)
         for i in np.flatnonzero(walks.lengths < length).tolist():
             ids = walks.ids[i, : walks.lengths[i]]
             found[i] = Reason.CUT_OFF if places[i] == DEAD_END else checked(ids, check)

@@ -32,14 +32,15 @@ def draw(smoothed: Smoothed, model: Model, wish: WalkRequest, law: DrawLaw, prog
 def _walked(
     smoothed: Smoothed, wish: WalkRequest, law: DrawLaw, report: Progress
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    n, length, given, key, at_dead_end = wish
+    numbers, length, given, key, at_dead_end = wish
+    n = len(numbers)
     if at_dead_end == "restart":
         first, likely = smoothed.probabilities([])
         check_start(first.tolist(), probabilities(_logarithms(likely), **law.words()).tolist(), _LEAST_START)
     ids = np.full((n, length), BOUNDARY, np.int32)
     ids[:, : len(given)] = given
     lengths = np.full(n, length)
-    seeds = np.uint64(key) + np.arange(n, dtype=np.uint64)
+    seeds = np.uint64(key) + np.arange(numbers.start, numbers.stop, dtype=np.uint64)
     contexts = [list(given) for _ in range(n)]
     walking = np.arange(n)
     for step in range(len(given), length):

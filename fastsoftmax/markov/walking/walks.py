@@ -30,6 +30,7 @@ _SCATTERED = 2**13  # states for each step: of fewer, most huge pages are needed
 _SPAN = 2**18  # steps of a few walks, or _LONGEST steps of each of many, between two looks at signals
 _LONGEST = 2**12
 _ITERATED = 1024
+_MOST = 2**32  # walks of one key
 _SHOWN = 50  # tokens of a walk, in HTML
 
 
@@ -123,13 +124,14 @@ class WalkTable:
         ids: npt.NDArray[np.int32],
         first_step: int,
         states: Positions,
+        first: int,
         seed: int,
         restart: int,
         progress: Progress | None,
     ) -> tuple[Positions, Positions]:
         """Write ids[:, first_step:], walks from their states, and return how long each is and where it is at last.
 
-        `restart` is the state to go on from, instead of a stop, or -1.
+        `first` is the number of the first walk. `restart` is the state to go on from, instead of a stop, or -1.
         """
         walks, length = ids.shape
         lengths = np.full(walks, length)
@@ -145,7 +147,7 @@ class WalkTable:
             selection = (from_walk, to_walk, from_step, to_step)
             before = None if self.complete else places[from_walk:to_walk].copy()
             while not kernels.advance(
-                self._rows, self.filters, self._table, selection, np.uint64(seed), restart, places, lengths, ids
+                self._rows, self.filters, self._table, selection, first, np.uint64(seed), restart, places, lengths, ids
             ):
                 self._grow()
                 places[from_walk:to_walk] = before
@@ -235,7 +237,7 @@ class TableCache:
 class WalkRequest(NamedTuple):
     """What walks were asked for, checked."""
 
-    n: int
+    numbers: range
     length: int
     given: list[int]
     key: int
@@ -245,7 +247,7 @@ class WalkRequest(NamedTuple):
 def checked_request(model: Model, n: Any, length: Any, start: Any, key: int, on_dead_end: Any) -> WalkRequest:
     """Check the arguments of `MarkovChain.walk` but for those of a draw."""
     wish = WalkRequest(
-        _checks.integer("n", n, 0, 2**32),
+        _numbers(n),
         _checks.integer("length", length, 0, 2**40),
         ids_of("start", start, model.vocabulary),
         key,
@@ -256,17 +258,28 @@ def checked_request(model: Model, n: Any, length: Any, start: Any, key: int, on_
     return wish
 
 
+def _numbers(n: Any) -> range:
+    """Return the numbers of walks: the first n, or those of a range."""
+    if not isinstance(n, range):
+        return range(_checks.integer("n", n, 0, _MOST))
+    if not (n.step == 1 and 0 <= n.start <= n.stop <= _MOST):
+        raise ValueError(f"n is {n}, expected a range of numbers in [0, 2**32), one after the other")
+    return n
+
+
 def draw_walks(model: Model, cache: TableCache, wish: WalkRequest, filters: Filters, progress: bool) -> Walks:
     """Return walks as they were wished for."""
-    n, length, given, key, at_dead_end = wish
+    numbers, length, given, key, at_dead_end = wish
     begun = anywhere(start_of(given, model.transitions, model.vocabulary), model.transitions)
     restart = restart_state(model.transitions, filters) if at_dead_end == "restart" else -1
-    walks, places = walk_from(begun, model, cache, n, length, filters, key, restart, progress)
+    walks, places = walk_from(begun, model, cache, numbers, length, filters, key, restart, progress)
     if at_dead_end == "raise" and (places == kernels.DEAD_END).any():
         walk = int(np.flatnonzero(places == kernels.DEAD_END)[0])
         position = int(walks.lengths[walk])
         context = describe(model.transitions, walks.ids[walk, :position].tolist(), model.vocabulary)
-        raise ValueError(f"walk {walk} came to a dead end at position {position}: nothing was seen after {context}")
+        raise ValueError(
+            f"walk {numbers[walk]} came to a dead end at position {position}: nothing was seen after {context}"
+        )
     return walks
 
 
@@ -316,7 +329,7 @@ def walk_from(
     start: Start,
     model: Model,
     cache: TableCache,
-    n: int,
+    numbers: range,
     length: int,
     filters: Filters,
     key: int,
@@ -324,9 +337,9 @@ def walk_from(
     progress: bool,
 ) -> tuple[Walks, npt.NDArray[np.int64]]:
     """Return walks, and where each is at last."""
-    ids = np.empty((n, length), np.int32)
-    taken, states = begin(start, model.transitions, filters, ids, np.arange(n), key, 0)
-    steps = n * (length - taken)
+    ids = np.empty((len(numbers), length), np.int32)
+    taken, states = begin(start, model.transitions, filters, ids, np.arange(numbers.start, numbers.stop), key, 0)
+    steps = len(numbers) * (length - taken)
     with progress_bar(progress, "walking", steps) as report, cache.table(model.transitions, filters, steps) as table:
-        lengths, places = table.draw(ids, taken, states, key, restart, report)
+        lengths, places = table.draw(ids, taken, states, numbers.start, key, restart, report)
     return Walks(ids, lengths, None if model.vocabulary is None else model.vocabulary.tokens), places
