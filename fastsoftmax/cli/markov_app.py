@@ -50,12 +50,16 @@ def fit(
         Sequences, typer.Option("--sequences", help="What begins and ends: sentences, or each line by itself.")
     ] = Sequences.SENTENCES,
     encoding: Encoding = None,
+    keep_text: Annotated[
+        bool,
+        typer.Option("--keep-text", help="Save the text too, 4 bytes a token, for `generate --novelty`."),
+    ] = False,
 ) -> None:
     """Fit a Markov chain to texts of any size, and save it."""
     from fastsoftmax.cli import markov
     from fastsoftmax.cli.models import Kind
 
-    markov.fit(texts, model, Kind(order, tokens, sequences, encoding))
+    markov.fit(texts, model, Kind(order, tokens, sequences, encoding), keep_text)
 
 
 def generate(
@@ -80,7 +84,7 @@ def generate(
         typer.Option(
             "--novelty",
             metavar="X",
-            help="Copy at most 1 - X of a sentence from the text in one piece, in [0, 1]; not with a saved model.",
+            help="Copy at most 1 - X of a sentence from the text in one piece, in [0, 1]; a model needs --keep-text.",
         ),
     ] = 0.0,
     max_copied: Annotated[
@@ -88,7 +92,7 @@ def generate(
         typer.Option(
             "--max-copied",
             metavar="N",
-            help="The most words that are copied in one piece, >= 0; not with a saved model.",
+            help="The most words that are copied in one piece, >= 0; a model needs --keep-text.",
             show_default="no bound",
         ),
     ] = None,

@@ -314,8 +314,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
         Memory: where only the header is read, nothing. Otherwise, or in the first call that needs all, 200 bytes a str
         token, and half the size of the file while it is checked; without `mmap` the file too.
         """
-        transitions, vocabulary, _ = storage.load(path, "chain", mmap)
-        return cls._of(Model(transitions, vocabulary))
+        return cls._of(storage.load(path, "chain", mmap)[0])
 
     @classmethod
     def _of(cls, model: Model) -> Self:
@@ -325,7 +324,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
 
     def __copy__(self) -> Self:
         new = type(self)(self._order)
-        new._held.model = self._held.model
+        new._held.model = self._held.model and self._held.model._replace(text=None)
         return new
 
     def _counted(self, sequences: Any, kind: Kind | None, weight: int, progress: bool) -> Model:

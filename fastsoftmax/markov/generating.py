@@ -12,7 +12,6 @@ from fastsoftmax._types import Ids
 from fastsoftmax.markov.counted import Counted
 from fastsoftmax.markov.counts.states import start_of
 from fastsoftmax.markov.walking.arguments import checked_law, key_of
-from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
 
 
@@ -20,7 +19,6 @@ class Generating(Counted):
     """Sentences, for `MarkovText` to inherit."""
 
     _join: Callable[[list[str]], str]
-    _text: KeptText
     _speakers: LastWalks
 
     def generate(
@@ -105,7 +103,7 @@ class Generating(Counted):
         share = float(_checks.fraction_per_row("novelty", novelty)[0])
         copied = 1 - Fraction(share).limit_denominator(10**6)  # 0.8 is four fifths, not the float that is above it
         run = MOST_WORDS if max_copied is None else _checks.integer("max_copied", max_copied, 0, MOST_WORDS)
-        overlap = self._text.overlap() if share > 0.0 or max_copied is not None else None
+        overlap = self._held.overlap(model) if share > 0.0 or max_copied is not None else None
         begun = start_of(given, model.transitions, model.vocabulary)
 
         def text_of(ids: Ids) -> str:

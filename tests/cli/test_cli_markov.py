@@ -63,7 +63,10 @@ def folder(tmp_path, monkeypatch):
         (["generate", "model.safetensors", "--order", "1"], "order is given, expected none for a saved model"),
         (["generate", "model.safetensors", "--tokens", "words"], "tokens is given, expected none"),
         (["generate", "model.safetensors", "--sequences", "lines"], "sequences is given, expected none"),
-        (["generate", "model.safetensors", "--novelty", ".5"], "a saved model does not hold its text"),
+        (
+            ["generate", "model.safetensors", "--novelty", ".5"],
+            "expected texts, or a model with its text: fit --keep-text",
+        ),
         (["generate", "text.txt", "--novelty", "1.5"], "novelty is 1.5, expected a number in [0, 1]"),
         (["generate", "latin.txt"], "error: latin.txt is not UTF-8 at byte 3: "),
         (["generate", "empty.txt"], "no words"),
@@ -209,6 +212,17 @@ def test_generate_new_sentences():
     expected = MarkovText(keep_text=True).fit(corpus.sentences()).generate(5, novelty=0.6, seed=1)
     assert found == expected
     assert found != run("generate", "--seed", "1").splitlines()
+
+
+def test_generate_new_sentences_of_a_saved_model():
+    run("fit", "text.txt", "-o", "kept.safetensors", "--keep-text", "--order", "1")
+    options = ["-n", "9", "--novelty", ".1", "--max-copied", "5", "--seed", "1"]
+    expected = MarkovText(1, keep_text=True).fit(TEXT).generate(9, novelty=0.1, max_copied=5, seed=1)
+    assert run("generate", "kept.safetensors", *options).splitlines() == expected
+    assert json.loads(run("info", "kept.safetensors", "--json"))["kept_tokens"] == len(TEXT.split())
+    assert ["kept", "text", str(len(TEXT.split())), "tokens"] in [
+        line.split() for line in run("info", "kept.safetensors").splitlines()
+    ]
 
 
 def test_generate_where_no_sentence_fits():
@@ -372,6 +386,8 @@ def test_info():
     assert found["widest_states"][0] == {"state": [None, "The"], "transitions": 2, "observations": 3}
     lines = [line.split() for line in run("info", "model.safetensors").splitlines()]
     assert ["vocabulary", "11"] in lines
+    assert ["kept", "text", "none"] in lines
+    assert found["kept_tokens"] is None
     assert ["entropy", "rate", f"{chain.entropy_rate():.4f}", "bits", "a", "token"] in lines
     assert ["(start)", "The", "2", "3"] in lines
 

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from fastsoftmax.markov import MarkovChain, MarkovText
 from fastsoftmax.markov.counts import storage, vocabulary
+from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.transitions import MappedFile, Transitions
 from tests.cases import examples
 
@@ -576,7 +577,7 @@ def test_forged_row_order(path):
 
 def test_text_needs_words(path):
     chain = MarkovChain().fit([[1, 2]])
-    storage.save(path, "text", chain.transitions, None)
+    storage.save(path, "text", Model(chain.transitions, None))
     with pytest.raises(ValueError, match="it has no vocabulary"):
         MarkovText.load(path)
 

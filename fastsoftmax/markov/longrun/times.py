@@ -234,7 +234,7 @@ class Times(Asked):
 
 def _goal(model: Model, graph: Graph, targets: Any) -> Flags:
     """Return which nodes are among the targets."""
-    known, vocabulary = model
+    known, vocabulary = model.transitions, model.vocabulary
     several = isinstance(targets, (list, set, frozenset)) or (isinstance(targets, np.ndarray) and targets.ndim > 0)
     goal = np.zeros(graph.size, np.bool_)
     for target in targets if several else [targets]:
