@@ -85,6 +85,8 @@ def _widest(chain: MarkovChain) -> list[dict[str, Any]]:
 
 def _name(state: list[str | int | None], of_characters: bool) -> str:
     """Return the tokens of a state on one line; characters in quotes, since they may be spaces."""
+    if not state:  # the one state of order 0
+        return "()"
     if not of_characters:
         return " ".join(START if token is None else str(token) for token in state)
     begin = START if None in state else ""

@@ -35,7 +35,7 @@ OwnOrder = Annotated[
     typer.Option(
         "--order",
         metavar="N",
-        help="How many tokens make a state, >= 1; a saved model has its own.",
+        help="How many tokens make a state, >= 0; a saved model has its own.",
         show_default="2",
     ),
 ]
@@ -44,7 +44,7 @@ OwnOrder = Annotated[
 def fit(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
     model: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")],
-    order: Annotated[int, typer.Option("--order", metavar="N", help="How many tokens make a state, >= 1.")] = 2,
+    order: Annotated[int, typer.Option("--order", metavar="N", help="How many tokens make a state, >= 0.")] = 2,
     tokens: Annotated[Tokens, typer.Option("--tokens", help="What the chain is over.")] = Tokens.WORDS,
     sequences: Annotated[
         Sequences, typer.Option("--sequences", help="What begins and ends: sentences, or each line by itself.")

@@ -37,7 +37,8 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
     Parameters
     ----------
     order : int
-        How many tokens make a state, in [1, 1024].
+        How many tokens make a state, in [0, 1024]. Of order 0 there is one state, ``()``: each token is drawn
+        independently of the others, by how often it came, and the end is one of them.
 
     Notes
     -----
@@ -51,7 +52,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
     """
 
     def __init__(self, order: int = 1) -> None:
-        self._order = _checks.integer("order", order, 1, MAX_ORDER)
+        self._order = _checks.integer("order", order, 0, MAX_ORDER)
         self._held = Held()
 
     @property
@@ -259,7 +260,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing):
         KeyError
             If a start is no state of the chain.
         TypeError, ValueError
-            If an argument is out of range, or the order of the chain is above 1.
+            If an argument is out of range, or the order of the chain is not 1: of order 0 all walks are in one state.
 
         Notes
         -----

@@ -178,6 +178,8 @@ def _between_states(graph: Graph) -> tuple[Any, Any, Any]:
     """Return the transitions between states: where from, where to, how likely."""
     own = graph.emits & (graph.sources != graph.start)
     first = graph.start + 1
+    if graph.contexts.shape[1] == 0 and own.any():  # all lead from the one state back to it
+        return np.zeros(1, np.int64), np.zeros(1, np.int64), graph.probabilities[own].sum(keepdims=True)
     return graph.sources[own] - first, graph.targets[own] - first, graph.probabilities[own]
 
 

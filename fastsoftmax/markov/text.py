@@ -47,7 +47,8 @@ class MarkovText(Generating):
     Parameters
     ----------
     order : int
-        How many tokens make a state, in [1, 1024]. Larger orders repeat the text more literally.
+        How many tokens make a state, in [0, 1024]. Larger orders repeat the text more literally; of order 0 every word
+        is drawn independently of those before it.
     tokens : {"words", "characters"} or function
         What the chain is over. Words are what white space separates, with the punctuation that is attached to them;
         characters are what readers see as one (grapheme clusters; needs regex), in lines as they stand, with all their

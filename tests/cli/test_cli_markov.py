@@ -46,7 +46,7 @@ def folder(tmp_path, monkeypatch):
         (["fit", "-o", "m.safetensors"], "Missing argument"),
         (["fit", "text.txt", "-o", "model.bin"], "expected a name that ends in .safetensors"),
         (["fit", "text.txt", "-o", "missing/m.safetensors"], "missing: No such directory"),
-        (["fit", "text.txt", "-o", "m.safetensors", "--order", "0"], "order is 0, expected an integer in [1, 1024]"),
+        (["fit", "text.txt", "-o", "m.safetensors", "--order", "-1"], "order is -1, expected an integer in [0, 1024]"),
         (
             ["fit", "text.txt", "-o", "m.safetensors", "--tokens", "bytes"],
             "tokens is 'bytes', expected one of 'words', 'characters'",
@@ -401,6 +401,22 @@ def test_info_of_chains():
     assert json.loads(run("info", "weather.safetensors", "--json"))["observations"] == pytest.approx(4)
     assert "observations  4" in run("info", "weather.safetensors")
     assert "'he'" in run("info", "characters.safetensors")
+
+
+def test_order_0():
+    """Words drawn independently: fit, generate, walk, score and info know it."""
+    assert run("fit", "text.txt", "-o", "zero.safetensors", "--order", "0").startswith("zero.safetensors: order 0, 3 ")
+    text = MarkovText(0).fit(TEXT)
+    options = ["-n", "4", "--seed", "1"]
+    assert run("generate", "zero.safetensors", *options).splitlines() == text.generate(4, seed=1)
+    assert run("generate", "text.txt", "--order", "0", *options).splitlines() == text.generate(4, seed=1)
+    expected = text.chain.walk(1, 9, seed=1, on_dead_end="restart")[0]
+    assert run("walk", "zero.safetensors", "--length", "9", "--seed", "1").split() == expected
+    scored = json.loads(run("score", "zero.safetensors", "text.txt", "--json"))["texts"][0]
+    assert scored["perplexity"] == pytest.approx(text.perplexity(TEXT))
+    found = json.loads(run("info", "zero.safetensors", "--json"))
+    assert found["widest_states"] == [{"state": [], "transitions": 12, "observations": 21}]
+    assert ["()", "12", "21"] in [line.split() for line in run("info", "zero.safetensors").splitlines()]
 
 
 def test_info_without_scipy(monkeypatch):

@@ -386,7 +386,7 @@ def test_a_save_replaces_files_alone(tmp_path):
 
 def test_bounds_of_what_is_asked_for():
     for order in (1025, 10**9, 10**30):
-        with pytest.raises(ValueError, match=rf"order is {order}, expected an integer in \[1, 1024\]"):
+        with pytest.raises(ValueError, match=rf"order is {order}, expected an integer in \[0, 1024\]"):
             MarkovChain(order)
     with pytest.raises(ValueError, match=r"transitions key \(0, 1, 2, .* has 1025 tokens, expected at most 1024"):
         MarkovChain.from_transitions({tuple(range(1025)): {1: 1}})

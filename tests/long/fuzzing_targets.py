@@ -207,6 +207,7 @@ def _bases() -> Iterator[Base]:
         base = _base("text", text.chain, {"tokens": tokens, "sequences": sequences})
         kept = text._held.model and text._held.model.text
         yield base._replace(arrays={**base.arrays, "text": kept.joined()}) if kept else base
+    yield _base("chain", MarkovChain(0).fit(words), {})
 
 
 def _base(kind: str, chain: MarkovChain, settings: dict[str, str]) -> Base:
@@ -297,6 +298,7 @@ def _arguments() -> Iterator[list[str]]:
         "walk 1.safetensors --length 5 --start 1 --json",
         "score 3.safetensors text.txt - --smoothing kneser-ney --json",
         "info 2.safetensors --json",
+        "walk 5.safetensors --length 40",
         "--version",
         "--help",
     ):

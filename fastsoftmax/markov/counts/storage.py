@@ -204,7 +204,8 @@ def _check_header(kind: str, about: dict[str, Any], arrays: Arrays) -> None:
     _require(counts.dtype in (np.int64, np.float64), "its counts have another type")
     rows = offsets.size - 1
     _require(contexts.ndim == 2 and contexts.shape[0] == rows >= 0, "its contexts have another shape")
-    _require(contexts.shape[1] >= 1 and contexts.shape[1] == about.get("order"), "its order is another")
+    _require(contexts.shape[1] == about.get("order"), "its order is another")
+    _require(contexts.shape[1] >= 1 or rows <= 1, "its states are not in order")  # of order 0 there is one
     _require(offsets.ndim == 1 and tokens.ndim == 1, "its arrays have other shapes")
     _require(counts.shape == targets.shape == tokens.shape, "its edges have different lengths")
     _require(kind != "text" or "vocabulary" in arrays, "it has no vocabulary")

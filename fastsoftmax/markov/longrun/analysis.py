@@ -91,8 +91,8 @@ class Analysis(Asked):
         """Return how likely walks begin at each node."""
         table, vocabulary, _ = self._fitted()
         first = np.zeros(graph.size)
-        if start is None and graph.start < 0:
-            begins = np.unique(graph.sources)
+        if start is None:
+            begins = np.unique(graph.sources) if graph.start < 0 else np.array([graph.start])
             first[begins] = 1.0 / begins.size
             return first
         for label, weight in positive("start", start, "state") if isinstance(start, Mapping) else [(start, 1.0)]:

@@ -161,12 +161,12 @@ class Mixing(Asked):
         Raises
         ------
         ValueError
-            If the order is above 1, or there is not one recurrent class.
+            If the order is not 1, or there is not one recurrent class.
         ImportError, TypeError, RuntimeError
             As `stationary`.
         """
         graph = self._graph(words)
-        if graph.contexts.shape[1] > 1:
+        if graph.contexts.shape[1] != 1:
             raise ValueError(f"the chain has order {graph.contexts.shape[1]}, expected 1 to read it backwards")
         nodes = only_class(graph, "reversed")
         flow = flows(graph, nodes)[0].tocoo()

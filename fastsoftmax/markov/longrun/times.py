@@ -239,7 +239,7 @@ def _goal(model: Model, graph: Graph, targets: Any) -> Flags:
     goal = np.zeros(graph.size, np.bool_)
     for target in targets if several else [targets]:
         context = ids_of("targets", target, vocabulary)
-        if not 0 < len(context) <= known.order:
+        if not min(known.order, 1) <= len(context) <= known.order:  # of order 0 the one state is ()
             raise ValueError(f"targets has {target!r}, expected states of up to {known.order} token(s)")
         state_of("targets", context, known, vocabulary, may_be_dead_end=True)
         goal[graph.node_of(context)] = True

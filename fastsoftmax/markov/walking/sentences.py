@@ -19,7 +19,7 @@ from fastsoftmax.kernels.markov.walk import DEAD_END
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
-from fastsoftmax.markov.counts.transitions import Transitions
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.walking.walks import TableCache, begin, walk_from
 
 Check = Callable[[Ids], "Reason | None"]
@@ -55,7 +55,7 @@ class Bounds(NamedTuple):
     most: int | None
 
 
-FREE = Bounds(1, None)
+FREE = Bounds(0, None)
 
 
 class ConditionedWalks:
@@ -87,7 +87,7 @@ class ConditionedWalks:
 
     def draw(self, walks: Positions, start: Start, seed: int, attempt: int) -> Iterator[Ids | Reason]:
         """Yield one attempt at a sentence for each of the walks."""
-        shortest = max(self.bounds.least, len(start.given), self.transitions.order if start.middle else 0)
+        shortest = max(1, self.bounds.least, len(start.given), self.transitions.order if start.middle else 0)
         most = LONGEST + shortest if self.bounds.most is None else self.bounds.most
         chances = self._chances_after(start)
         piece = max(1, _AT_ONCE // most)
@@ -129,6 +129,11 @@ def checked(ids: Ids, check: Check) -> Ids | Reason:
     return ids if reason is None else reason
 
 
+def _ends_at_once(start: Start, transitions: Transitions) -> bool:
+    """Whether a walk may end without a token, as one of order 0."""
+    return not start.given and not start.middle and BOUNDARY in transitions.tokens[transitions.row(start.state)]
+
+
 def sentences(
     model: Model,
     caches: tuple[TableCache, LastWalks],
@@ -147,6 +152,8 @@ def sentences(
     if start.state < 0 and not start.middle:
         return [Reason.CUT_OFF] * n
     found: list[Ids | Reason] = [Reason.LENGTH] * n
+    if bounds == (1, None) and not _ends_at_once(start, model.transitions):
+        bounds = FREE
     if bounds == FREE:
         length = max(_USUAL, 2 * len(start.given), 2 * model.transitions.order)
         walks, places = walk_from(start, model, caches[0], n, length, filters, seed, -1, progress)

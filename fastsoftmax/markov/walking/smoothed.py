@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.markov.counts.model import Model
-from fastsoftmax.markov.counts.transitions import BOUNDARY
+from fastsoftmax.markov.counts.transitions import BOUNDARY, last_of
 from fastsoftmax.markov.smoothing.rules import Smoothed
 from fastsoftmax.markov.walking.arguments import DrawLaw, Progress, progress_bar
 from fastsoftmax.markov.walking.restarts import check_start
@@ -56,7 +56,7 @@ def _walked(
         walking, drawn = walking[drawn != BOUNDARY], drawn[drawn != BOUNDARY]
         ids[walking, step] = drawn
         for i, token in zip(walking.tolist(), drawn.tolist(), strict=True):
-            contexts[i] = [*contexts[i], token][-smoothed.order :]
+            contexts[i] = last_of([*contexts[i], token], smoothed.order)
         report(1)
         if walking.size == 0:
             break
