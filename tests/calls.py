@@ -172,6 +172,7 @@ CALLS: dict[str, Call] = {
     "MarkovText.generate, bounded": lambda t: t.text.generate(2, seed=1, min_words=2, max_words=5),
     "MarkovText.generate, short": lambda t: t.text.generate(1, seed=1, start="The", max_chars=20),
     "MarkovText.generate, novel": lambda t: t.text.generate(2, seed=1, novelty=0.5, max_copied=3),
+    "MarkovText.generate, smoothed": lambda t: t.text.generate(2, seed=1, max_words=9, **KNESER_NEY),
     "MarkovText.next_tokens": lambda t: t.text.next_tokens("The", temperature=2),
     "MarkovText.scores": lambda t: t.text.scores("The cat sat."),
     "MarkovText.log_likelihood": lambda t: t.text.log_likelihood(TEXT),

@@ -14,6 +14,7 @@ from fastsoftmax.cli.options import (
     Samplers,
     Seed,
     Sequences,
+    Smoothed,
     Smoothing,
     Temperature,
     Tokens,
@@ -102,6 +103,7 @@ def generate(
     min_p: MinP = 0.0,
     samplers: Samplers = None,
     seed: Seed = None,
+    smoothing: Smoothed = Smoothing.NONE,
     order: OwnOrder = None,
     tokens: OwnTokens = None,
     sequences: OwnSequences = None,
@@ -120,7 +122,7 @@ def generate(
     }
     bounds |= {"novelty": novelty, "max_copied": max_copied}
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-    params = {**words, "samplers": samplers, "seed": seed}
+    params = {**words, "samplers": samplers, "seed": seed, "smoothing": smoothing}
     wanted = {"n": number, "start": start, **bounds, **params}
     if not markov.generate(sources or [], Kind(order, tokens, sequences, encoding), wanted, as_json):
         raise typer.Exit(1)
@@ -139,6 +141,7 @@ def walk(
     min_p: MinP = 0.0,
     samplers: Samplers = None,
     seed: Seed = None,
+    smoothing: Smoothed = Smoothing.NONE,
     order: OwnOrder = None,
     tokens: OwnTokens = None,
     sequences: OwnSequences = None,
@@ -150,17 +153,14 @@ def walk(
     from fastsoftmax.cli.walk import walk as run
 
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-    params = {**words, "samplers": samplers, "seed": seed}
+    params = {**words, "samplers": samplers, "seed": seed, "smoothing": smoothing}
     run(sources or [], Kind(order, tokens, sequences, encoding), length, start, params, as_json)
 
 
 def score(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model saved by `fit`.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
-    smoothing: Annotated[
-        Smoothing,
-        typer.Option("--smoothing", help="How what was never seen gets a probability; a new word never does."),
-    ] = Smoothing.NONE,
+    smoothing: Smoothed = Smoothing.NONE,
     end: Annotated[bool, typer.Option("--end/--no-end", help="Predict the ends of sentences too, or not.")] = True,
     unseen: Annotated[
         Unseen,

@@ -11,8 +11,10 @@ from fastsoftmax import _checks
 from fastsoftmax._types import Ids
 from fastsoftmax.markov.counted import Counted
 from fastsoftmax.markov.counts.states import start_of
+from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking.arguments import checked_law, key_of
 from fastsoftmax.markov.walking.sentences import MOST_WORDS, Bounds, LastWalks, Reason, sentences
+from fastsoftmax.markov.walking.smoothed_sentences import smoothed_sentences
 
 
 class Generating(Counted):
@@ -39,6 +41,10 @@ class Generating(Counted):
         samplers: Any = None,
         rng: int | np.random.Generator | None = None,
         seed: int | None = None,
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
         progress: bool = False,
     ) -> list[str | Reason]:
         """Return `n` whole sentences that fit.
@@ -67,6 +73,10 @@ class Generating(Counted):
             The same in words: the longest part that is copied has at most so many, whatever the sentence's length.
         temperature, top_k, top_p, min_p, samplers, rng, seed, progress
             As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
+        smoothing, k, alpha, discount
+            As in `log_likelihood`. With smoothing every known word can come next, and `start` may be any known words:
+            a sentence is a walk of `MarkovChain.walk` with smoothing, and bounds of words are met by up to 100 attempts
+            too.
 
         Returns
         -------
@@ -88,10 +98,12 @@ class Generating(Counted):
         model knows no more, as after `prune`, are not whole, and are drawn again, up to 100 times.
         Memory: 560 bytes a sentence besides its text, and the table of `walk`, or with bounds, kept until there are
         others, 8 bytes a transition and 8 a state and word. The first call with `novelty` takes 50 bytes a word of the
-        text, of which it keeps 8.
+        text, of which it keeps 8. With smoothing a word takes O(V) for V known words, and the memory is that of
+        `MarkovChain.walk` with smoothing.
         """
         law = checked_law(temperature, top_k, top_p, min_p, samplers)
-        model, filters = self._held.conditioned(self._fitted(), law.chain), law.filters
+        rule = checked_rule(smoothing, k, alpha, discount)
+        model, filters = self._held.conditioned(self._fitted(), law.chain if rule is None else None), law.filters
         n = _checks.integer("n", n, 0, 2**32)
         given = self._ids("start", start, model)
         least = _checks.integer("min_words", min_words, 0, MOST_WORDS)
@@ -104,7 +116,7 @@ class Generating(Counted):
         copied = 1 - Fraction(share).limit_denominator(10**6)  # 0.8 is four fifths, not the float that is above it
         run = MOST_WORDS if max_copied is None else _checks.integer("max_copied", max_copied, 0, MOST_WORDS)
         overlap = self._held.overlap(model) if share > 0.0 or max_copied is not None else None
-        begun = start_of(given, model.transitions, model.vocabulary)
+        bounds = Bounds(max(least, 1), most)
 
         def text_of(ids: Ids) -> str:
             return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
@@ -119,15 +131,13 @@ class Generating(Counted):
             return None
 
         with key_of(rng, seed) as key:
-            found = sentences(
-                model,
-                (self._held.tables, self._speakers),
-                n,
-                begun,
-                Bounds(max(least, 1), most),
-                filters,
-                check,
-                key,
-                progress,
-            )
+            if rule is not None:
+                smoothed = self._held.smoothed(model, rule)
+                found = smoothed_sentences(smoothed, n, given, bounds, law, check, key, progress)
+            else:
+                begun, caches = (
+                    start_of(given, model.transitions, model.vocabulary),
+                    (self._held.tables, self._speakers),
+                )
+                found = sentences(model, caches, n, begun, bounds, filters, check, key, progress)
         return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]

@@ -225,6 +225,20 @@ def test_generate_new_sentences_of_a_saved_model():
     ]
 
 
+def test_smoothing():
+    text = MarkovText().fit(TEXT)
+    for smoothing in ("none", "add-k", "stupid-backoff", "kneser-ney"):
+        options = ["model.safetensors", "--smoothing", smoothing, "--seed", "1"]
+        expected = text.generate(4, smoothing=smoothing, seed=1)
+        assert run("generate", *options, "-n", "4").splitlines() == expected
+        walked = text.chain.walk(1, 30, smoothing=smoothing, seed=1, on_dead_end="restart")[0]
+        assert run("walk", *options, "--length", "30").split() == walked
+    new = run("generate", "model.safetensors", "--smoothing", "add-k", "--start", "mat. ran", "-n", "2")
+    assert [line.split()[:2] for line in new.splitlines()] == [["mat.", "ran"]] * 2
+    for command in ("generate", "walk"):
+        assert "smoothing is 'x', expected one of" in refused(command, "model.safetensors", "--smoothing", "x")
+
+
 def test_generate_where_no_sentence_fits():
     options = ["generate", "loop.safetensors", "-t", "0", "-n", "2"]
     result = invoke(*options)

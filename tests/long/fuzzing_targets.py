@@ -292,6 +292,7 @@ def _arguments() -> Iterator[list[str]]:
         "fit - -o new.safetensors --keep-text",
         "generate 3.safetensors -n 2 --start The --seed 1 --max-words 9 --json",
         "generate 3.safetensors -n 2 --novelty 0.3 --max-copied 5",
+        "generate 3.safetensors -n 2 --smoothing kneser-ney --max-words 9",
         "generate text.txt --novelty 0.5 --min-words 2 --max-chars 40 --order 1",
         "generate --tokens words",
         "walk 0.safetensors --length 5 --start b --seed 1",

@@ -27,7 +27,7 @@ Check = Callable[[Ids], "Reason | None"]
 LONGEST = 10_000  # words beyond the least without another bound: at low temperatures a walk may go round for ever
 MOST_WORDS = 2**20  # that can be asked for
 _USUAL = 64  # words; the few sentences that are longer are drawn one by one
-_TRIES = 100  # for what a walk cannot be conditioned on
+TRIES = 100  # for what a walk cannot be conditioned on
 _SPACE = 2**30  # bytes for the chances of all states and lengths
 _AT_ONCE = 2**20  # tokens drawn between two looks at signals
 
@@ -37,12 +37,13 @@ class Reason(enum.StrEnum):
 
     LENGTH = "no sentence that starts so has so many words"
     MEMORY = (
-        f"in up to {_TRIES} attempts no sentence has so many words, and to tell whether any has takes more than 1 GiB"
+        f"in up to {TRIES} attempts no sentence has so many words; whether any has is not told with smoothing, "
+        "nor where that takes more than 1 GiB"
     )
-    CUT_OFF = f"in up to {_TRIES} attempts every sentence breaks off where the model knows no more"
+    CUT_OFF = f"in up to {TRIES} attempts every sentence breaks off where the model knows no more"
     ENDLESS = f"the sentence did not end within {LONGEST:,} words of the minimum"
-    CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters, or so many"
-    COPIED = f"in up to {_TRIES} attempts every sentence copies too much of the text"
+    CHARACTERS = f"in up to {TRIES} attempts no sentence has so few characters, or so many"
+    COPIED = f"in up to {TRIES} attempts every sentence copies too much of the text"
 
     def __bool__(self) -> bool:
         return False
@@ -162,7 +163,7 @@ def sentences(
             found[i] = Reason.CUT_OFF if places[i] == DEAD_END else checked(ids, check)
     waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
     certain = filters.temperature == 0.0 or filters.top_k == 1
-    for attempt in range(1 if certain else _TRIES):
+    for attempt in range(1 if certain else TRIES):
         if waiting.size == 0:
             break
         key = model.transitions, filters, bounds

@@ -43,14 +43,14 @@ def _walked(
     contexts = [list(given) for _ in range(n)]
     walking = np.arange(n)
     for step in range(len(given), length):
-        drawn = _drawn(smoothed, [contexts[i] for i in walking], law, seeds[walking], step)
+        drawn = drawn_after(smoothed, [contexts[i] for i in walking], law, seeds[walking], step)
         again = 1
         while at_dead_end == "restart" and (drawn == BOUNDARY).any():
             ended = np.flatnonzero(drawn == BOUNDARY)
             for i in walking[ended].tolist():
                 contexts[i] = []
             retried = [contexts[i] for i in walking[ended]]
-            drawn[ended] = _drawn(smoothed, retried, law, seeds[walking[ended]], (again << 40) + step)
+            drawn[ended] = drawn_after(smoothed, retried, law, seeds[walking[ended]], (again << 40) + step)
             again += 1
         lengths[walking[drawn == BOUNDARY]] = step
         walking, drawn = walking[drawn != BOUNDARY], drawn[drawn != BOUNDARY]
@@ -63,7 +63,7 @@ def _walked(
     return ids, lengths
 
 
-def _drawn(
+def drawn_after(
     smoothed: Smoothed, contexts: list[list[int]], law: DrawLaw, seeds: npt.NDArray[np.uint64], step: int
 ) -> npt.NDArray[np.int32]:
     """Return one token after each context, a part of them at a time."""
