@@ -346,6 +346,8 @@ def test_truncated_and_flipped(path):
         ({"contexts": np.zeros((1, 1), np.int32)}, "its order is another"),
         ({"tokens": np.array([0, 9, 1, 2], np.int32)}, "a token is out of range"),
         ({"targets": np.array([0, 1, 0, 0], np.int32)}, "a target is out of range"),
+        ({"targets": np.array([0, 0, 0, 0], np.int32)}, "a target is the state of another token"),
+        ({"targets": np.array([0, -1, -1, 0], np.int32)}, "a target is the state of another token"),
         ({"offsets": np.array([0, 5])}, "its offsets are wrong"),
     ],
 )

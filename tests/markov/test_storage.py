@@ -454,6 +454,8 @@ FORGED = [
     ({"contexts": put((-1, 0), -7)}, "a context is out of range"),
     ({"targets": put(0, 2**31 - 1)}, "a target is out of range"),
     ({"targets": put(0, -2)}, "a target is out of range"),
+    ({"targets": put(0, 3)}, "a target is the state of another token"),
+    ({"targets": put(GOOD.transitions.tokens == -1, 0)}, "a target is the state of another token"),
     ({"offsets": put(0, 1)}, "its offsets are wrong"),
     ({"offsets": put(-1, 10**12)}, "its offsets are wrong"),
     ({"offsets": put(1, -5)}, "its offsets are wrong"),

@@ -249,10 +249,19 @@ def _check_rows(arrays: Arrays, largest: int) -> None:
     falls[offsets[1:-1] - 1] = True  # from one row to the next anything goes
     _require(bool(falls.all()), "a row is not in order")
     _require(_rising(contexts), "its states are not in order")
+    _require(_linked(contexts, tokens, targets), "a target is the state of another token")
 
 
 def _within(array: Array, least: int, most: int) -> bool:
     return array.size == 0 or (int(array.min()) >= least and int(array.max()) <= most)
+
+
+def _linked(contexts: Array, tokens: Array, targets: Array) -> bool:
+    """Whether no end leads to a state, and each token that leads to one is its last: so no two edges are parallel."""
+    ends = tokens == BOUNDARY
+    if contexts.shape[1] == 0:
+        return bool((ends == (targets < 0)).all())
+    return bool(((targets < 0) | (~ends & (contexts[targets, -1] == tokens))).all())
 
 
 def _rising(contexts: Array) -> bool:
