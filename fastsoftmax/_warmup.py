@@ -158,6 +158,8 @@ def _chains() -> Iterator[Job]:
     yield Job("MarkovChain.merge", lambda: chain.merge(chain, weight=2))
     yield Job("MarkovChain.prune", lambda: chain.prune(2).walk(n=2, length=4))
     yield Job("MarkovChain of many orders", lambda: MarkovChain(order=9).fit([[*map(str, range(999))]]).walk(length=2))
+    independent = MarkovChain(order=0).fit([["a", "b"], ["b"]])
+    yield Job("MarkovChain of order 0", lambda: independent.walk(n=2, length=4))
     yield Job("MarkovChain.load", partial(_save_and_load, chain))
     weighted = MarkovChain.from_transitions({"a": {"a": 0.5, "b": 1.5}, "b": {"a": 1.0}})
     yield Job("MarkovChain of weights", lambda: weighted.walk(n=2, length=4))

@@ -215,9 +215,10 @@ def transitions(chain: "MarkovChain", /, *, states: int = 12, ax: Any = None) ->
     graph.add_nodes_from(places)
     for state in places:
         for token, chance in nexts(chain, state).items():
-            after = token if chain.order == 1 else (*state, token)[-chain.order :]
-            if after in places:
-                graph.add_edge(state, after, share=chance)
+            after = token if chain.order == 1 else (*state, token)[max(len(state) + 1 - chain.order, 0) :]
+            if after in places and token is not None:  # at order 0 all tokens lead back to the one state
+                before = graph.edges[state, after]["share"] if graph.has_edge(state, after) else 0.0
+                graph.add_edge(state, after, share=before + chance)
     at = networkx.circular_layout(graph)
     widths = [0.5 + 4.0 * share for *_, share in graph.edges(data="share")]
     networkx.draw_networkx_edges(
@@ -336,7 +337,7 @@ def nexts(chain: "MarkovChain", state: Any) -> dict[Any, float]:
 
 def state_name(state: Any) -> str:
     """Return the name of a state by its label."""
-    return " ".join(map(str, state)) if isinstance(state, tuple) else str(state)
+    return " ".join(map(str, state)) if isinstance(state, tuple) and state else str(state)
 
 
 def cut_by(logits: npt.NDArray[np.float64], chain: SamplerChain) -> npt.NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 A state is the last `order` tokens. P(next | state) is how often `next` has followed `state`, over how often
 anything has. Before the first token of a sequence, and after its last, stands the boundary (None to the user,
--1 as an id): walks start where sequences start and end where they end.
+-1 as an id): walks start where sequences start and end where they end. Of order 0 the one state is (): tokens are drawn
+independently of one another.
 """
 
 import math
@@ -30,8 +31,8 @@ class MarkovChain:
     """A Markov chain; its tokens are all words, numbered as they appear, or all integers >= 0."""
 
     def __init__(self, order: int = 1) -> None:
-        if order < 1:
-            raise ValueError(f"order is {order}, expected an integer >= 1")
+        if order < 0:
+            raise ValueError(f"order is {order}, expected an integer >= 0")
         self.order = order
         self.ids: dict[Token | None, int] = {None: BOUNDARY}
         self.rows: dict[State, Row] = {}
@@ -204,9 +205,11 @@ class MarkovChain:
 
     def _middle(self, beginning: list[int]) -> dict[State, float]:
         """Return the states that begin with fewer tokens than the order that begin no sequence, with their counts."""
+        if not 0 < len(beginning) < self.order:
+            return {}
         begun = self._state(beginning)
         reached = any(state[1:] == begun[:-1] and begun[-1] in row for state, row in self.rows.items())
-        if not 0 < len(beginning) < self.order or begun in self.rows or reached:
+        if begun in self.rows or reached:
             return {}
         return {s: math.fsum(r.values()) for s, r in self.rows.items() if s[: len(beginning)] == tuple(beginning)}
 
@@ -231,7 +234,7 @@ class MarkovChain:
                 raise ValueError(f"state {self._tokens(state)} of walk {w} at {len(ids)} is a dead end")
             if token != BOUNDARY:
                 ids.append(token)
-                state = (*state[1:], token)
+                state = (*state, token)[1:]
                 restarts = 0
             elif on_dead_end == "restart":
                 state = self._state([])
@@ -336,7 +339,7 @@ class MarkovChain:
 
     def _state(self, ids: Sequence[int]) -> State:
         """Return the last `order` ids, with the boundary before them where there are fewer."""
-        return ((BOUNDARY,) * self.order + tuple(ids))[-self.order :]
+        return ((BOUNDARY,) * self.order + tuple(ids))[len(ids) :]
 
     def _known(self, tokens: Token | Sequence[Token] | None) -> list[int]:
         """Return the ids of one token, of several or of none; KeyError for one never seen."""

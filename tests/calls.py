@@ -179,6 +179,7 @@ CALLS: dict[str, Call] = {
     "MarkovText.order": lambda t: t.text.order,
     "MarkovText.tokens": lambda t: t.text.tokens,
     "MarkovText.sequences": lambda t: t.text.sequences,
+    "MarkovText.kept_tokens": lambda t: t.text.kept_tokens,
     "MarkovText.chain": lambda t: t.text.chain,
     "MarkovText.generate": lambda t: t.text.generate(2, seed=1),
     "MarkovText.generate, bounded": lambda t: t.text.generate(2, seed=1, min_words=2, max_words=5),
@@ -187,12 +188,13 @@ CALLS: dict[str, Call] = {
     ),
     "MarkovText.generate, short": lambda t: t.text.generate(1, seed=1, start="The", max_chars=20),
     "MarkovText.generate, novel": lambda t: t.text.generate(2, seed=1, novelty=0.5, max_copied=3),
+    "MarkovText.generate, smoothed": lambda t: t.text.generate(2, seed=1, max_words=9, **KNESER_NEY),
     "MarkovText.next_tokens": lambda t: t.text.next_tokens("The", temperature=2),
     "MarkovText.scores": lambda t: t.text.scores("The cat sat."),
     "MarkovText.log_likelihood": lambda t: t.text.log_likelihood(TEXT),
     "MarkovText.perplexity": lambda t: t.text.perplexity(TEXT, **KNESER_NEY),
     "MarkovText.save": lambda t: t.text.save(t.folder / "saved"),
-    "MarkovText.load": lambda t: MarkovText.load(t.folder / "text").generate(2, seed=1),
+    "MarkovText.load": lambda t: MarkovText.load(t.folder / "text").generate(2, seed=1, novelty=0.1),
     "MarkovText.import_markovify": lambda t: MarkovText.import_markovify(MARKOVIFY).generate(2, seed=1),
 }
 

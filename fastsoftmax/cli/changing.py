@@ -19,7 +19,7 @@ def add(model: str, texts: list[str], target: str, weight: int, encoding: str | 
 
 
 def merge(models: list[str], target: str, weights: list[float]) -> None:
-    """Add models up, each by its weight, and save what comes of it."""
+    """Add models up, each by its weight, and save what comes of it; with the text where all of them have theirs."""
     checked_output(target)
     if len(models) < 2:
         raise InputError(f"expected two models or more, got {len(models)}")
@@ -28,7 +28,8 @@ def merge(models: list[str], target: str, weights: list[float]) -> None:
     first = saved(models[0])
     whole: Any = MarkovChain(first.order)
     if isinstance(first, MarkovText):
-        whole = MarkovText(first.order, tokens=first.tokens, sequences=first.sequences)
+        keeps = all(isinstance(model, MarkovText) and model.kept_tokens is not None for model in map(saved, models))
+        whole = MarkovText(first.order, tokens=first.tokens, sequences=first.sequences, keep_text=keeps)
     for name, weight in zip(models, weights or [1.0] * len(models), strict=True):
         whole.merge(saved(name), weight)
     _save(whole, target)

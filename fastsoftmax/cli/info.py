@@ -36,6 +36,9 @@ def info(name: str, as_json: bool) -> None:
         return
     lines = {**facts, "entropy rate": why if rate is None else f"{rate:.4f} bits a token"}
     del lines["entropy_rate"]
+    if "kept_tokens" in lines:
+        kept = lines.pop("kept_tokens")
+        lines["kept text"] = "none" if kept is None else f"{kept:,} tokens"
     width = max(map(len, lines)) + 2
     output.write("\n".join(f"{what:<{width}}{_readable(value)}" for what, value in lines.items()) + "\n")
     columns = {
@@ -47,12 +50,12 @@ def info(name: str, as_json: bool) -> None:
         output.write_table(columns)
 
 
-def _kind(model: MarkovChain | MarkovText) -> dict[str, str]:
+def _kind(model: MarkovChain | MarkovText) -> dict[str, Any]:
     """Return what a model is of."""
     if isinstance(model, MarkovChain):
         return {"kind": "chain", "tokens": "integers" if model.vocabulary is None else "strings"}
     tokens = model.tokens if isinstance(model.tokens, str) else "of a function"
-    return {"kind": "text", "tokens": tokens, "sequences": model.sequences}
+    return {"kind": "text", "tokens": tokens, "sequences": model.sequences, "kept_tokens": model.kept_tokens}
 
 
 def _entropy_rate(chain: MarkovChain) -> tuple[float | None, str]:
@@ -82,6 +85,8 @@ def _widest(chain: MarkovChain) -> list[dict[str, Any]]:
 
 def _name(state: list[str | int | None], of_characters: bool) -> str:
     """Return the tokens of a state on one line; characters in quotes, since they may be spaces."""
+    if not state:  # the one state of order 0
+        return "()"
     if not of_characters:
         return " ".join(START if token is None else str(token) for token in state)
     begin = START if None in state else ""

@@ -14,6 +14,7 @@ from fastsoftmax.cli.options import (
     Samplers,
     Seed,
     Sequences,
+    Smoothed,
     Smoothing,
     Temperature,
     Tokens,
@@ -35,7 +36,7 @@ OwnOrder = Annotated[
     typer.Option(
         "--order",
         metavar="N",
-        help="How many tokens make a state, >= 1; a saved model has its own.",
+        help="How many tokens make a state, >= 0; a saved model has its own.",
         show_default="2",
     ),
 ]
@@ -44,18 +45,22 @@ OwnOrder = Annotated[
 def fit(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
     model: Annotated[str, typer.Option("--output", "-o", metavar="MODEL", help="Where to save it (.safetensors).")],
-    order: Annotated[int, typer.Option("--order", metavar="N", help="How many tokens make a state, >= 1.")] = 2,
+    order: Annotated[int, typer.Option("--order", metavar="N", help="How many tokens make a state, >= 0.")] = 2,
     tokens: Annotated[Tokens, typer.Option("--tokens", help="What the chain is over.")] = Tokens.WORDS,
     sequences: Annotated[
         Sequences, typer.Option("--sequences", help="What begins and ends: sentences, or each line by itself.")
     ] = Sequences.SENTENCES,
     encoding: Encoding = None,
+    keep_text: Annotated[
+        bool,
+        typer.Option("--keep-text", help="Save the text too, 4 bytes a token, for `generate --novelty`."),
+    ] = False,
 ) -> None:
     """Fit a Markov chain to texts of any size, and save it."""
     from fastsoftmax.cli import markov
     from fastsoftmax.cli.models import Kind
 
-    markov.fit(texts, model, Kind(order, tokens, sequences, encoding))
+    markov.fit(texts, model, Kind(order, tokens, sequences, encoding), keep_text)
 
 
 def generate(
@@ -93,7 +98,7 @@ def generate(
         typer.Option(
             "--novelty",
             metavar="X",
-            help="Copy at most 1 - X of a sentence from the text in one piece, in [0, 1]; not with a saved model.",
+            help="Copy at most 1 - X of a sentence from the text in one piece, in [0, 1]; a model needs --keep-text.",
         ),
     ] = 0.0,
     max_copied: Annotated[
@@ -101,7 +106,7 @@ def generate(
         typer.Option(
             "--max-copied",
             metavar="N",
-            help="The most words that are copied in one piece, >= 0; not with a saved model.",
+            help="The most words that are copied in one piece, >= 0; a model needs --keep-text.",
             show_default="no bound",
         ),
     ] = None,
@@ -112,6 +117,7 @@ def generate(
     min_p: MinP = 0.0,
     samplers: Samplers = None,
     seed: Seed = None,
+    smoothing: Smoothed = Smoothing.NONE,
     order: OwnOrder = None,
     tokens: OwnTokens = None,
     sequences: OwnSequences = None,
@@ -130,7 +136,7 @@ def generate(
     }
     bounds |= {"novelty": novelty, "max_copied": max_copied, "balanced": balanced}
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-    params = {**words, "samplers": samplers, "seed": seed}
+    params = {**words, "samplers": samplers, "seed": seed, "smoothing": smoothing}
     phrases: dict[str, object] = {"start": start, "containing": containing, "ending": ending}
     wanted = {"n": number, **phrases, **bounds, **params}
     if not markov.generate(sources or [], Kind(order, tokens, sequences, encoding), wanted, as_json):
@@ -150,6 +156,7 @@ def walk(
     min_p: MinP = 0.0,
     samplers: Samplers = None,
     seed: Seed = None,
+    smoothing: Smoothed = Smoothing.NONE,
     order: OwnOrder = None,
     tokens: OwnTokens = None,
     sequences: OwnSequences = None,
@@ -161,17 +168,14 @@ def walk(
     from fastsoftmax.cli.walk import walk as run
 
     words = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-    params = {**words, "samplers": samplers, "seed": seed}
+    params = {**words, "samplers": samplers, "seed": seed, "smoothing": smoothing}
     run(sources or [], Kind(order, tokens, sequences, encoding), length, start, params, as_json)
 
 
 def score(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model saved by `fit`.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text files; - is standard input.")],
-    smoothing: Annotated[
-        Smoothing,
-        typer.Option("--smoothing", help="How what was never seen gets a probability; a new word never does."),
-    ] = Smoothing.NONE,
+    smoothing: Smoothed = Smoothing.NONE,
     end: Annotated[bool, typer.Option("--end/--no-end", help="Predict the ends of sentences too, or not.")] = True,
     unseen: Annotated[
         Unseen,

@@ -31,9 +31,10 @@ def text_model(sources: list[str], kind: Kind, keep_text: bool = False) -> Marko
     """Return a saved model of text, or one that is fitted to texts on the spot."""
     if not _names_a_model(sources, kind):
         return fitted(sources, kind, keep_text)
-    if keep_text:
-        raise InputError("novelty or max-copied is given, expected texts: a saved model does not hold its text")
-    return MarkovText.load(sources[0])
+    text = MarkovText.load(sources[0])
+    if keep_text and text.kept_tokens is None:
+        raise InputError("novelty or max-copied is given, expected texts, or a model with its text: fit --keep-text")
+    return text
 
 
 def any_model(sources: list[str], kind: Kind) -> MarkovChain | MarkovText:

@@ -75,6 +75,10 @@ Samplers = Annotated[
 Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Key in [0, 2**64).", show_default="fresh randomness")
 ]
+Smoothed = Annotated[
+    Smoothing,
+    typer.Option("--smoothing", help="How what was never seen gets a probability; a new word never does."),
+]
 OwnTokens = Annotated[
     Tokens | None,
     typer.Option("--tokens", help="What the chain is over; a saved model has its own.", show_default="words"),

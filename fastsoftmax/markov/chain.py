@@ -39,7 +39,8 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
     Parameters
     ----------
     order : int
-        How many tokens make a state, in [1, 1024].
+        How many tokens make a state, in [0, 1024]. Of order 0 there is one state, ``()``: each token is drawn
+        independently of the others, by how often it came, and the end is one of them.
 
     Notes
     -----
@@ -53,7 +54,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
     """
 
     def __init__(self, order: int = 1) -> None:
-        self._order = _checks.integer("order", order, 1, MAX_ORDER)
+        self._order = _checks.integer("order", order, 0, MAX_ORDER)
         self._held = Held()
 
     @property
@@ -267,7 +268,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
         KeyError
             If a start is no state of the chain.
         TypeError, ValueError
-            If an argument is out of range, or the order of the chain is above 1.
+            If an argument is out of range, or the order of the chain is not 1: of order 0 all walks are in one state.
 
         Notes
         -----
@@ -324,8 +325,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
         Memory: where only the header is read, nothing. Otherwise, or in the first call that needs all, 200 bytes a str
         token, and half the size of the file while it is checked; without `mmap` the file too.
         """
-        transitions, vocabulary, _ = storage.load(path, "chain", mmap)
-        return cls._of(Model(transitions, vocabulary))
+        return cls._of(storage.load(path, "chain", mmap)[0])
 
     @classmethod
     def _of(cls, model: Model) -> Self:
@@ -335,7 +335,7 @@ class MarkovChain(Counted, Making, Giving, Analysis, Times, Mixing, Averages, Ch
 
     def __copy__(self) -> Self:
         new = type(self)(self._order)
-        new._held.model = self._held.model
+        new._held.model = self._held.model and self._held.model._replace(text=None)
         return new
 
     def _counted(self, sequences: Any, kind: Kind | None, weight: int, progress: bool) -> Model:

@@ -10,18 +10,18 @@ from fastsoftmax import _checks
 from fastsoftmax._types import Ids
 from fastsoftmax.markov.counted import Counted
 from fastsoftmax.markov.counts.states import start_of
+from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking.arguments import checked_law, key_of
 from fastsoftmax.markov.walking.checks import Checks
-from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.phrases import phrases_of
 from fastsoftmax.markov.walking.sentences import MOST_WORDS, Condition, LastWalks, Reason, sentences
+from fastsoftmax.markov.walking.smoothed_sentences import smoothed_sentences
 
 
 class Generating(Counted):
     """Sentences, for `MarkovText` to inherit."""
 
     _join: Callable[[list[str]], str]
-    _text: KeptText
     _speakers: LastWalks
 
     def generate(
@@ -45,6 +45,10 @@ class Generating(Counted):
         samplers: Any = None,
         rng: int | np.random.Generator | None = None,
         seed: int | None = None,
+        smoothing: str = "none",
+        k: float = 1.0,
+        alpha: float = 0.4,
+        discount: Any = None,
         progress: bool = False,
     ) -> list[str | Reason]:
         """Return `n` whole sentences that fit.
@@ -83,6 +87,10 @@ class Generating(Counted):
             word and closes after one; and emoticons such as :-) are no brackets.
         temperature, top_k, top_p, min_p, samplers, rng, seed, progress
             As in `MarkovChain.walk`. Sentence i depends on the key and i alone.
+        smoothing, k, alpha, discount
+            As in `log_likelihood`. With smoothing every known word can come next, and `start` may be any known words:
+            a sentence is a walk of `MarkovChain.walk` with smoothing. Bounds of words are met by up to 100 attempts
+            then, and `containing` and `ending` are refused.
 
         Returns
         -------
@@ -111,7 +119,8 @@ class Generating(Counted):
         Memory: 560 bytes a sentence besides its text, and the table of `walk`, or with bounds, kept until there are
         others, 8 bytes a transition and 8 a state and word. With phrases that is 16 bytes a transition of the product,
         32 a state of it and 8 a state and word, and while it is made 4 a state of the model and kind of what was said.
-        The first call with `novelty` takes 50 bytes a word of the text, of which it keeps 8.
+        The first call with `novelty` takes 50 bytes a word of the text, of which it keeps 8. With smoothing a word
+        takes O(V) for V known words, and the memory is that of `MarkovChain.walk` with smoothing.
 
         Examples
         --------
@@ -120,7 +129,8 @@ class Generating(Counted):
         ['The dog ran to the mat.', 'The dog ran to the cat and the mat.']
         """
         law = checked_law(temperature, top_k, top_p, min_p, samplers)
-        model, filters = self._held.conditioned(self._fitted(), law.chain), law.filters
+        rule = checked_rule(smoothing, k, alpha, discount)
+        model, filters = self._held.conditioned(self._fitted(), law.chain if rule is None else None), law.filters
         n = _checks.integer("n", n, 0, 2**32)
         given = self._ids("start", start, model)
         phrases = phrases_of(containing, ending, lambda name, value: self._ids(name, value, model))
@@ -133,23 +143,21 @@ class Generating(Counted):
         share = float(_checks.fraction_per_row("novelty", novelty)[0])
         copied = 1 - Fraction(share).limit_denominator(10**6)  # 0.8 is four fifths, not the float that is above it
         run = MOST_WORDS if max_copied is None else _checks.integer("max_copied", max_copied, 0, MOST_WORDS)
-        overlap = self._text.overlap() if share > 0.0 or max_copied is not None else None
-        begun = start_of(given, model.transitions, model.vocabulary)
+        overlap = self._held.overlap(model) if share > 0.0 or max_copied is not None else None
+        condition = Condition(max(least, 1), most, phrases)
+        if rule is not None and phrases:
+            raise ValueError(f"smoothing is {smoothing!r}, expected 'none' with containing or ending")
 
         def text_of(ids: Ids) -> str:
             return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
 
         check = Checks(text_of, shortest, longest, _checks.flag("balanced", balanced), overlap, copied, run)
         with key_of(rng, seed) as key:
-            found = sentences(
-                model,
-                (self._held.tables, self._speakers),
-                n,
-                begun,
-                Condition(max(least, 1), most, phrases),
-                filters,
-                check,
-                key,
-                progress,
-            )
+            if rule is not None:
+                smoothed = self._held.smoothed(model, rule)
+                found = smoothed_sentences(smoothed, n, given, condition, law, check, key, progress)
+            else:
+                begun = start_of(given, model.transitions, model.vocabulary)
+                caches = self._held.tables, self._speakers
+                found = sentences(model, caches, n, begun, condition, filters, check, key, progress)
         return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastsoftmax import _threads
 from fastsoftmax._last import Last
+from fastsoftmax.markov.counts.kept import KeptText
 from fastsoftmax.markov.counts.model import Model, merged
 from fastsoftmax.markov.counts.transitions import Transitions
 from fastsoftmax.markov.smoothing.rules import Rule, Smoothed
+from fastsoftmax.markov.walking.novelty import Overlap
 from fastsoftmax.markov.walking.walks import TableCache
 
 if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
@@ -29,6 +31,7 @@ class Held:
         self.tables = TableCache()
         self._smoothed = Last[tuple[Transitions, Rule], Smoothed]()
         self._conditioned = Last["tuple[Transitions, SamplerChain]", Model]()
+        self._overlap = Last[KeptText, Overlap]()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Held, (self.model,)
@@ -60,6 +63,7 @@ class Held:
         self.tables.clear()
         self._smoothed.clear()
         self._conditioned.clear()
+        self._overlap.clear()
 
     def conditioned(self, model: Model, chain: "SamplerChain | None") -> Model:
         """Return what a chain of samplers makes of a model, anew unless it was the last one; None changes nothing."""
@@ -74,3 +78,12 @@ class Held:
         return self._smoothed.get(
             (model.transitions, rule), lambda: Smoothed(model.transitions, model.vocabulary, rule)
         )
+
+    def overlap(self, model: Model) -> Overlap:
+        """Return the index of the text of a model, built anew unless it was the last one. ValueError without a text."""
+        text = model.text
+        if text is None:
+            what = "expected a model that was fitted with keep_text=True, and not changed by its chain"
+            raise ValueError(f"novelty or max_copied is given, {what}")
+        model.transitions.check()
+        return self._overlap.get(text, lambda: Overlap(text.joined()))

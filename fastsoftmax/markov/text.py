@@ -13,6 +13,7 @@ from fastsoftmax._types import Ids
 from fastsoftmax.markov.chain import MarkovChain
 from fastsoftmax.markov.counted import Stream
 from fastsoftmax.markov.counts import markovify, storage
+from fastsoftmax.markov.counts.kept import KeptText
 from fastsoftmax.markov.counts.model import ONCE, Model, counted
 from fastsoftmax.markov.counts.states import ids_of
 from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL
@@ -32,7 +33,6 @@ from fastsoftmax.markov.reading.tokens import (
     tokens_of,
 )
 from fastsoftmax.markov.walking.arguments import progress_bar
-from fastsoftmax.markov.walking.novelty import KeptText
 from fastsoftmax.markov.walking.sentences import LastWalks
 
 
@@ -48,7 +48,8 @@ class MarkovText(Generating):
     Parameters
     ----------
     order : int
-        How many tokens make a state, in [1, 1024]. Larger orders repeat the text more literally.
+        How many tokens make a state, in [0, 1024]. Larger orders repeat the text more literally; of order 0 every word
+        is drawn independently of those before it.
     tokens : {"words", "characters"} or function
         What the chain is over. Words are what white space separates, with the punctuation that is attached to them;
         characters are what readers see as one (grapheme clusters; needs regex), in lines as they stand, with all their
@@ -61,7 +62,8 @@ class MarkovText(Generating):
     encoding : str
         Of files: any that Python knows, as "latin-1" or "utf-16".
     keep_text : bool
-        Keep the text, as numbers of 4 bytes a word, for `novelty` of `generate`.
+        Keep the text, for `novelty` of `generate`: 4 bytes a word and as much for each end, in memory and in the file
+        of `save`.
 
     Examples
     --------
@@ -91,13 +93,29 @@ class MarkovText(Generating):
         self._join = join or JOINS.get(str(named), rejoined)
         self._encoding = checked_encoding(encoding)
         self._keeps = _checks.flag("keep_text", keep_text)
-        self._text = KeptText()
         self._speakers = LastWalks()
 
     @property
     def chain(self) -> MarkovChain:
-        """The chain over tokens: the same object, so that a change of one is a change of both."""
+        """The chain over tokens: the same object, so that a change of one is a change of both.
+
+        It keeps no text: after tokens were added to it by its own methods, the model has no text for `novelty`.
+        """
         return self._chain
+
+    @property
+    def kept_tokens(self) -> int | None:
+        """How many tokens the text has that is kept, ends not among them; None where none is.
+
+        Memory: a byte a token.
+        """
+        model = self._held.model
+        if model is None:
+            return 0 if self._keeps else None
+        if model.text is None:
+            return None
+        model.transitions.check()
+        return model.text.count()
 
     @property
     def tokens(self) -> str | Tokenizer:
@@ -142,9 +160,7 @@ class MarkovText(Generating):
         -----
         Memory: that of `MarkovChain.fit`, 256 MiB for 16 MiB of text at a time, and 4 bytes a word that is kept.
         """
-        model, texts = self._counted(source, 1, progress)
-        self._held.put(model)
-        self._text.put(texts)
+        self._held.put(self._counted(source, 1, progress))
         return self
 
     def partial_fit(self, source: Source, weight: int = 1, *, progress: bool = False) -> Self:
@@ -173,9 +189,7 @@ class MarkovText(Generating):
         Memory: as `fit`, then as `MarkovChain.merge`; the text that is kept is 4 bytes a word.
         """
         weight = _checks.integer("weight", weight, 1, MAX_TOTAL)
-        model, texts = self._counted(source, weight, progress)
-        self._held.add(model, ONCE)
-        self._text.add(self._renumbered(model, texts))
+        self._held.add(self._counted(source, weight, progress), ONCE)
         return self
 
     @classmethod
@@ -188,7 +202,7 @@ class MarkovText(Generating):
         join: Callable[[list[str]], str] | None = None,
         encoding: str = UTF_8,
     ) -> "MarkovText":
-        """Read a model that `save` wrote.
+        """Read a model that `save` wrote, with its text where that is kept.
 
         Parameters
         ----------
@@ -212,9 +226,9 @@ class MarkovText(Generating):
 
         Notes
         -----
-        Memory: as `MarkovChain.load`.
+        Memory: as `MarkovChain.load`. A text that is kept stays in the mapped file until `novelty` asks for it.
         """
-        transitions, vocabulary, about = storage.load(path, "text", mmap)
+        model, about = storage.load(path, "text", mmap)
         named, sequences = about.get("tokens"), about.get("sequences")
         if named not in (OWN, *TOKENIZERS) or sequences not in (SENTENCES, LINES):
             raise ValueError(f"{path} holds sequences {sequences!r} of tokens {named!r}, which are not known here")
@@ -224,8 +238,9 @@ class MarkovText(Generating):
             )
             raise ValueError(f"tokens is {_checks.described(tokens)}, expected {expected}")
         made_of = named if tokens is None else tokens
-        text = cls(transitions.order, tokens=made_of, sequences=sequences, join=join, encoding=encoding)
-        text._held.put(Model(transitions, vocabulary))
+        order, keeps = model.transitions.order, model.text is not None
+        text = cls(order, tokens=made_of, sequences=sequences, join=join, encoding=encoding, keep_text=keeps)
+        text._held.put(model)
         return text
 
     @classmethod
@@ -264,18 +279,17 @@ class MarkovText(Generating):
         -----
         Memory: what `json` makes of the file, and 500 bytes a transition.
         """
-        model, texts = markovify.model_of(source)
-        text = cls(model.transitions.order, tokens=tokens, sequences=sequences, join=join, keep_text=texts is not None)
+        model = markovify.model_of(source)
+        order, keeps = model.transitions.order, model.text is not None
+        text = cls(order, tokens=tokens, sequences=sequences, join=join, keep_text=keeps)
         text._held.put(model)
-        text._text.put(texts or [])
         return text
 
     def __copy__(self) -> Self:
         new = object.__new__(type(self))
         vars(new).update(vars(self))
         new._chain = copy.copy(self._chain)
-        new._held, new._speakers, new._text = new._chain._held, LastWalks(), KeptText()
-        new._text.put(self._text.streams)
+        new._held, new._speakers = new._chain._held, LastWalks()
         return new
 
     def _fitted(self) -> Model:
@@ -286,8 +300,7 @@ class MarkovText(Generating):
     def _reader(self) -> Reader:
         return Reader(self._tokenizer, self._by_lines, self._encoding)
 
-    def _counted(self, source: Source, weight: int, progress: bool) -> tuple[Model, list[Ids]]:
-        """Return the model of a source, and the source as ids if it is kept."""
+    def _counted(self, source: Source, weight: int, progress: bool) -> Model:
         reader, texts = self._reader(), list[Ids]()
 
         def streams(report: Report | None) -> Iterator[Ids]:
@@ -298,14 +311,7 @@ class MarkovText(Generating):
 
         with progress_bar(progress, "reading", size_of(source)) as report:
             transitions = counted(streams(report), self.order, weight)
-        return Model(transitions, Vocabulary(reader.words())), texts
-
-    def _renumbered(self, part: Model, texts: list[Ids]) -> list[Ids]:
-        """Return texts of a part that was added, in the numbers of the chain."""
-        if not texts:
-            return texts
-        ids = renumbering(_words_of(part).tokens, _words_of(self._fitted()))
-        return [ids[text] for text in texts]
+        return Model(transitions, Vocabulary(reader.words()), KeptText(tuple(texts)) if self._keeps else None)
 
     def _kind(self) -> tuple[str, dict[str, str]]:
         return "text", {"tokens": self._named, "sequences": self.sequences}
@@ -313,12 +319,12 @@ class MarkovText(Generating):
     def _add(self, other: "MarkovText", weight: Fraction) -> None:
         if other._named != self._named:
             raise ValueError(f"other has tokens {other._named!r}, expected {self._named!r}")
-        if self._keeps and not other._keeps:
+        part = other._held.model
+        keeps = other._keeps and (part is None or part.text is not None)
+        if self._keeps and not keeps:
             raise ValueError("other keeps no text, expected keep_text=True as here: novelty needs all of it")
-        model, texts = other._held.model, other._text.streams
-        super()._add(other, weight)
-        if self._keeps and model is not None:
-            self._text.add(self._renumbered(model, texts))
+        if part is not None:
+            self._held.add(part if self._keeps else part._replace(text=None), weight)
 
     def _ids(self, name: str, value: Any, model: Model) -> list[int]:
         return ids_of(name, self._tokens(name, value), model.vocabulary)

@@ -56,6 +56,22 @@ def test_merge():
     assert MarkovChain.load("twice.safetensors").transitions.counts.tolist() == [2, 2, 2]
 
 
+def test_the_text_that_is_kept():
+    """It grows with the model, where all models have theirs."""
+    for name in ("text", "more"):
+        run("fit", f"{name}.txt", "-o", f"kept_{name}.safetensors", "--keep-text")
+    both = MarkovText(keep_text=True).fit([TEXT, MORE])
+    run("add", "kept_text.safetensors", "more.txt", "-o", "both.safetensors")
+    assert MarkovText.load("both.safetensors").kept_tokens == both.kept_tokens
+    run("merge", "kept_text.safetensors", "kept_more.safetensors", "-o", "merged.safetensors")
+    assert Path("merged.safetensors").read_bytes() == Path("both.safetensors").read_bytes()
+    run("prune", "both.safetensors", "-o", "small.safetensors")
+    assert MarkovText.load("small.safetensors").kept_tokens == both.kept_tokens
+    for models in (["kept_text.safetensors", "more.safetensors"], ["text.safetensors", "kept_more.safetensors"]):
+        run("merge", *models, "-o", "merged.safetensors")
+        assert MarkovText.load("merged.safetensors").kept_tokens is None
+
+
 def test_prune():
     run("prune", "text.safetensors", "-o", "small.safetensors", "--min-count", "2")
     same("small.safetensors", MarkovText().fit(TEXT).prune(2))

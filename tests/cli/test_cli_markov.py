@@ -46,7 +46,7 @@ def folder(tmp_path, monkeypatch):
         (["fit", "-o", "m.safetensors"], "Missing argument"),
         (["fit", "text.txt", "-o", "model.bin"], "expected a name that ends in .safetensors"),
         (["fit", "text.txt", "-o", "missing/m.safetensors"], "missing: No such directory"),
-        (["fit", "text.txt", "-o", "m.safetensors", "--order", "0"], "order is 0, expected an integer in [1, 1024]"),
+        (["fit", "text.txt", "-o", "m.safetensors", "--order", "-1"], "order is -1, expected an integer in [0, 1024]"),
         (
             ["fit", "text.txt", "-o", "m.safetensors", "--tokens", "bytes"],
             "tokens is 'bytes', expected one of 'words', 'characters'",
@@ -63,7 +63,10 @@ def folder(tmp_path, monkeypatch):
         (["generate", "model.safetensors", "--order", "1"], "order is given, expected none for a saved model"),
         (["generate", "model.safetensors", "--tokens", "words"], "tokens is given, expected none"),
         (["generate", "model.safetensors", "--sequences", "lines"], "sequences is given, expected none"),
-        (["generate", "model.safetensors", "--novelty", ".5"], "a saved model does not hold its text"),
+        (
+            ["generate", "model.safetensors", "--novelty", ".5"],
+            "expected texts, or a model with its text: fit --keep-text",
+        ),
         (["generate", "text.txt", "--novelty", "1.5"], "novelty is 1.5, expected a number in [0, 1]"),
         (["generate", "latin.txt"], "error: latin.txt is not UTF-8 at byte 3: "),
         (["generate", "empty.txt"], "no words"),
@@ -215,6 +218,31 @@ def test_generate_new_sentences():
     expected = MarkovText(keep_text=True).fit(corpus.sentences()).generate(5, novelty=0.6, seed=1)
     assert found == expected
     assert found != run("generate", "--seed", "1").splitlines()
+
+
+def test_generate_new_sentences_of_a_saved_model():
+    run("fit", "text.txt", "-o", "kept.safetensors", "--keep-text", "--order", "1")
+    options = ["-n", "9", "--novelty", ".1", "--max-copied", "5", "--seed", "1"]
+    expected = MarkovText(1, keep_text=True).fit(TEXT).generate(9, novelty=0.1, max_copied=5, seed=1)
+    assert run("generate", "kept.safetensors", *options).splitlines() == expected
+    assert json.loads(run("info", "kept.safetensors", "--json"))["kept_tokens"] == len(TEXT.split())
+    assert ["kept", "text", str(len(TEXT.split())), "tokens"] in [
+        line.split() for line in run("info", "kept.safetensors").splitlines()
+    ]
+
+
+def test_smoothing():
+    text = MarkovText().fit(TEXT)
+    for smoothing in ("none", "add-k", "stupid-backoff", "kneser-ney"):
+        options = ["model.safetensors", "--smoothing", smoothing, "--seed", "1"]
+        expected = text.generate(4, smoothing=smoothing, seed=1)
+        assert run("generate", *options, "-n", "4").splitlines() == expected
+        walked = text.chain.walk(1, 30, smoothing=smoothing, seed=1, on_dead_end="restart")[0]
+        assert run("walk", *options, "--length", "30").split() == walked
+    new = run("generate", "model.safetensors", "--smoothing", "add-k", "--start", "mat. ran", "-n", "2")
+    assert [line.split()[:2] for line in new.splitlines()] == [["mat.", "ran"]] * 2
+    for command in ("generate", "walk"):
+        assert "smoothing is 'x', expected one of" in refused(command, "model.safetensors", "--smoothing", "x")
 
 
 def test_generate_where_no_sentence_fits():
@@ -392,6 +420,8 @@ def test_info():
     assert found["widest_states"][0] == {"state": [None, "The"], "transitions": 2, "observations": 3}
     lines = [line.split() for line in run("info", "model.safetensors").splitlines()]
     assert ["vocabulary", "11"] in lines
+    assert ["kept", "text", "none"] in lines
+    assert found["kept_tokens"] is None
     assert ["entropy", "rate", f"{chain.entropy_rate():.4f}", "bits", "a", "token"] in lines
     assert ["(start)", "The", "2", "3"] in lines
 
@@ -405,6 +435,22 @@ def test_info_of_chains():
     assert json.loads(run("info", "weather.safetensors", "--json"))["observations"] == pytest.approx(4)
     assert "observations  4" in run("info", "weather.safetensors")
     assert "'he'" in run("info", "characters.safetensors")
+
+
+def test_order_0():
+    """Words drawn independently: fit, generate, walk, score and info know it."""
+    assert run("fit", "text.txt", "-o", "zero.safetensors", "--order", "0").startswith("zero.safetensors: order 0, 3 ")
+    text = MarkovText(0).fit(TEXT)
+    options = ["-n", "4", "--seed", "1"]
+    assert run("generate", "zero.safetensors", *options).splitlines() == text.generate(4, seed=1)
+    assert run("generate", "text.txt", "--order", "0", *options).splitlines() == text.generate(4, seed=1)
+    expected = text.chain.walk(1, 9, seed=1, on_dead_end="restart")[0]
+    assert run("walk", "zero.safetensors", "--length", "9", "--seed", "1").split() == expected
+    scored = json.loads(run("score", "zero.safetensors", "text.txt", "--json"))["texts"][0]
+    assert scored["perplexity"] == pytest.approx(text.perplexity(TEXT))
+    found = json.loads(run("info", "zero.safetensors", "--json"))
+    assert found["widest_states"] == [{"state": [], "transitions": 12, "observations": 21}]
+    assert ["()", "12", "21"] in [line.split() for line in run("info", "zero.safetensors").splitlines()]
 
 
 def test_info_without_scipy(monkeypatch):

@@ -22,12 +22,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load_file, save_file
 
 import fastsoftmax
 from fastsoftmax import MarkovChain, MarkovText, Sampler
 from fastsoftmax.cli import inputs
 from fastsoftmax.cli.inputs import InputError
 from fastsoftmax.kernels.markov import count
+from fastsoftmax.markov.counts import storage
 from fastsoftmax.markov.reading import clean as reading
 from fastsoftmax.markov.reading import tokens
 from tests.calls import CALLS, RING, public
@@ -168,6 +170,26 @@ def test_what_is_true_or_false(name, call):
     with contextlib.suppress(FileNotFoundError):
         call(0)
         call(np.False_)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@given(st.data())
+@anything
+def test_any_text_in_a_file(tmp_path_factory, at_once, data):
+    """Whatever a file says the text is, with a right checksum: sentences, or an error."""
+    file = tmp_path_factory.mktemp("any") / "model.safetensors"
+    TEXT.save(file)
+    arrays = {name: array.copy() for name, array in load_file(file).items()}
+    ids = st.sampled_from([-(2**31), -2, -1, 0, 1, 2, 3, 4, 2**30, 2**31 - 1])
+    arrays["text"] = np.array(data.draw(st.lists(ids, max_size=12)), np.int32)
+    about = {"format": storage.FORMAT, "kind": "text", "order": 1, "tokens": "words", "sequences": "sentences"}
+    save_file(arrays, file, storage.sealed(about, arrays))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "_SMALL", storage._SMALL if at_once else -1)
+        text = arrays["text"].tolist()
+        sound = all(-1 <= token <= 4 for token in text) and (not text or text[-1] == -1)
+        with contextlib.nullcontext() if sound else pytest.raises(ValueError, match="its text"):
+            assert len(MarkovText.load(file).generate(2, novelty=0.5, seed=1)) == 2
 
 
 def test_what_numpy_would_say_otherwise():
@@ -371,7 +393,7 @@ def test_a_save_replaces_files_alone(tmp_path):
 
 def test_bounds_of_what_is_asked_for():
     for order in (1025, 10**9, 10**30):
-        with pytest.raises(ValueError, match=rf"order is {order}, expected an integer in \[1, 1024\]"):
+        with pytest.raises(ValueError, match=rf"order is {order}, expected an integer in \[0, 1024\]"):
             MarkovChain(order)
     with pytest.raises(ValueError, match=r"transitions key \(0, 1, 2, .* has 1025 tokens, expected at most 1024"):
         MarkovChain.from_transitions({tuple(range(1025)): {1: 1}})

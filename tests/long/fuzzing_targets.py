@@ -24,7 +24,7 @@ from tests.calls import CALLS, TEXT, Things
 
 OURS = (ValueError, TypeError, KeyError, OSError)
 TABLE = ("contexts", "offsets", "tokens", "counts", "targets")
-NAMES = (*TABLE, "vocabulary", "vocabulary_offsets", "vocabulary_order")
+NAMES = (*TABLE, "vocabulary", "vocabulary_offsets", "vocabulary_order", "text")
 DTYPES = (np.int32, np.int64, np.float64, np.uint8)
 KEYS = ("order", "tokens", "sequences", "kind", "format", "more")
 VALUES: tuple[Any, ...] = (
@@ -202,9 +202,12 @@ def _bases() -> Iterator[Base]:
     ]
     for chain in chains:
         yield _base("chain", chain, {})
-    for tokens, sequences in (("words", "sentences"), ("characters", "lines")):
-        text = MarkovText(2, tokens=tokens, sequences=sequences).fit(TEXT)
-        yield _base("text", text.chain, {"tokens": tokens, "sequences": sequences})
+    for tokens, sequences, keeps in (("words", "sentences", True), ("characters", "lines", False)):
+        text = MarkovText(2, tokens=tokens, sequences=sequences, keep_text=keeps).fit(TEXT)
+        base = _base("text", text.chain, {"tokens": tokens, "sequences": sequences})
+        kept = text._held.model and text._held.model.text
+        yield base._replace(arrays={**base.arrays, "text": kept.joined()}) if kept else base
+    yield _base("chain", MarkovChain(0).fit(words), {})
 
 
 def _base(kind: str, chain: MarkovChain, settings: dict[str, str]) -> Base:
@@ -286,8 +289,10 @@ def _arguments() -> Iterator[list[str]]:
         "sample rows.npy --draws 3 --seed 1 --step 2 --json",
         "sample rows.npy --rng 1 --top-p 0.5",
         "fit text.txt -o new.safetensors --order 3 --tokens characters --sequences lines",
-        "fit - -o new.safetensors",
+        "fit - -o new.safetensors --keep-text",
         "generate 3.safetensors -n 2 --start The --seed 1 --max-words 9 --json",
+        "generate 3.safetensors -n 2 --novelty 0.3 --max-copied 5",
+        "generate 3.safetensors -n 2 --smoothing kneser-ney --max-words 9",
         "generate text.txt --novelty 0.5 --min-words 2 --max-chars 40 --order 1",
         "generate text.txt --containing The --balanced",
         "generate --tokens words",
@@ -295,6 +300,7 @@ def _arguments() -> Iterator[list[str]]:
         "walk 1.safetensors --length 5 --start 1 --json",
         "score 3.safetensors text.txt - --smoothing kneser-ney --json",
         "info 2.safetensors --json",
+        "walk 5.safetensors --length 40",
         "--version",
         "--help",
     ):

@@ -260,6 +260,8 @@ def texts(folder: Path) -> list[Grows]:
         Grows("generate with novelty but no text", refused(lambda i: text.generate(1, novelty=0.5))),
         Grows("MarkovText.next_tokens", lambda i: text.next_tokens("cat", temperature=1 + i)),
         Grows("MarkovText's attributes", lambda i: (text.chain, text.order, text.tokens, text.sequences, repr(text))),
+        Grows("MarkovText.kept_tokens", lambda i: kept.kept_tokens),
+        Grows("MarkovText.generate, smoothed", lambda i: text.generate(1, smoothing="add-k", max_words=9, seed=i)),
         Grows("MarkovText.deepcopy", lambda i: copy.deepcopy(kept)),
         Grows("import_markovify of something else", refused(lambda i: MarkovText.import_markovify(f"[{i}]"))),
     ]

@@ -193,7 +193,7 @@ def test_refuses():
 
 @given(
     letters,
-    st.integers(1, 3),
+    st.integers(0, 3),
     st.sampled_from([0, 0.05, 0.5, 1, 3, math.inf]),
     st.sampled_from([0, 1, 2]),
     st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 2 / 3, 1.0]),

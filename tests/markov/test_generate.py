@@ -253,7 +253,7 @@ def test_long_copies_are_found():
 
 def test_novelty():
     text = MarkovText(1, keep_text=True).fit("\n\n".join(topics.values()))
-    kept = text._text.overlap()
+    kept = text._held.overlap(text._held.model)
     for novelty in (0.3, 0.7):
         for sentence in text.generate(20, seed=3, novelty=novelty, min_words=6, max_words=20):
             ids = np.array([text.chain.vocabulary.index(word) for word in sentence.split()], np.int32)
@@ -261,7 +261,7 @@ def test_novelty():
     more = MarkovText(1, keep_text=True).fit("a b.").partial_fit("b c a.")
     assert more.chain.vocabulary == ["a", "b.", "b", "c", "a."]
     for ids, longest in (([2, 3, 4], 3), ([0, 1], 2), ([0, 1, 2], 2), ([0, 3], 1)):
-        assert more._text.overlap().longest_run(np.array(ids, np.int32)) == longest
+        assert more._held.overlap(more._held.model).longest_run(np.array(ids, np.int32)) == longest
 
 
 def test_novelty_of_texts_that_repeat_themselves():

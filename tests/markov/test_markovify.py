@@ -217,7 +217,7 @@ def test_other_texts_of_markovify(markovify):
 
 def test_sentences_are_kept_for_novelty(manual):
     text = MarkovText.import_markovify(manual.to_json())
-    kept = text._text.overlap()
+    kept = text._held.overlap(text._held.model)
     for sentence in text.generate(20, seed=1, novelty=0.3, min_words=6):
         ids = np.array([text.chain.vocabulary.index(word) for word in sentence.split()], np.int32)
         assert kept.longest_run(ids) <= 0.7 * len(ids)

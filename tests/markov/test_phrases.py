@@ -324,6 +324,8 @@ def test_refuses(monkeypatch):
         text.generate(containing=[3])
     with pytest.raises(TypeError, match="ending is 3, expected a str of one or more words"):
         text.generate(ending=3)
+    with pytest.raises(ValueError, match="smoothing is 'add-k', expected 'none' with containing or ending"):
+        text.generate(ending="sat", smoothing="add-k")
     assert len(text.generate(3, containing=[])) == 3
     with pytest.raises(ValueError, match="make more than 1,024 kinds of progress"):
         text.generate(containing="cat sat " * 100_000)

@@ -220,7 +220,7 @@ def test_merge_of_an_empty_chain_adds_nothing():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda chain: MarkovChain(0), ValueError, r"order is 0, expected an integer in \[1, 1024\]"),
+        (lambda chain: MarkovChain(-1), ValueError, r"order is -1, expected an integer in \[0, 1024\]"),
         (lambda chain: MarkovChain(1.0), TypeError, "order is 1.0"),
         (lambda chain: chain.partial_fit(CATS, 0), ValueError, "weight is 0, expected an integer"),
         (lambda chain: chain.partial_fit(CATS, 0.5), TypeError, "weight is 0.5"),

@@ -83,10 +83,10 @@ def test_what_a_copy_learns_its_original_does_not(copied):
     other = copied(text)
     assert other.generate(seed=1) == text.generate(seed=1)
     other.partial_fit("The dog ran.")
+    assert other.generate(start="The dog", max_copied=3)
     other.chain.partial_fit([["a", "b"]])
     assert len(text.chain.vocabulary) == 3
     assert len(other.chain.vocabulary) == 7
-    assert other.generate(start="The dog", max_copied=3)
     with pytest.raises(KeyError):
         text.generate(start="The dog")
     assert text.generate(max_copied=3) == ["The cat sat."]

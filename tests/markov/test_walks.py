@@ -25,7 +25,7 @@ temperatures = st.sampled_from([0, 0.05, 0.5, 1, 1.0, 2.5, 1e6, INF])
 
 @given(
     tokens,
-    st.integers(1, 3),
+    st.integers(0, 3),
     temperatures,
     st.sampled_from([0, 1, 2, 5]),
     st.sampled_from([1.0, 0.9, 0.5, 0.0]),

@@ -283,8 +283,8 @@ def test_a_bool_is_no_integer():
 
 
 def test_order_and_weight_errors():
-    with pytest.raises(ValueError, match="order is 0"):
-        MarkovChain(0)
+    with pytest.raises(ValueError, match="order is -1"):
+        MarkovChain(-1)
     with pytest.raises(ValueError, match="weight is 0"):
         MarkovChain().partial_fit(CATS, weight=0)
     with pytest.raises(ValueError, match="other has order 2, expected 1"):

@@ -278,7 +278,12 @@ def merge_rows(
 
 @inline
 def row_of(contexts: Ids, context: Ids) -> np.int64:
-    """Return the row of `contexts`, sorted column by column, that is equal to `context`, or -1: a binary search."""
+    """Return the row of `contexts`, sorted column by column, that is equal to `context`, or -1: a binary search.
+
+    A context of no token has the one row that there can be.
+    """
+    if context.size == 0:
+        return np.int64(min(contexts.shape[0], 1) - 1)
     low, high = 0, contexts.shape[0]
     while low < high:
         middle = (low + high) >> 1

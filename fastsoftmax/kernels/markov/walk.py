@@ -67,7 +67,7 @@ class Lanes(NamedTuple):
 
 
 @inline
-def _restart(start: int, seed: np.uint64, step: int, walk: int, table: Table) -> int:
+def restarted(start: int, seed: np.uint64, step: int, walk: int, table: Table) -> int:
     """Return the state after a beginning that is not the end, by draw 1 of that position or one after it."""
     draw = 0
     while True:
@@ -82,7 +82,7 @@ def _restart(start: int, seed: np.uint64, step: int, walk: int, table: Table) ->
 def _after_stop(lane: int, step: int, start: int, seed: np.uint64, lanes: Lanes, table: Table) -> int:
     """Return where a walk that cannot go on is next: at a new beginning, or at its end."""
     if start >= 0:
-        return _restart(start, seed, lanes.steps[lane] + step, lanes.first + lanes.walks[lane], table)
+        return restarted(start, seed, lanes.steps[lane] + step, lanes.first + lanes.walks[lane], table)
     lanes.dead[lane] = True
     return OVER
 

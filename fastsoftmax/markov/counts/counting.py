@@ -64,7 +64,8 @@ def ordered(edges: Edges) -> Edges:
     """Return any edges sorted, equal ones added up: O(E log E)."""
     if edges.tokens.size == 0:
         return edges
-    order = np.lexsort(edges.contexts.T[::-1])
+    columns = edges.contexts.T[::-1]
+    order = np.lexsort(columns) if len(columns) else np.arange(len(edges.contexts))  # order 0: no column to sort by
     contexts = edges.contexts[order]
     new = np.append(True, (contexts[1:] != contexts[:-1]).any(axis=1))
     ranks = np.empty(len(order), np.uint64)

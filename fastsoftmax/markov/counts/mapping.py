@@ -53,7 +53,7 @@ def edges_of(transitions: Any, start: Any = None) -> tuple[Edges, Vocabulary | N
             offsets.append(len(nexts))
     whole = all(weight.is_integer() for weight in weights) and sum(weights) <= MAX_TOTAL
     edges = Edges(
-        np.array(contexts, np.int32),
+        np.array(contexts, np.int32).reshape(len(contexts), order),
         np.array(offsets, np.int64),
         np.array(nexts, np.int32),
         np.array(weights, np.int64 if whole else np.float64),
@@ -94,10 +94,7 @@ def positive(place: str, row: Mapping[Any, Any], what: str) -> list[tuple[Any, f
 
 
 def _state(key: Any) -> tuple[Any, ...]:
-    state = key if isinstance(key, tuple) else (key,)
-    if not state:
-        raise ValueError("transitions has the key (), expected a token or a tuple of tokens")
-    return state
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _weight(weight: Any, place: str) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from fastsoftmax._checks import described
 from fastsoftmax._types import Ids
 from fastsoftmax.markov.counts.counting import ordered
+from fastsoftmax.markov.counts.kept import KeptText
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Edges, table
 from fastsoftmax.markov.counts.vocabulary import Interning, Vocabulary
@@ -27,8 +28,8 @@ _ROUNDED = Fraction(1, 2**48)  # a sum of a few products of weights and counts, 
 _MOST_SCALE = 10**6
 
 
-def model_of(source: str | os.PathLike[str]) -> tuple[Model, list[Ids] | None]:
-    """Return what markovify wrote as JSON, a str or the path of a file: the model, and its text if it is there.
+def model_of(source: str | os.PathLike[str]) -> Model:
+    """Return what markovify wrote as JSON, a str or the path of a file: with its text if it is there.
 
     Words are numbered as in a chain that is fitted to the same sentences: by their first state, which ends in them.
 
@@ -46,11 +47,11 @@ def model_of(source: str | os.PathLike[str]) -> tuple[Model, list[Ids] | None]:
         data = _parsed(source if isinstance(source, str) else Path(source).read_bytes(), "it")
         edges, words = _edges(data)
         sentences = data.get("parsed_sentences") if isinstance(data, dict) else None
-        texts = None if sentences is None else [_stream(sentences, words)]
+        text = None if sentences is None else KeptText((_stream(sentences, words),))
     except _FormatError as error:
         name = "source" if isinstance(source, str) else os.fspath(source)
         raise ValueError(f"{name} cannot be imported from markovify: {error}") from None
-    return Model(table(ordered(edges)), Vocabulary(words)), texts
+    return Model(table(ordered(edges)), Vocabulary(words), text)
 
 
 class _FormatError(Exception):

@@ -13,6 +13,7 @@ from fastsoftmax.kernels.markov.follow import follow
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts import counting
 from fastsoftmax.markov.counts.counting import count, ordered
+from fastsoftmax.markov.counts.kept import KeptText
 from fastsoftmax.markov.counts.transitions import MAX_TOTAL, Transitions, table
 from fastsoftmax.markov.counts.vocabulary import Vocabulary, kind_of, renumbering
 
@@ -24,6 +25,8 @@ class Model(NamedTuple):
 
     transitions: Transitions
     vocabulary: Vocabulary | None
+    text: KeptText | None = None
+    """All that was counted, if it is kept; of a file only what `transitions.check` has passed can be trusted."""
 
 
 def counted(streams: Iterable[Ids], order: int, weight: int) -> Transitions:
@@ -44,23 +47,25 @@ def _weighed(streams: Iterable[Ids], weight: int) -> Iterator[Ids]:
 def merged(model: Model | None, part: Model, weight: Fraction) -> Model:
     """Return the sum of two models, the part `weight` times. New tokens come after those of the first.
 
-    All counts are multiplied by the denominator of the weight, so that they stay whole.
+    All counts are multiplied by the denominator of the weight, so that they stay whole. A text is kept if both keep it.
     """
     if model is None and weight == 1:
         return part
     edges = part.transitions.edges(weight.numerator)
     if model is None:
-        return Model(table(edges), part.vocabulary)
+        return part._replace(transitions=table(edges))
     if (model.vocabulary is None) != (part.vocabulary is None):
         kinds = kind_of(part.vocabulary), kind_of(model.vocabulary)
         raise TypeError(f"the tokens to add are of type {kinds[0]}, expected {kinds[1]} as those of the chain")
-    vocabulary = model.vocabulary
+    vocabulary, ids = model.vocabulary, None
     if vocabulary is not None and part.vocabulary is not None and vocabulary.tokens != part.vocabulary.tokens:
         known = vocabulary
         vocabulary = Vocabulary([*known.tokens, *(token for token in part.vocabulary.tokens if token not in known)])
         ids = renumbering(part.vocabulary.tokens, vocabulary)
         edges = ordered(edges._replace(contexts=ids[edges.contexts], tokens=ids[edges.tokens]))
-    return Model(table(counting.merged(model.transitions.edges(weight.denominator), edges)), vocabulary)
+    transitions = table(counting.merged(model.transitions.edges(weight.denominator), edges))
+    text = None if model.text is None or part.text is None else model.text.followed_by(part.text, ids)
+    return Model(transitions, vocabulary, text)
 
 
 def log_probabilities(model: Model, stream: Ids) -> npt.NDArray[np.float64]:

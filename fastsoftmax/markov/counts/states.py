@@ -1,6 +1,7 @@
 """From a user's start or context to the state of a chain, and what to say when there is none.
 
-At order 2 the start (the, cat, sat) begins in the state (cat, sat), and (the) in the state (boundary, the).
+At order 2 the start (the, cat, sat) begins in the state (cat, sat), and (the) in the state (boundary, the). At order 0
+there is one state, (), whatever the start.
 """
 
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax._checks import described
-from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, Transitions
+from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, Transitions, last_of
 from fastsoftmax.markov.counts.vocabulary import UNKNOWN, Vocabulary, is_integer
 
 _SUGGESTIONS = 3
@@ -103,7 +104,7 @@ def start_of(ids: list[int], transitions: Transitions, vocabulary: Vocabulary | 
 
 def anywhere(start: Start, transitions: Transitions) -> Start:
     """Return what walks begin with: any state of tokens alone, where nothing is given and no sequence begins."""
-    if start.given or start.state >= 0:
+    if start.given or start.state >= 0 or not transitions.order:
         return start
     contexts = transitions.check().contexts
     return start._replace(middle=range(int(contexts[:, 0].searchsorted(0)), len(contexts)))
@@ -131,7 +132,7 @@ def state_of(
         If the state was never seen, with near matches.
     """
     order = transitions.order
-    context = ([BOUNDARY] * order + ids)[-order:]
+    context = last_of(ids, order)
     packed = np.array(context, np.int32)
     state = transitions.find(packed)
     if state >= 0 or (may_be_dead_end and (not ids or transitions.leads_to(packed))):
@@ -141,12 +142,12 @@ def state_of(
         what = f"{shown} never begins a sequence, nor a state of {order} tokens"
     else:
         what = f"{shown} was never seen" if may_be_dead_end else f"nothing was seen after {shown}"
-    raise KeyError(f"{name}: {what}, {_near(_similar(context[-1], transitions, vocabulary))}")
+    raise KeyError(f"{name}: {what}, {_near(_similar(context[-1], transitions, vocabulary) if context else [])}")
 
 
 def describe(transitions: Transitions, context: list[int], vocabulary: Vocabulary | None) -> str:
     """Return a state for a message: its tokens, without the boundary."""
-    return _shown([token for token in context[-transitions.order :] if token != BOUNDARY], vocabulary)
+    return _shown([token for token in last_of(context, transitions.order) if token != BOUNDARY], vocabulary)
 
 
 def _similar(last: int, transitions: Transitions, vocabulary: Vocabulary | None) -> list[Any]:

@@ -2,7 +2,8 @@
 
 Arrays: contexts, offsets, tokens, counts, targets as in `Transitions`; for str tokens also `vocabulary`, their UTF-8
 bytes one after the other, `vocabulary_offsets`, where each begins, and `vocabulary_order`, their ids sorted by these
-bytes. Metadata: format, kind, order, the SHA-256 of the arrays' contents, and that of all else.
+bytes; of a model of text that keeps it `text`, the ids of its sequences, each followed by -1. Metadata: format, kind,
+order, the SHA-256 of the arrays' contents, and that of all else.
 
 A load reads the header, and checks all that it says. The contents are checked too, so far that no kernel can leave its
 arrays whatever the file holds: at once if they are small or not mapped, else before anything reads all of them, so that
@@ -29,6 +30,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fastsoftmax._checks import described, flag
+from fastsoftmax.markov.counts.kept import KeptText
+from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_ID, MappedFile, Transitions, check_total
 from fastsoftmax.markov.counts.vocabulary import StoredTokens, StoredVocabulary, Vocabulary
 
@@ -39,6 +42,7 @@ Arrays = dict[str, Array]
 
 _TABLE = ("contexts", "offsets", "tokens", "counts", "targets")
 _WORDS = ("vocabulary", "vocabulary_offsets", "vocabulary_order")
+_TEXT = "text"
 _DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64, "U8": np.uint8}
 _SMALL = 2**25  # bytes, checked in some hundredths of a second
 _LONGEST_HEADER = 2**16  # bytes: some thirty times as long as one is, so that no header takes much memory
@@ -47,8 +51,7 @@ _LONGEST_HEADER = 2**16  # bytes: some thirty times as long as one is, so that n
 def save(
     path: str | os.PathLike[str],
     kind: str,
-    transitions: Transitions,
-    vocabulary: Vocabulary | None,
+    model: Model,
     settings: dict[str, str] | None = None,
 ) -> None:
     """Write a model to a file, in one step: it is there whole, or what was there before still is."""
@@ -56,10 +59,12 @@ def save(
     target = Path(os.path.realpath(asked))  # through links, as `open` writes
     if target.exists() and not target.is_file():  # a folder; or a device, which a privileged user would replace
         raise FileExistsError(errno.EEXIST, "This is there already and is not a file", str(asked))
-    transitions.check()
+    transitions = model.transitions.check()
     arrays: Arrays = {name: getattr(transitions, name) for name in _TABLE}
-    if vocabulary is not None:
-        arrays |= _packed(vocabulary.tokens)
+    if model.vocabulary is not None:
+        arrays |= _packed(model.vocabulary.tokens)
+    if kind == "text" and model.text is not None:  # the chain of a text, saved by itself, has none
+        arrays[_TEXT] = model.text.joined()
     about = {"format": FORMAT, "kind": kind, "order": transitions.order, **(settings or {})}
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
@@ -78,7 +83,7 @@ def save(
         temporary.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitions, Vocabulary | None, dict[str, Any]]:
+def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Model, dict[str, Any]]:
     """Read a model from a file, and what else was said about it.
 
     Raises
@@ -109,7 +114,8 @@ def load(path: str | os.PathLike[str], kind: str, mmap: bool) -> tuple[Transitio
     elif (words := checked_words()) is not None:
         vocabulary = Vocabulary(words)
     contexts, offsets, tokens, counts, targets = (arrays[name] for name in _TABLE)
-    return Transitions(contexts, offsets, tokens, counts, linked=targets, file=file), vocabulary, about
+    transitions = Transitions(contexts, offsets, tokens, counts, linked=targets, file=file)
+    return Model(transitions, vocabulary, KeptText((arrays[_TEXT],)) if _TEXT in arrays else None), about
 
 
 def stated(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -190,14 +196,16 @@ def _check_header(kind: str, about: dict[str, Any], arrays: Arrays) -> None:
     _require(about.get("kind") == kind, f"it holds a {about.get('kind')}, expected a {kind}")
     stated = {name: value for name, value in about.items() if name != "header"}
     _require(about.get("header") == _header_digest(stated, arrays), "its header does not match its checksum")
-    _require(set(arrays) in ({*_TABLE}, {*_TABLE, *_WORDS}), f"its arrays are {sorted(arrays)}")
+    named = set(arrays) - {_TEXT} if kind == "text" else set(arrays)
+    _require(named in ({*_TABLE}, {*_TABLE, *_WORDS}), f"its arrays are {sorted(arrays)}")
     contexts, offsets, tokens, counts, targets = (arrays[name] for name in _TABLE)
     types = [array.dtype for array in (contexts, offsets, tokens, targets)]
     _require(types == [np.int32, np.int64, np.int32, np.int32], "its arrays have other types")
     _require(counts.dtype in (np.int64, np.float64), "its counts have another type")
     rows = offsets.size - 1
     _require(contexts.ndim == 2 and contexts.shape[0] == rows >= 0, "its contexts have another shape")
-    _require(contexts.shape[1] >= 1 and contexts.shape[1] == about.get("order"), "its order is another")
+    _require(contexts.shape[1] == about.get("order"), "its order is another")
+    _require(contexts.shape[1] >= 1 or rows <= 1, "its states are not in order")  # of order 0 there is one
     _require(offsets.ndim == 1 and tokens.ndim == 1, "its arrays have other shapes")
     _require(counts.shape == targets.shape == tokens.shape, "its edges have different lengths")
     _require(kind != "text" or "vocabulary" in arrays, "it has no vocabulary")
@@ -206,13 +214,21 @@ def _check_header(kind: str, about: dict[str, Any], arrays: Arrays) -> None:
         _require([array.dtype for array in words] == [np.uint8, np.int64, np.int32], "its vocabulary has another type")
         flat = all(array.ndim == 1 for array in words)
         _require(flat and words[1].size == words[2].size + 1, "its vocabulary has another shape")
+    if _TEXT in arrays:
+        text = arrays[_TEXT]
+        _require(text.dtype == np.int32 and text.ndim == 1, "its text has another type or shape")
 
 
 def _checked_words(arrays: Arrays, stated: Any) -> list[str] | None:
     """Check the contents of a file, whose header is right, and return its words if there are any."""
     _require(_contents_digest(arrays) == stated, "its contents do not match its checksum")
     words = _unpacked(*(arrays[name] for name in _WORDS)) if "vocabulary" in arrays else None
-    _check_rows(arrays, MAX_ID if words is None else len(words) - 1)
+    largest = MAX_ID if words is None else len(words) - 1
+    _check_rows(arrays, largest)
+    if _TEXT in arrays:
+        text = arrays[_TEXT]
+        _require(_within(text, BOUNDARY, largest), "a token of its text is out of range")
+        _require(text.size == 0 or int(text[-1]) == BOUNDARY, "its text has no end")
     return words
 
 
@@ -233,10 +249,19 @@ def _check_rows(arrays: Arrays, largest: int) -> None:
     falls[offsets[1:-1] - 1] = True  # from one row to the next anything goes
     _require(bool(falls.all()), "a row is not in order")
     _require(_rising(contexts), "its states are not in order")
+    _require(_linked(contexts, tokens, targets), "a target is the state of another token")
 
 
 def _within(array: Array, least: int, most: int) -> bool:
     return array.size == 0 or (int(array.min()) >= least and int(array.max()) <= most)
+
+
+def _linked(contexts: Array, tokens: Array, targets: Array) -> bool:
+    """Whether no end leads to a state, and each token that leads to one is its last: so no two edges are parallel."""
+    ends = tokens == BOUNDARY
+    if contexts.shape[1] == 0:
+        return bool((ends == (targets < 0)).all())
+    return bool(((targets < 0) | (~ends & (contexts[targets, -1] == tokens))).all())
 
 
 def _rising(contexts: Array) -> bool:

@@ -4,7 +4,8 @@ The table of a large file is read before the file is verified, a row at a time: 
 is there, what reads all of them calls `check` first.
 
 The sequences a b and a a at order 1 have the states start, a and b with the rows (a: 2), (end: 1, a: 1, b: 1) and
-(end: 1): contexts -1, 0, 1; offsets 0, 1, 4, 5; tokens 0, -1, 0, 1, -1; counts 2, 1, 1, 1, 1.
+(end: 1): contexts -1, 0, 1; offsets 0, 1, 4, 5; tokens 0, -1, 0, 1, -1; counts 2, 1, 1, 1, 1. At order 0 they have one
+state, of no token, with the row (a: 3, end: 2, b: 1).
 """
 
 from collections.abc import Callable
@@ -122,9 +123,12 @@ class Transitions:
         """
         targets: Ids | None = self.__dict__.get("targets")
         if targets is None:
-            targets = np.empty(self.tokens.size, np.int32)
-            slots = kernels.hash_slots(len(self.contexts))
-            kernels.link(self.contexts, self.offsets, self.tokens, slots, targets)
+            if self.order == 0:  # every token leads back to the one state
+                targets = np.where(self.tokens == BOUNDARY, np.int32(-1), np.int32(0))
+            else:
+                targets = np.empty(self.tokens.size, np.int32)
+                slots = kernels.hash_slots(len(self.contexts))
+                kernels.link(self.contexts, self.offsets, self.tokens, slots, targets)
             _freeze(targets)
             self.__dict__["targets"] = targets
         return targets
@@ -176,7 +180,24 @@ class Transitions:
     @property
     def unverified_rows(self) -> Rows:
         """The same, at once: for those who look whether each row is sound before they use it."""
-        return Rows(self.offsets, self.tokens, self.counts, self.targets, self.contexts[:, -1])
+        if self.order:
+            return Rows(self.offsets, self.tokens, self.counts, self.targets, self.contexts[:, -1])
+        lasts = np.full(len(self.contexts), BOUNDARY, np.int32)  # a state of no token has no last one
+        _freeze(lasts)
+        return Rows(self.offsets, self.tokens, self.counts, self.targets, lasts)
+
+    @property
+    def walk_rows(self) -> Rows:
+        """The same for a table of walks, which tells a token by the state that it leads to.
+
+        At order 0 all tokens lead to one state: there they are told as tokens that lead to none.
+        """
+        rows = self.unverified_rows
+        if self.order:
+            return rows
+        targets = np.full(self.tokens.size, -1, np.int32)
+        _freeze(targets)
+        return rows._replace(targets=targets)
 
     def row(self, state: int) -> slice:
         """Return which edges leave a state, of a row that can be trusted.
@@ -209,6 +230,8 @@ class Transitions:
     def leads_to(self, context: Ids) -> bool:
         """Whether an edge leads to that context, which may have no row (a dead end). Reads all edges."""
         self.check()
+        if not self.order:  # a chain that has edges has the row
+            return False
         arrivals = np.flatnonzero(self.tokens == context[-1])
         rows = self.offsets.searchsorted(arrivals, side="right") - 1
         return bool((self.contexts[rows, 1:] == context[:-1]).all(axis=1).any())
@@ -243,3 +266,8 @@ def check_total(counts: Counts) -> None:
             raise ValueError(f"the weights add up to {total}, expected a finite sum")
     elif total > MAX_TOTAL:
         raise ValueError(f"the counts add up to {total:.6g}, expected at most 2**53")
+
+
+def last_of(ids: list[int], order: int) -> list[int]:
+    """Return the last `order` ids, the state after them, with the boundary before them where there are fewer."""
+    return ([BOUNDARY] * order + ids)[len(ids) :]

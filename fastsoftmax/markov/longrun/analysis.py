@@ -319,7 +319,7 @@ class Analysis(Asked):
 
     def _class_of(self, graph: Graph, state: Any) -> tuple[Flags, int]:
         """Return which nodes are in the class of a state, or in the one recurrent class, and a node of it."""
-        table, vocabulary = self._fitted()
+        table, vocabulary, _ = self._fitted()
         node = -1
         if state is not None:
             context = ids_of("state", state, vocabulary)

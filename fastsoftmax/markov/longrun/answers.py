@@ -133,4 +133,4 @@ class BetweenStates:
 
 
 def _name(label: Any) -> str:
-    return " ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+    return " ".join(map(str, label)) if isinstance(label, tuple) and label else str(label)

@@ -60,7 +60,7 @@ class Changing(Asked):
             If `groups` has what is no state.
         ValueError
             If a state is in no group or in two, or the groups are no chain: the message names two states of one group
-            and the group that they differ on. If the order is above 1.
+            and the group that they differ on. If the order is not 1.
         ImportError, TypeError
             As `stationary`.
 
@@ -121,7 +121,7 @@ class Changing(Asked):
         KeyError
             If `stay` has what is no state.
         ValueError
-            If `stay` is out of range, or the order is above 1.
+            If `stay` is out of range, or the order is not 1.
         ImportError, TypeError
             As `stationary`.
 
@@ -172,7 +172,7 @@ class Changing(Asked):
         Raises
         ------
         ValueError
-            If the order is above 1, or there is not one recurrent class.
+            If the order is not 1, or there is not one recurrent class.
         ImportError, TypeError, RuntimeError
             As `stationary`.
         """
@@ -195,7 +195,7 @@ class Changing(Asked):
         Raises
         ------
         ValueError
-            If the order is above 1, or there is not one recurrent class.
+            If the order is not 1, or there is not one recurrent class.
         ImportError, TypeError, RuntimeError
             As `stationary`.
 
@@ -222,7 +222,7 @@ class Changing(Asked):
     ) -> tuple[Positions, Positions, Floats, Vocabulary | None]:
         """Return the steps of the one recurrent class, as ids of tokens, and how often each is taken, of all."""
         graph = self._graph(words)
-        if graph.contexts.shape[1] > 1:
+        if graph.contexts.shape[1] != 1:
             raise ValueError(f"the chain has order {graph.contexts.shape[1]}, expected 1 to {purpose}")
         nodes = only_class(graph, name)
         flow = flows(graph, nodes)[0].tocoo()
@@ -231,8 +231,8 @@ class Changing(Asked):
 
     def _edges(self, words: LawWords, purpose: str) -> _Edges:
         """Return the transitions that the words keep."""
-        (transitions, vocabulary), filters = self._at(words)
-        if transitions.order > 1:
+        (transitions, vocabulary, _), filters = self._at(words)
+        if transitions.order != 1:
             raise ValueError(f"the chain has order {transitions.order}, expected 1 to {purpose}")
         chances = np.empty(transitions.tokens.size)
         edge_masses(transitions.rows, filters, chances)

@@ -19,9 +19,9 @@ from fastsoftmax.markov.longrun.graph import Graph
 
 def node_of(name: str, label: Any, model: Model, graph: Graph) -> int:
     """Return the node of a state; KeyError, which names the argument, if the chain has none of that label."""
-    known, vocabulary = model
+    known, vocabulary = model.transitions, model.vocabulary
     context = ids_of(name, label, vocabulary)
-    if not 0 < len(context) <= known.order:
+    if not min(known.order, 1) <= len(context) <= known.order:  # of order 0 the one state is ()
         raise ValueError(f"{name} has {_checks.described(label)}, expected states of up to {known.order} token(s)")
     state_of(name, context, known, vocabulary, may_be_dead_end=True)
     return graph.node_of(context)
@@ -40,10 +40,10 @@ def flags_of(name: str, labels: Any, model: Model, graph: Graph) -> Flags:
 
 def first_of(start: Any, model: Model, graph: Graph) -> Floats:
     """Return how likely walks begin at each node: in a state, by weights, or where they begin by themselves."""
-    known, vocabulary = model
+    known, vocabulary = model.transitions, model.vocabulary
     first = np.zeros(graph.size)
-    if start is None and graph.start < 0:
-        begins = np.unique(graph.sources)
+    if start is None:
+        begins = np.unique(graph.sources) if graph.start < 0 else np.array([graph.start])
         first[begins] = 1.0 / begins.size
         return first
     for label, weight in positive("start", start, "state") if isinstance(start, Mapping) else [(start, 1.0)]:

@@ -4,7 +4,8 @@ Where the chain has a start, a walk that comes to an end or a dead end goes on f
 the start is a node that emits no token, and a step back to it takes no time. Where the chain has none, a dead end is a
 node without an edge, and so is the end, the last node: walks stay there. Time is counted in tokens.
 
-A walk over a b | a b | ... spends half of its tokens in a and half in b, and none in the start between them.
+A walk over a b | a b | ... spends half of its tokens in a and half in b, and none in the start between them. A chain of
+order 0 has the start, before the first token, and one state, (), with the same row.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from fastsoftmax.kernels.markov.condition import edge_masses
 from fastsoftmax.kernels.markov.count import find
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
-from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions, last_of
 from fastsoftmax.markov.counts.vocabulary import Vocabulary
 from fastsoftmax.markov.longrun.answers import ByState, States
 from fastsoftmax.markov.longrun.balance import Sparse, scipy_part, shares, sparse
@@ -39,6 +40,8 @@ class Graph(NamedTuple):
     def matrix(self) -> Sparse:
         """Return the probabilities, (size, size)."""
         offsets = np.concatenate(([0], np.cumsum(np.bincount(self.sources, minlength=self.size))))
+        if self.contexts.shape[1] == 0:  # its edges are parallel, and are added up
+            return sparse(self.probabilities, self.sources, self.targets, self.size)
         arrays = self.probabilities, self.targets, offsets
         return scipy_part("sparse").csr_array(arrays, shape=(self.size, self.size))
 
@@ -50,7 +53,9 @@ class Graph(NamedTuple):
     def node_of(self, ids: list[int]) -> int:
         """Return the node of the state after these tokens; KeyError if the chain never comes to it."""
         order = self.contexts.shape[1]
-        node = int(find(self.contexts, np.array(([BOUNDARY] * order + ids)[-order:], np.int32)))
+        if order == 0 and len(self.contexts):
+            return self.start + 1
+        node = int(find(self.contexts, np.array(last_of(ids, order), np.int32)))
         if node < 0:
             raise KeyError("no walk begins at the beginning of a sequence" if not ids else "no walk comes to the state")
         return node
@@ -62,7 +67,7 @@ class Graph(NamedTuple):
 
 def graph_of(model: Model, filters: Filters) -> Graph:
     """Return the graph of a model; ValueError if walks restart, and the start only ends."""
-    table = model.transitions
+    table = model.transitions if model.transitions.order else _with_a_start(model.transitions)
     probabilities = np.empty(table.tokens.size)
     edge_masses(table.rows, filters, probabilities)
     sources = np.repeat(np.arange(len(table.contexts)), np.diff(table.offsets))
@@ -92,6 +97,15 @@ def graph_of(model: Model, filters: Filters) -> Graph:
     return Graph(contexts, model.vocabulary, size, start, sources, targets, probabilities, emits, stops)
 
 
+def _with_a_start(table: Transitions) -> Transitions:
+    """Return the table of a chain of order 0 with a start before its one state: both have the same row."""
+    copies = 2 * len(table.contexts)  # none, if everything was pruned
+    offsets = np.arange(copies + 1) * table.tokens.size
+    targets = np.where(table.tokens == BOUNDARY, np.int32(-1), np.int32(1))
+    tokens, counts, linked = (np.tile(array, 2) for array in (table.tokens, table.counts, targets))
+    return Transitions(np.empty((copies, 0), np.int32), offsets, tokens, counts, linked=linked)
+
+
 def _with_dead_ends(table: Transitions, dead: Ids) -> tuple[Ids, Positions, Positions]:
     """Return the contexts of all nodes, the node of each row of the table, and that of each way to a dead end."""
     if len(dead) == 0:
@@ -110,6 +124,8 @@ def transitions_of(graph: Graph) -> tuple[Positions, Positions, Floats]:
     """Return the transitions between states: the places of both, and how likely each is."""
     own = graph.emits & (graph.sources != graph.start)
     first = graph.start + 1
+    if graph.contexts.shape[1] == 0 and own.any():  # all lead from the one state back to it
+        return np.zeros(1, np.int64), np.zeros(1, np.int64), graph.probabilities[own].sum(keepdims=True)
     return graph.sources[own] - first, graph.targets[own] - first, graph.probabilities[own]
 
 

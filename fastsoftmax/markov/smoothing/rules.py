@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from fastsoftmax import _checks
 from fastsoftmax._types import Floats, Ids, Positions
-from fastsoftmax.markov.counts.transitions import BOUNDARY, MAX_TOTAL, Transitions
+from fastsoftmax.markov.counts.transitions import MAX_TOTAL, Transitions, last_of
 from fastsoftmax.markov.counts.vocabulary import Vocabulary
 from fastsoftmax.markov.smoothing.ngrams import Keys, NGrams, before, find, known_tokens, longest, ranks_of, shorter
 
@@ -189,7 +189,7 @@ class Smoothed:
         O(order * V), and a few binary searches.
         """
         size = self.size
-        state = np.array(([BOUNDARY] * self.order + context)[-self.order :], np.int32)
+        state = np.array(last_of(context, self.order), np.int32)
         ranks = ranks_of(self._known, state)[::-1].tolist()
         result = np.full(size, self._below)
         place = np.zeros(1, np.int64)

@@ -34,4 +34,4 @@ def conditioned(model: Model, chain: SamplerChain) -> Model:
     falling = -transitions.tokens[kept]
     sort.sort_rows(before, falling, weights)  # by token, as `table` wants edges
     edges = Edges(transitions.contexts, before, -falling, weights)
-    return Model(table(edges).with_totals(transitions.totals), model.vocabulary)
+    return model._replace(transitions=table(edges).with_totals(transitions.totals))

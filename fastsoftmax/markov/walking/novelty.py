@@ -10,6 +10,7 @@ from fastsoftmax.kernels.markov import suffix
 from fastsoftmax.markov.counts.counting import ranked
 
 _KEY = 64  # bits
+_MOST = 2**31 - 1  # places that an index of int32 can hold
 
 
 class Overlap:
@@ -20,8 +21,11 @@ class Overlap:
     """
 
     def __init__(self, stream: Ids) -> None:
-        self._stream = stream
-        self._index = _sorted_places(stream)
+        if stream.size > _MOST:
+            raise ValueError(f"the text has {stream.size:,} words and ends, expected fewer than 2**31 for novelty")
+        self._stream = stream.view()
+        self._stream.flags.writeable = False  # as a stream of a file is: one kind of array, one compiled kernel
+        self._index = _sorted_places(self._stream) if stream.size else np.empty(0, np.int32)
 
     def longest_run(self, tokens: Ids) -> int:
         """Return how many tokens the longest part has that stands in the stream."""
@@ -43,33 +47,3 @@ def _sorted_places(stream: Ids) -> Ids:
         depth *= 2
     places = ranks.argsort(kind="stable").astype(np.int32)
     return places[stream[places] >= 0]
-
-
-class KeptText:
-    """The text that a model was fitted to, as streams of ids, and its index, made when it is first asked for."""
-
-    def __init__(self) -> None:
-        self._streams: list[Ids] = []
-        self._overlap: Overlap | None = None
-
-    @property
-    def streams(self) -> list[Ids]:
-        """What is kept."""
-        return self._streams
-
-    def put(self, streams: list[Ids]) -> None:
-        """Replace the text."""
-        self._streams, self._overlap = streams, None
-
-    def add(self, streams: list[Ids]) -> None:
-        """Add to the text."""
-        self.put([*self._streams, *streams])
-
-    def overlap(self) -> Overlap:
-        """Return the index of the text."""
-        if not self._streams:
-            raise ValueError("novelty or max_copied is given, expected a model that was fitted with keep_text=True")
-        overlap = self._overlap
-        if overlap is None:
-            self._overlap = overlap = Overlap(np.concatenate(self._streams))
-        return overlap

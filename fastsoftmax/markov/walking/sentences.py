@@ -20,7 +20,7 @@ from fastsoftmax.kernels.markov.walk import DEAD_END
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
-from fastsoftmax.markov.counts.transitions import Transitions
+from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
 from fastsoftmax.markov.walking.phrases import Phrases, product_of, settled
 from fastsoftmax.markov.walking.walks import TableCache, begin, middle_weights, walk_from
 
@@ -29,7 +29,7 @@ Check = Callable[[Ids], "Reason | None"]
 LONGEST = 10_000  # words beyond the least without another bound: at low temperatures a walk may go round for ever
 MOST_WORDS = 2**20  # that can be asked for
 _USUAL = 64  # words; the few sentences that are longer are drawn one by one
-_TRIES = 100  # for what a walk cannot be conditioned on
+TRIES = 100  # for what a walk cannot be conditioned on
 _SPACE = 2**30  # bytes for the chances of all states and lengths
 _AT_ONCE = 2**20  # tokens drawn between two looks at signals
 
@@ -39,18 +39,19 @@ class Reason(enum.StrEnum):
 
     LENGTH = "no sentence that starts so has so many words"
     MEMORY = (
-        f"in up to {_TRIES} attempts no sentence has so many words, and to tell whether any has takes more than 1 GiB"
+        f"in up to {TRIES} attempts no sentence has so many words; whether any has is not told with smoothing, "
+        "nor where that takes more than 1 GiB"
     )
-    CUT_OFF = f"in up to {_TRIES} attempts every sentence breaks off where the model knows no more"
+    CUT_OFF = f"in up to {TRIES} attempts every sentence breaks off where the model knows no more"
     ENDLESS = f"the sentence did not end within {LONGEST:,} words of the minimum"
     WORDS = "no sentence that starts so has those words"
     UNSETTLED = (
         "walks go round for so long that 10,000 sweeps do not tell how likely they are to have those words and an end; "
         "max_words bounds them"
     )
-    CHARACTERS = f"in up to {_TRIES} attempts no sentence has so few characters, or so many"
-    UNBALANCED = f"in up to {_TRIES} attempts every sentence has quotes or brackets that do not open and close in order"
-    COPIED = f"in up to {_TRIES} attempts every sentence copies too much of the text"
+    CHARACTERS = f"in up to {TRIES} attempts no sentence has so few characters, or so many"
+    UNBALANCED = f"in up to {TRIES} attempts every sentence has quotes or brackets that do not open and close in order"
+    COPIED = f"in up to {TRIES} attempts every sentence copies too much of the text"
 
     def __bool__(self) -> bool:
         return False
@@ -59,7 +60,7 @@ class Reason(enum.StrEnum):
 class Condition(NamedTuple):
     """How many tokens a sentence has, and which; `most` is None where there is no bound."""
 
-    least: int = 1
+    least: int = 0
     most: int | None = None
     phrases: Phrases = Phrases()
 
@@ -121,7 +122,7 @@ class ConditionedWalks:
 
     def draw(self, walks: Positions, start: Start, seed: int, attempt: int) -> Iterator[Ids | Reason]:
         """Yield one attempt at a sentence for each of the walks."""
-        shortest = max(self.condition.least, len(start.given), self.transitions.order if start.middle else 0)
+        shortest = max(1, self.condition.least, len(start.given), self.transitions.order if start.middle else 0)
         most = LONGEST + shortest if self.condition.most is None else self.condition.most
         chances = self._chances_after(start)
         piece = max(1, _AT_ONCE // most)
@@ -163,6 +164,11 @@ def checked(ids: Ids, check: Check) -> Ids | Reason:
     return ids if reason is None else reason
 
 
+def _ends_at_once(start: Start, transitions: Transitions) -> bool:
+    """Whether a walk may end without a token, as one of order 0."""
+    return not start.given and not start.middle and BOUNDARY in transitions.tokens[transitions.row(start.state)]
+
+
 def sentences(
     model: Model,
     caches: tuple[TableCache, LastWalks],
@@ -181,6 +187,8 @@ def sentences(
     if start.state < 0 and not start.middle:
         return [Reason.CUT_OFF] * n
     found: list[Ids | Reason] = [Reason.LENGTH] * n
+    if condition == Condition(1) and not _ends_at_once(start, model.transitions):
+        condition = FREE
     if condition == FREE:
         length = max(_USUAL, 2 * len(start.given), 2 * model.transitions.order)
         walks, places = walk_from(start, model, caches[0], range(n), length, filters, seed, -1, progress)
@@ -189,7 +197,7 @@ def sentences(
             found[i] = Reason.CUT_OFF if places[i] == DEAD_END else checked(ids, check)
     waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
     certain = filters.temperature == 0.0 or filters.top_k == 1
-    for attempt in range(1 if certain else _TRIES):
+    for attempt in range(1 if certain else TRIES):
         if waiting.size == 0:
             break
         key = model.transitions, filters, condition, start if condition.phrases else None

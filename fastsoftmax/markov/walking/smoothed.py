@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsoftmax.markov.counts.model import Model
-from fastsoftmax.markov.counts.transitions import BOUNDARY
+from fastsoftmax.markov.counts.transitions import BOUNDARY, last_of
 from fastsoftmax.markov.smoothing.rules import Smoothed
 from fastsoftmax.markov.walking.arguments import DrawLaw, Progress, progress_bar
 from fastsoftmax.markov.walking.restarts import check_start
@@ -44,27 +44,27 @@ def _walked(
     contexts = [list(given) for _ in range(n)]
     walking = np.arange(n)
     for step in range(len(given), length):
-        drawn = _drawn(smoothed, [contexts[i] for i in walking], law, seeds[walking], step)
+        drawn = drawn_after(smoothed, [contexts[i] for i in walking], law, seeds[walking], step)
         again = 1
         while at_dead_end == "restart" and (drawn == BOUNDARY).any():
             ended = np.flatnonzero(drawn == BOUNDARY)
             for i in walking[ended].tolist():
                 contexts[i] = []
             retried = [contexts[i] for i in walking[ended]]
-            drawn[ended] = _drawn(smoothed, retried, law, seeds[walking[ended]], (again << 40) + step)
+            drawn[ended] = drawn_after(smoothed, retried, law, seeds[walking[ended]], (again << 40) + step)
             again += 1
         lengths[walking[drawn == BOUNDARY]] = step
         walking, drawn = walking[drawn != BOUNDARY], drawn[drawn != BOUNDARY]
         ids[walking, step] = drawn
         for i, token in zip(walking.tolist(), drawn.tolist(), strict=True):
-            contexts[i] = [*contexts[i], token][-smoothed.order :]
+            contexts[i] = last_of([*contexts[i], token], smoothed.order)
         report(1)
         if walking.size == 0:
             break
     return ids, lengths
 
 
-def _drawn(
+def drawn_after(
     smoothed: Smoothed, contexts: list[list[int]], law: DrawLaw, seeds: npt.NDArray[np.uint64], step: int
 ) -> npt.NDArray[np.int32]:
     """Return one token after each context, a part of them at a time."""

@@ -16,6 +16,7 @@ from fastsoftmax._types import Positions
 from fastsoftmax.kernels.markov import table as tables
 from fastsoftmax.kernels.markov import walk as kernels
 from fastsoftmax.kernels.markov.condition import choose
+from fastsoftmax.kernels.markov.independent import independent
 from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start, anywhere, describe, ids_of, start_of
@@ -91,7 +92,7 @@ class WalkTable:
         self.filters = filters
         self.complete = False
         self.drawn = 0  # steps
-        self._rows = transitions.unverified_rows
+        self._rows = transitions.walk_rows
         states, edges = len(transitions.contexts), len(transitions.tokens)
         if edges > np.iinfo(np.int32).max:
             raise ValueError(f"the chain has {edges} transitions, expected fewer than 2**31 to walk")
@@ -146,9 +147,7 @@ class WalkTable:
         def advance(from_walk: int, to_walk: int) -> None:
             selection = (from_walk, to_walk, from_step, to_step)
             before = None if self.complete else places[from_walk:to_walk].copy()
-            while not kernels.advance(
-                self._rows, self.filters, self._table, selection, first, np.uint64(seed), restart, places, lengths, ids
-            ):
+            while not self._advance(selection, first, np.uint64(seed), restart, places, lengths, ids):
                 self._grow()
                 places[from_walk:to_walk] = before
             if progress is not None:
@@ -170,6 +169,15 @@ class WalkTable:
                 for from_walk in range(0, walks, piece):
                     advance(from_walk, min(from_walk + piece, walks))
         return lengths, places
+
+    def _advance(
+        self, selection: tuple[int, int, int, int], first: int, seed: np.uint64, restart: int, *walks: Any
+    ) -> bool:
+        """Write a part of the walks; return False where a row needs more room."""
+        if self.transitions.order == 0:  # its one row is built
+            independent(self._table, selection, first, seed, restart >= 0, *walks)
+            return True
+        return bool(kernels.advance(self._rows, self.filters, self._table, selection, first, seed, restart, *walks))
 
     def _grow(self) -> None:
         """Make room for the row that had none.
