@@ -128,7 +128,7 @@ class Changing(Asked):
         Notes
         -----
         s I + (1 - s) P (Levin, Peres and Wilmer, *Markov Chains and Mixing Times*, 2009, 1.3), O(E log E).
-        Memory: 150 bytes a transition.
+        Memory: 200 bytes a transition.
 
         Examples
         --------
