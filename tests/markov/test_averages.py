@@ -289,6 +289,17 @@ def test_against_pydtmc():
         )
 
 
+def test_the_value_of_a_policy_is_that_of_quantecon():
+    quantecon = pytest.importorskip("quantecon", reason="needs QuantEcon")
+    rng = np.random.default_rng(4)
+    rewards, steps = rng.standard_normal((6, 3)), rng.dirichlet(np.ones(6), (6, 3))
+    problem = quantecon.markov.DiscreteDP(rewards, steps, 0.95)
+    policy = problem.solve().sigma
+    chain = MarkovChain.from_matrix(problem.controlled_mc(policy).P)
+    found = chain.expected_rewards(rewards[range(6), policy], discount=0.95)
+    np.testing.assert_allclose(found, problem.evaluate_policy(policy), rtol=1e-10)
+
+
 @pytest.mark.slow
 def test_a_million_edges():
     """Rewards of 200,000 states solve their equation, and no matrix is made dense."""
@@ -330,10 +341,11 @@ def test_many_states_are_iterated(monkeypatch):
         ("expected_values", ({"sun": math.nan}, 3), ValueError, r"values\['sun'\] is nan, expected a finite number"),
         ("expected_values", ([1, math.inf, 0], 3), ValueError, r"values\[1\] is inf, expected a finite number"),
         ("expected_values", ("sun", 3), TypeError, "values is 'sun' .*, expected a finite number"),
-        ("expected_values", (1, -1), ValueError, "steps is -1, expected an integer >= 0"),
+        ("expected_values", (1, -1), ValueError, r"steps is -1, expected an integer in \[0, 2\*\*40\]"),
+        ("expected_values", (1, 2**70), ValueError, r"steps is \d+, expected an integer in \[0, 2\*\*40\]"),
         ("expected_values", (1, 3, "fog"), KeyError, "start: token 'fog' was never seen"),
         ("time_correlations", (1, 3, [1, 2]), ValueError, r"other has shape \(2,\), expected one number or 3"),
-        ("time_correlations", (1, 0.5), TypeError, "steps is 0.5, expected an integer >= 0"),
+        ("time_correlations", (1, 0.5), TypeError, "steps is 0.5, expected an integer in"),
         (
             "expected_rewards",
             (1,),
