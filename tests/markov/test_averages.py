@@ -182,6 +182,27 @@ def test_means_of_sequences_are_those_of_walks(order):
     assert moves.shape == (shares.size, shares.size)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("words", [{}, {"temperature": 0.5}, {"samplers": "top_k=2"}])
+def test_sequences_are_a_chain_of_their_states(order, words):
+    """Ends that lead to the next sequence, as a matrix of one token after the other."""
+    chain = MarkovChain(order).fit([list("abcab"), list("b"), list("acb"), list("aabb")])
+    states, numbers = chain.states, np.arange(len(chain.states)) - 2.0
+    plain = MarkovChain.from_matrix([chain.distribution(1, list(state), **words).array for state in states])
+    found = chain.first_passage_probabilities([states[0], states[-1]], 6, list(states[1]), **words)
+    expected = plain.first_passage_probabilities([0, len(states) - 1], 6, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    found = chain.expected_rewards(numbers, 5, **words)
+    np.testing.assert_allclose(found, plain.expected_rewards(numbers, 5), rtol=1e-12, atol=1e-14)
+    found = chain.expected_rewards(numbers, discount=0.9, **words)
+    np.testing.assert_allclose(found, plain.expected_rewards(numbers, discount=0.9), rtol=1e-11, atol=1e-12)
+    later = chain.time_correlations(numbers, 5, numbers**2, **words)
+    np.testing.assert_allclose(later, plain.time_correlations(numbers, 5, numbers**2), rtol=1e-11)
+    for place in (0, len(states) - 1):
+        found = chain.sensitivity(states[place], **words)
+        np.testing.assert_allclose(found, plain.sensitivity(place), rtol=1e-10, atol=1e-12)
+
+
 @given(SQUARES, st.data())
 def test_first_passages_add_up_to_chances_and_times(matrix, data):
     assume(np.any(matrix))
