@@ -207,7 +207,7 @@ class Making:
         others, and the rest of a tail is that of the last one (Tauchen, "Finite state Markov-chain approximations to
         univariate and vector autoregressions", 1986). Each probability is right to some roundings, relative to the
         tail that it is a part of. O(n**2).
-        Memory: 100 bytes a pair of values.
+        Memory: 150 bytes a pair of values.
 
         Examples
         --------
@@ -253,7 +253,7 @@ class Making:
         "Asset pricing implications of equilibrium business cycle models", 1995; Kopecky and Suen, "Finite state
         Markov-chain approximations to highly persistent processes", 2010). Each probability is right to some n
         roundings. O(n**3).
-        Memory: 100 bytes a pair of values.
+        Memory: 150 bytes a pair of values.
 
         Examples
         --------

@@ -151,6 +151,19 @@ def test_groups_within_a_tolerance():
     assert third.lumped(WET, tolerance=0).next_tokens("wet")[1] == pytest.approx([0.7, 0.3])
 
 
+def test_series_go_by_their_labels():
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    chain = MarkovChain.from_matrix([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], DAYS)
+    turned = DAYS[::-1]
+    lumped = chain.lumped(pandas.Series([WET[day] for day in turned], turned))
+    np.testing.assert_array_equal(dense(lumped), dense(chain.lumped([["rain", "snow"], ["sun"]])))
+    stays = pandas.Series([0.75, 0.5, 0.25], turned)
+    np.testing.assert_array_equal(dense(chain.lazy(stays)), dense(chain.lazy([0.25, 0.5, 0.75])))
+    np.testing.assert_array_equal(chain.expected_values(stays, 3), chain.expected_values([0.25, 0.5, 0.75], 3))
+    with pytest.raises(KeyError, match="values: 0 is no state of the chain"):
+        chain.expected_values(pandas.Series([1, 2, 3]), 3)
+
+
 @pytest.mark.parametrize(
     ("groups", "error", "message"),
     [

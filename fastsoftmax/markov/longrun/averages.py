@@ -9,19 +9,19 @@ from fastsoftmax._types import Floats
 from fastsoftmax.markov.longrun.answers import ByState
 from fastsoftmax.markov.longrun.asked import Asked
 from fastsoftmax.markov.longrun.balance import sparse
-from fastsoftmax.markov.longrun.given import first_of, flags_of, numbers_of
+from fastsoftmax.markov.longrun.given import first_of, numbers_of
 from fastsoftmax.markov.longrun.graph import transitions_of, visits_of
 from fastsoftmax.markov.longrun.passage import discounted
-from fastsoftmax.markov.longrun.steps import steps_of
+from fastsoftmax.markov.longrun.steps import MOST_STEPS, steps_of
 from fastsoftmax.markov.walking.arguments import LawWords
 
 
 class Averages(Asked):
     """Means over walks, for `MarkovChain` to inherit.
 
-    A function of the state is {state: number}, with 0 for all states that are not there, or an array in the order of
-    `states`. Where a chain has a start, walks go on from it after an end or a dead end, without a token between; where
-    it has none, they stop there.
+    A function of the state is {state: number}, or a Series, with 0 for all states that are not there, or an array in
+    the order of `states`. Where a chain has a start, walks go on from it after an end or a dead end, without a token
+    between; where it has none, they stop there.
     """
 
     def expected_values(self, values: Any, steps: int, start: Any = None, **words: Unpack[LawWords]) -> Floats:
@@ -29,7 +29,7 @@ class Averages(Asked):
 
         Parameters
         ----------
-        values : dict {state: number}, or (S,) array_like
+        values : dict {state: number}, Series, or (S,) array_like
             The function; a dict is 0 at all other states.
         steps : int
             After how many tokens the last mean is, at least 0.
@@ -59,7 +59,7 @@ class Averages(Asked):
         >>> weather.expected_values({"rain": 1}, 3, start="rain")
         array([1.  , 0.5 , 0.3 , 0.22])
         """
-        count, graph = _checks.integer("steps", steps, 0), self._graph(words)
+        count, graph = _checks.integer("steps", steps, 0, MOST_STEPS), self._graph(words)
         shares, function = first_of(start, self._fitted(), graph), numbers_of("values", values, graph)
         step, found = steps_of(graph), np.empty(count + 1)
         for time in range(count + 1):
@@ -74,11 +74,11 @@ class Averages(Asked):
 
         Parameters
         ----------
-        values : dict {state: number}, or (S,) array_like
+        values : dict {state: number}, Series, or (S,) array_like
             The function of the state now; a dict is 0 at all other states.
         steps : int
             After how many tokens the last mean is, at least 0.
-        other : dict {state: number}, or (S,) array_like, optional
+        other : dict {state: number}, Series, or (S,) array_like, optional
             The function of the state later; by default the same.
         start : token, sequence of tokens, or dict {state: weight}, optional
             Where a walk is now; by default in each state by its share of time, `stationary()`.
@@ -110,7 +110,7 @@ class Averages(Asked):
         >>> weather.time_correlations([1, -5], 2)  # the mean is 0
         array([5. , 2. , 0.8])
         """
-        count, graph = _checks.integer("steps", steps, 0), self._graph(words)
+        count, graph = _checks.integer("steps", steps, 0, MOST_STEPS), self._graph(words)
         shares = visits_of(graph) if start is None else first_of(start, self._fitted(), graph)
         now = shares * numbers_of("values", values, graph)
         later = numbers_of("values" if other is None else "other", values if other is None else other, graph)
@@ -127,7 +127,7 @@ class Averages(Asked):
 
         Parameters
         ----------
-        rewards : dict {state: number}, or (S,) array_like
+        rewards : dict {state: number}, Series, or (S,) array_like
             What a walk gets where it begins, and with each token that leads to a state; a dict is 0 at all others.
         steps : int, optional
             How many tokens it takes, at least 0; by default it goes on for ever, which needs a discount below 1.
@@ -219,50 +219,3 @@ class Averages(Asked):
             shares = step.forward(shares)
         sources, targets, probabilities = transitions_of(graph)
         return sparse(visits[graph.start + 1 :][sources] * probabilities, sources, targets, len(graph.states))
-
-    def first_passage_probabilities(
-        self, targets: Any, steps: int, start: Any = None, **words: Unpack[LawWords]
-    ) -> Floats:
-        """Return how likely a walk comes to one of the targets for the first time after 1, 2, 3, ... tokens.
-
-        Parameters
-        ----------
-        targets : state, or list of states
-            As in `hitting_times`.
-        steps : int
-            How many tokens are looked at, at least 0.
-        start, **words
-            As in `distribution`.
-
-        Returns
-        -------
-        (steps,) float64 array
-            Entry t is the probability for t + 1 tokens. A walk that begins at a target comes back to one.
-
-        Raises
-        ------
-        KeyError
-            If the start was never seen, or a target is no state of the chain.
-        ImportError, TypeError, ValueError
-            As `stationary`.
-
-        Notes
-        -----
-        What a step brings to the targets, which do not go on (Feller, *An Introduction to Probability Theory and Its
-        Applications* I, 1968, XIII), O(E) a token, without subtractions. Memory: 300 bytes a transition.
-
-        Examples
-        --------
-        >>> weather = MarkovChain.from_matrix([[0.9, 0.1], [0.5, 0.5]], ["sun", "rain"])
-        >>> weather.first_passage_probabilities("rain", 3, start="sun")
-        array([0.1  , 0.09 , 0.081])
-        """
-        count, graph = _checks.integer("steps", steps, 0), self._graph(words)
-        goal = flags_of("targets", targets, self._fitted(), graph)
-        shares, step, found = first_of(start, self._fitted(), graph), steps_of(graph), np.empty(count)
-        shares = np.where(graph.stops, 0.0, shares)  # who has stopped comes nowhere
-        for time in range(count):
-            shares = step.forward(shares)
-            found[time] = shares[goal].sum()
-            shares[goal] = 0.0
-        return found

@@ -41,7 +41,7 @@ class Changing(Asked):
 
         Parameters
         ----------
-        groups : dict {state: group}, or list of lists of states
+        groups : dict {state: group}, Series, or list of lists of states
             Each state once. A group is a str or an int; the groups of a list are 0, 1, 2, ...
         tolerance : float in [0, 1], default 1e-9
             By how much the probabilities may differ.
@@ -101,11 +101,12 @@ class Changing(Asked):
     def lazy(self, stay: Any = 0.5, **words: Unpack[LawWords]) -> Self:
         """Return the chain that stays where it is with some probability, and takes a step otherwise.
 
-        It has the stationary distributions of the chain, and a period of 1 where it may stay.
+        It has a period of 1 where it may stay; and if it may do so in all states alike, the stationary distributions of
+        the chain.
 
         Parameters
         ----------
-        stay : float in [0, 1], (S,) array_like of them, or dict {state: float}, default 1/2
+        stay : float in [0, 1], (S,) array_like of them, dict {state: float} or Series, default 1/2
             How likely it stays, in all states or in each; 0 in those that a dict does not have.
         **words
             temperature, top_k, top_p, min_p or samplers, as in `walk`.
@@ -128,7 +129,7 @@ class Changing(Asked):
         Notes
         -----
         s I + (1 - s) P (Levin, Peres and Wilmer, *Markov Chains and Mixing Times*, 2009, 1.3), O(E log E).
-        Memory: 150 bytes a transition.
+        Memory: 200 bytes a transition.
 
         Examples
         --------

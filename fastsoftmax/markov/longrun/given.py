@@ -54,14 +54,17 @@ def first_of(start: Any, model: Model, graph: Graph) -> Floats:
 
 
 def numbers_of(name: str, value: Any, graph: Graph, least: float = -math.inf, most: float = math.inf) -> Floats:
-    """Return a number for each node, 0 at the start and the end, from one for all, one a state, or {state: number}."""
+    """Return a number for each node, 0 at the start and the end, from one for all, one a state, or {state: number}.
+
+    A Series has labels too, and they are looked up.
+    """
 
     def within(numbers: Any) -> Any:
         return np.isfinite(numbers) & (numbers >= least) & (numbers <= most)
 
     expected = "a finite number" if most == math.inf else f"a number in [{least:g}, {most:g}]"
     found, states = np.zeros(graph.size), graph.states
-    if isinstance(value, Mapping):
+    if hasattr(value, "items"):
         for label, number in value.items():
             place = states.place_of(label, name)
             checked = _checks.per_row(f"{name}[{label!r}]", number, (), np.float64, within, expected)

@@ -4,7 +4,6 @@ Where sun, rain and snow stay with 0.8, and go to each of the others with 0.1, r
 them sun comes with 0.1.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,8 @@ def groups_of(groups: Any, states: States, known: Labels) -> tuple[Positions, li
     TypeError, ValueError
         If a state is in no group or in two, or `groups` is something else.
     """
-    if isinstance(groups, Mapping):
-        names = [known.id_of(name, f"groups[{label!r}]") for label, name in groups.items()]
-        pairs = list(zip(groups, names, strict=True))
+    if hasattr(groups, "items"):  # of a dict or a Series
+        pairs = [(label, known.id_of(name, f"groups[{label!r}]")) for label, name in groups.items()]
     elif isinstance(groups, (list, tuple)) and all(isinstance(one, (list, tuple, set, frozenset)) for one in groups):
         pairs = [(label, known.id_of(number, "groups")) for number, one in enumerate(groups) for label in one]
     else:

@@ -155,7 +155,7 @@ class Mixing(Asked):
         theory of finite Markov chains", 1975; Caswell, *Sensitivity Analysis: Matrix Methods in Demography and
         Ecology*, 2019, 11), which is pi[state] times the mean time to `state` less the time from k (Cho and Meyer,
         "Markov chain sensitivity measured by mean first passage times", 2000). The error is that of `hitting_times`, of
-        the largest time, times both shares. Memory: 8 bytes a pair of states.
+        the largest time, times both shares. Memory: 8 bytes a pair of states beside that of `hitting_times`.
 
         Examples
         --------

@@ -12,6 +12,8 @@ from fastsoftmax._types import Floats
 from fastsoftmax.markov.longrun.balance import Sparse, sparse
 from fastsoftmax.markov.longrun.graph import Graph
 
+MOST_STEPS = 2**40  # of which each has a number in an array, as the tokens of a walk have
+
 
 class Steps(NamedTuple):
     """The steps of a graph by tokens. What goes to the start without a token goes on from there at once."""
