@@ -118,12 +118,12 @@ class Details(Valued):
 class Recorder:
     """The arrays that the kernel fills in, a part of the rows and draws at a time.
 
-    `raw` are the logits without a mask or a bias, `law` is what they are drawn by.
+    `raw` are the logits without a mask or a bias, `law` is what they are drawn by; its steps are `told` of, or not.
     """
 
-    def __init__(self, raw: Batch, draws: int, law: Law) -> None:
+    def __init__(self, raw: Batch, draws: int, law: Law, told: bool = False) -> None:
         rows, ends = raw.count, law.ends
-        self._raw, self._ends, self._temperatures = raw, ends, law.temperatures
+        self._raw, self._ends, self._temperatures = raw, ends if told else [], law.temperatures
         self.left = np.zeros(
             (rows, (ends[-1] if ends else 0) + 3)
         )  # tokens after each operation of a chain, and two more numbers
