@@ -100,7 +100,9 @@ class Details(Valued):
     top_logprobs: TopLogprobs | None = None
     kept_after: Any = None
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if hasattr(self.tokens, "dask"):  # not computed yet
+            return None
         tokens = np.ravel(self.tokens)
         draws = max(tokens.size // max(np.size(self.kept), 1), 1)
         kept, entropies = (np.repeat(np.ravel(one), draws).tolist() for one in (self.kept, self.entropy))

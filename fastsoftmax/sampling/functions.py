@@ -1,6 +1,5 @@
 """From logits to tokens: by temperature, top-k, top-p and min-p, or by a chain of samplers."""
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -229,7 +228,7 @@ class Block(NamedTuple):
     @property
     def first(self) -> int:
         """The number of the first row; the others follow it wherever streams are asked for."""
-        return int(np.ravel_multi_index(self.origin, self.batch)) if self.origin and math.prod(self.batch) else 0
+        return int(np.ravel_multi_index(self.origin, self.batch)) if self.origin and 0 not in self.batch else 0
 
 
 class Wanted(NamedTuple):
