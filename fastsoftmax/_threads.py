@@ -64,9 +64,8 @@ def run(function: Callable[[int, int], None], count: int, cost: int) -> None:
     pieces = _Pieces(function, count, size)
     try:
         with suppress(RuntimeError):  # no more threads can be had, or Python is shutting down: fewer do it all
-            submit = _pool(get_num_threads()).submit
             for _ in range(threads - 1):
-                submit(pieces.help)
+                _pool(get_num_threads()).submit(pieces.help)
         pieces.work()
     finally:  # after an interrupt too, nobody writes any more
         pieces.join()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax._grid import html
-from fastsoftmax._values import Valued, by_value
+from fastsoftmax._values import Valued, by_value, is_lazy
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.asked import law_of
@@ -101,7 +101,7 @@ class Details(Valued):
     kept_after: Any = None
 
     def _repr_html_(self) -> str | None:
-        if hasattr(self.tokens, "dask"):  # not computed yet
+        if is_lazy(self.tokens):
             return None
         tokens = np.ravel(self.tokens)
         draws = max(tokens.size // max(np.size(self.kept), 1), 1)

@@ -195,6 +195,10 @@ def test_equal_calls_have_equal_names():
     one, other = (lazy.sample(rows, seed=1, samplers=KEEPER, state=state) for _ in range(2))
     assert [part.name for part in one] == [part.name for part in other]
     assert lazy.sample(rows, seed=1).name != lazy.sample(rows, seed=2).name
+    told = [lazy.sample(rows, seed=seed, details=True, kept_set=True) for seed in (1, 1, 2)]
+    assert told[0] == told[1] != told[2]
+    assert len({*told}) == 2
+    assert told[0] != fs.sample(logits((6,)), seed=1, details=True, kept_set=True)
 
 
 def test_nothing_is_computed_ahead():
