@@ -1,5 +1,8 @@
 """sample and probabilities of dask arrays: the tokens of the whole, for any blocks."""
 
+import doctest
+import sys
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -310,3 +313,7 @@ def test_an_empty_batch():
         rows = np.zeros(shape)
         for words in ({"seed": 1}, {"rng": 1}, {"rng": 1, "details": True, "kept_set": True, "top_logprobs": 1}):
             assert_same(lazy.sample(da.from_array(rows, chunks=-1), **words), fs.sample(rows, **words))
+
+
+def test_the_docstrings():
+    assert doctest.testmod(sys.modules["fastsoftmax.dask.sampling"]).failed == 0

@@ -1,5 +1,8 @@
 """softmax, log_softmax and logsumexp of dask arrays: the bits of the whole, for any blocks."""
 
+import doctest
+import sys
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -177,3 +180,7 @@ def test_a_wrong_temperature_in_a_block():
     warm = da.from_array([1.0, 1.0, -2.0], chunks=2)
     with pytest.raises(ValueError, match=r"^temperature\[0\] is -2.0, expected a number >= 0$"):
         lazy.softmax(da.zeros((3, 4)), temperature=warm).compute()
+
+
+def test_the_docstrings():
+    assert doctest.testmod(sys.modules["fastsoftmax.dask._softmax"]).failed == 0
