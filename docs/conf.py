@@ -32,7 +32,7 @@ templates_path = ["_templates"]  # the usual ones list methods and do not descri
 
 autodoc_typehints = "none"  # the docstrings name the types, and say more of them than `Any` does
 autodoc_member_order = "bysource"  # the order of reading
-autodoc_mock_imports = ["torch", "transformers"]  # a build need not have what the modules for others are made for
+autodoc_mock_imports = ["dask", "torch", "transformers"]  # a build need not have what modules are made for
 numpydoc_show_class_members = False  # the template has the members, with what they say
 toc_object_entries_show_parents = "hide"  # `walk`, where `MarkovChain.walk` would be cut off
 default_role = "py:obj"  # single backticks in docstrings are links where they name a public thing

@@ -7,9 +7,9 @@ calling thread. Pieces are small enough that Ctrl-C is answered within tens of m
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import SupportsIndex
 
@@ -20,6 +20,7 @@ SHARE = 2**16  # elements of the smallest pieces: what a thread that comes late 
 PIECE = 2**22  # elements between two looks at signals
 
 _num_threads: int | None = None
+_calling = threading.local()  # of a thread that does all by itself, for the time being: alone
 
 
 def get_num_threads() -> int:
@@ -57,14 +58,14 @@ def run(function: Callable[[int, int], None], count: int, cost: int) -> None:
     if count * cost <= SMALL:
         function(0, count)
         return
-    threads = max(1, min(get_num_threads(), count, count * cost // SMALL))
+    alone = getattr(_calling, "alone", False)
+    threads = 1 if alone else max(1, min(get_num_threads(), count, count * cost // SMALL))
     size = max(1, min(max(count * cost // (8 * threads), SHARE), PIECE) // cost)
     pieces = _Pieces(function, count, size)
     try:
         with suppress(RuntimeError):  # no more threads can be had, or Python is shutting down: fewer do it all
-            submit = _pool(get_num_threads()).submit
             for _ in range(threads - 1):
-                submit(pieces.help)
+                _pool(get_num_threads()).submit(pieces.help)
         pieces.work()
     finally:  # after an interrupt too, nobody writes any more
         pieces.join()
@@ -73,6 +74,17 @@ def run(function: Callable[[int, int], None], count: int, cost: int) -> None:
             raise pieces.error
         finally:  # or the error would hold this frame, and the frame the error
             pieces.error = None
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let calls of this thread ask no other thread for help, where somebody else has split the work among threads."""
+    before = getattr(_calling, "alone", False)
+    _calling.alone = True
+    try:
+        yield
+    finally:
+        _calling.alone = before
 
 
 class _Pieces:

@@ -290,6 +290,7 @@ class MarkovText(Generating):
         vars(new).update(vars(self))
         new._chain = copy.copy(self._chain)
         new._held, new._speakers = new._chain._held, LastWalks()
+        new._held.model = self._held.model  # with the text, which a copy of the chain alone has not
         return new
 
     def _fitted(self) -> Model:

@@ -28,7 +28,7 @@ class Batch:
     """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
     Rows that lie contiguous in memory are not copied; others are, and those with a bias, a part at a time. With edits
-    16-bit rows are widened so.
+    16-bit rows are widened so. `origin` is the place of the first row where this is a block of a larger batch.
     """
 
     __slots__ = (
@@ -37,6 +37,7 @@ class Batch:
         "_carrier",
         "_edits",
         "_matrix",
+        "_origin",
         "_wide",
         "batch",
         "count",
@@ -53,6 +54,7 @@ class Batch:
         parameters: Mapping[str, Any] = MappingProxyType({}),
         batch: tuple[int, ...] = (),
         edits: "Edits | None" = None,
+        origin: tuple[int, ...] = (),
     ) -> None:
         carrier, self.dtype = _arrays.as_logits(logits)
         shape = carrier.shape
@@ -65,7 +67,7 @@ class Batch:
             self.batch = _batch_of(self.batch, allowed, parameters)
         if self.batch != shape[:-1]:
             carrier = np.broadcast_to(carrier, (*self.batch, self.size))
-        self.count = math.prod(self.batch)
+        self.count, self._origin = math.prod(self.batch), origin or (0,) * len(self.batch)
         self.number = _arrays.number_for(carrier)
         self._wide = self.number.dtype  # of sums with a bias
         self._allowed = None if allowed is None else _bits(allowed, self.batch, self.size)
@@ -154,7 +156,8 @@ class Batch:
 
     def place(self, row: int) -> str:
         """Return " row 3, 1" for a message, or "" where there is a single row."""
-        return f" row {', '.join(map(str, np.unravel_index(row, self.batch)))}" if self.batch else ""
+        places = [first + i for first, i in zip(self._origin, np.unravel_index(row, self.batch), strict=True)]
+        return f" row {', '.join(map(str, places))}" if places else ""
 
 
 def _batch_of(batch: tuple[int, ...], allowed: Any, parameters: Mapping[str, Any]) -> tuple[int, ...]:

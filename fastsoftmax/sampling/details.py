@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fastsoftmax import _arrays, _threads
 from fastsoftmax._arrays import Array
 from fastsoftmax._grid import html
-from fastsoftmax._values import Valued, by_value
+from fastsoftmax._values import Valued, by_value, is_lazy
 from fastsoftmax.kernels.sampling import describe as kernels
 from fastsoftmax.kernels.softmax import logs
 from fastsoftmax.sampling.asked import law_of
@@ -100,7 +100,9 @@ class Details(Valued):
     top_logprobs: TopLogprobs | None = None
     kept_after: Any = None
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if is_lazy(self.tokens):
+            return None
         tokens = np.ravel(self.tokens)
         draws = max(tokens.size // max(np.size(self.kept), 1), 1)
         kept, entropies = (np.repeat(np.ravel(one), draws).tolist() for one in (self.kept, self.entropy))
@@ -118,12 +120,12 @@ class Details(Valued):
 class Recorder:
     """The arrays that the kernel fills in, a part of the rows and draws at a time.
 
-    `raw` are the logits without a mask or a bias, `law` is what they are drawn by.
+    `raw` are the logits without a mask or a bias, `law` is what they are drawn by; its steps are `told` of, or not.
     """
 
-    def __init__(self, raw: Batch, draws: int, law: Law) -> None:
+    def __init__(self, raw: Batch, draws: int, law: Law, told: bool = False) -> None:
         rows, ends = raw.count, law.ends
-        self._raw, self._ends, self._temperatures = raw, ends, law.temperatures
+        self._raw, self._ends, self._temperatures = raw, ends if told else [], law.temperatures
         self.left = np.zeros(
             (rows, (ends[-1] if ends else 0) + 3)
         )  # tokens after each operation of a chain, and two more numbers

@@ -182,9 +182,24 @@ def probabilities(
     array([1., 0., 0.])
     """
     asked = asked_of((temperature, top_k, top_p, min_p), samplers)
-    rows = Batch(logits, allowed, bias, parameters_given(asked), edits=edits_of(asked, state))
+    return distribution(logits, allowed, bias, asked, edits_of(asked, state), out, _scratch)
+
+
+def distribution(
+    logits: Any,
+    allowed: Any,
+    bias: Any,
+    asked: Asked,
+    edits: "Edits | None",
+    out: Any,
+    pool: Scratch,
+    block: "Block | None" = None,
+) -> Any:
+    """Return what `probabilities` does, of all rows or of a block of them."""
+    origin = () if block is None else block.origin
+    rows = Batch(logits, allowed, bias, parameters_given(asked), edits=edits, origin=origin)
     law = law_of(asked, rows.batch)
-    law = law if state is None else law.keeping(state.numbers)
+    law = law if edits is None else law.keeping(edits.state.numbers)
     shape = (*rows.batch, rows.size)
     if out is None:
         result, (target, _) = _arrays.empty(shape, rows.dtype)
@@ -198,10 +213,22 @@ def probabilities(
     def work(some: slice, _: int, part: Part, scratch: Array) -> int:
         return law.probabilities(some, part, rows.number, scratch, masses[some])
 
-    rows.each(work, _scratch, law.memory)
+    rows.each(work, pool, law.memory)
     if out is not None:
         np.copyto(target, masses.reshape(shape))
     return result
+
+
+class Block(NamedTuple):
+    """Where the rows of a call are in a larger batch, by whose numbers of rows streams and messages go."""
+
+    batch: tuple[int, ...]
+    origin: tuple[int, ...]  # the place of the first row
+
+    @property
+    def first(self) -> int:
+        """The number of the first row; the others follow it wherever streams are asked for."""
+        return int(np.ravel_multi_index(self.origin, self.batch)) if self.origin and 0 not in self.batch else 0
 
 
 class Wanted(NamedTuple):
@@ -225,11 +252,17 @@ def draw(
     step: Any,
     wanted: Wanted,
     pool: Scratch,
+    block: Block | None = None,
 ) -> Any:
-    """Draw with a key and a stream a row, or else with a seed a row; return the next state, too, where there is one."""
+    """Draw with a key and a stream a row, or else with a seed a row; return the next state, too, where there is one.
+
+    The rows may be a `block` of a larger batch, whose streams and numbers they then have.
+    """
     if edits is not None and wanted.n is not None:
         raise ValueError("n and state are both given, expected one: a state goes on by one token a row")
-    rows = Batch(logits, allowed, bias, {**parameters_given(asked), "seed": seed, "step": step}, edits=edits)
+    origin, stream = ((), 0) if block is None else (block.origin, block.first)
+    given = {**parameters_given(asked), "seed": seed, "step": step}
+    rows = Batch(logits, allowed, bias, given, edits=edits, origin=origin)
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number
     words = words_of(seed if key is None else key, step, batch)
     draws = 1 if wanted.n is None else _checks.integer("n", wanted.n, 0, 2**40)
@@ -245,8 +278,8 @@ def draw(
     recorder = None
     if details or kept_set or top > 0:
         raw = rows if bias is None is allowed is edits else Batch(logits, batch=batch)
-        recorder = Recorder(raw, draws, law)
-    keyed = Keyed(words, 0, 0 if key is None else 1, 0)
+        recorder = Recorder(raw, draws, law, details)
+    keyed = Keyed(words, 0, 0, 0) if key is None else Keyed(words, stream, 1, 0)
     span = max(_DRAWS, size)  # so many that going over the row again costs little
 
     def work(some: slice, turn: int, part: Part, scratch: Array) -> int:

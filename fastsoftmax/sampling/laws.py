@@ -21,7 +21,7 @@ class Keyed(NamedTuple):
 
     def of(self, first: int, last: int) -> "Keyed":
         """Return that of the rows [first, last)."""
-        return self._replace(words=of(self.words, first, last), stream=self.stride * first)
+        return self._replace(words=of(self.words, first, last), stream=self.stream + self.stride * first)
 
 
 class Law(Protocol):

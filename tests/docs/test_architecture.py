@@ -137,6 +137,7 @@ def test_the_face_is_what_it_says():
         "samplers",
         "sampling",
         "cli",
+        "dask",
         "explore",
         "integrations",
         "plot",

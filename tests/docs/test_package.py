@@ -70,6 +70,7 @@ def test_importing_needs_no_extra():
         "pytest",
         "hypothesis",
         "transformers",
+        "dask",
         "reference",
     }
 

@@ -1,4 +1,4 @@
-"""The code blocks of README and two pages, and the docstrings' examples, run and print what they say."""
+"""The code blocks of README and three pages, and the docstrings' examples, run and print what they say."""
 
 import doctest
 import importlib
@@ -16,8 +16,12 @@ import pytest
 import fastsoftmax
 
 ROOT = Path(__file__).parents[2]
-PAGES = {page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md", "docs/chains.md")}
-EXAMPLES = {"README.md": 8, "docs/markov.md": 15, "docs/chains.md": 15}  # at least
+PAGES = {
+    page: (ROOT / page).read_text() for page in ("README.md", "docs/markov.md", "docs/chains.md", "docs/cluster.md")
+}
+EXAMPLES = {"README.md": 8, "docs/markov.md": 15, "docs/chains.md": 15, "docs/cluster.md": 12}  # at least
+NEEDS = {"docs/cluster.md": "dask.array"}
+COMMANDS = {"README.md": 5, "docs/markov.md": 5}  # at least
 MODULES = ["_softmax", "_table", "sampling", "markov.chain", "markov.text", "_threads"]
 MODULES += [
     "samplers.chain",
@@ -44,6 +48,8 @@ def blocks(page, language):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_library_blocks(page):
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page], reason=f"{NEEDS[page]} is not installed")
     test = doctest.DocTestParser().get_doctest("\n".join(blocks(page, "python")), {}, page, page, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     assert runner.run(test).failed == 0
@@ -68,7 +74,7 @@ def test_the_command_line_blocks(page, tmp_path):
     scripts = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     commands = re.findall(r"^\$ (.*)\n([^$]*)", "\n".join(blocks(page, "console")), re.MULTILINE)
-    assert len(commands) >= (0 if page == "docs/chains.md" else 5)
+    assert len(commands) >= COMMANDS.get(page, 0)
     for command, shown in commands:
         done = subprocess.run(
             shlex.split(command), cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=300

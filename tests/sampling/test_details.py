@@ -202,3 +202,11 @@ def test_confident_rows_have_log_probabilities_of_at_most_0(dtype):
     found = sample(batch, seed=5, details=True, top_logprobs=3, temperature=0.5, top_p=0.9)
     for logprobs in (found.logprobs, found.raw_logprobs, found.top_logprobs.logprobs):
         assert (logprobs <= 0).all()
+
+
+@pytest.mark.parametrize("words", [{"kept_set": True}, {"top_logprobs": 2}])
+def test_steps_are_told_of_where_details_are_asked_for(words):
+    """Otherwise those that are off are left out, and nobody could tell which."""
+    asked = {"samplers": "xtc(0.5, 0.1) top_k=0 temperature=0.7", "seed": 1}
+    assert sample([1.0, 3.0, 2.0], **asked, **words).kept_after is None
+    assert sample([1.0, 3.0, 2.0], **asked, **words, details=True).kept_after.shape == (3,)

@@ -1,0 +1,20 @@
+"""The library over dask arrays (the extra `dask`): the same numbers and tokens, block by block, when they are wanted.
+
+Read `blocks` (which axes are rows, and which blocks go together), `_softmax`, and `sampling` with `drawing` (what a
+task does) and `results` (what is lazy of what it gives).
+
+A block is computed on the thread that Dask gives it and on no other, whatever `set_num_threads` says: Dask splits the
+work already, and threads of threads would only wait for each other.
+"""
+
+try:
+    import dask.array
+except ImportError:
+    raise ImportError("fastsoftmax.dask needs Dask: pip install 'fastsoftmax[dask]'") from None
+
+from fastsoftmax.dask._softmax import log_softmax, logsumexp, softmax
+from fastsoftmax.dask.sampling import probabilities, sample
+
+__all__ = ["log_softmax", "logsumexp", "probabilities", "sample", "softmax"]
+
+del dask

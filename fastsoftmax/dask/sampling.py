@@ -1,0 +1,260 @@
+"""sample and probabilities over dask arrays."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import dask.array as da
+import numpy as np
+from dask.delayed import delayed
+
+import fastsoftmax as fs
+from fastsoftmax import _arrays, _checks
+from fastsoftmax.dask.blocks import (
+    Labelled,
+    as_dask,
+    as_parameter,
+    batch_of,
+    joined,
+    labels_of,
+    meta_of,
+    numbers_along,
+    refuse_unknown,
+    unified,
+)
+from fastsoftmax.dask.drawing import Fixed, distribution, draw
+from fastsoftmax.dask.results import details_of, part_of, state_of
+from fastsoftmax.sampling.asked import NAMES, Asked, asked_of, edits_of
+from fastsoftmax.sampling.batch import Batch
+from fastsoftmax.sampling.functions import Wanted
+
+
+def sample(
+    logits: Any,
+    /,
+    *,
+    temperature: Any = 1.0,
+    top_k: Any = 0,
+    top_p: Any = 1.0,
+    min_p: Any = 0.0,
+    samplers: Any = None,
+    state: Any = None,
+    n: int | None = None,
+    rng: Any = None,
+    seed: Any = None,
+    step: Any = 0,
+    allowed: Any = None,
+    bias: Any = None,
+    details: bool = False,
+    kept_set: bool = False,
+    top_logprobs: int = 0,
+) -> Any:
+    """Draw the tokens that `fastsoftmax.sample` draws, from a dask array of logits, when they are asked for.
+
+    Parameters
+    ----------
+    logits : dask.array.Array, shape (..., V)
+        As `fastsoftmax.sample` takes them, in any blocks. No row may hold a NaN or nothing but -inf.
+    temperature, top_k, top_p, min_p, seed, step
+        As in `fastsoftmax.sample`: scalars, arrays or dask arrays. They, `allowed` and the batch (...) broadcast to
+        each other, and are split as the rows are.
+    samplers, n, bias, details, kept_set, top_logprobs
+        As in `fastsoftmax.sample`.
+    state : State or dask.array.Array, optional
+        What came before each row, as `SamplerChain.start` makes it, or as this function gives it back.
+    rng : None, int or numpy.random.Generator, optional
+        Source of a key, which is drawn from it once, now. Row i of the batch uses stream i of it, in whatever block.
+    allowed : array_like or dask.array.Array, optional
+        The tokens that may be drawn, as in `fastsoftmax.sample`.
+
+    Returns
+    -------
+    dask.array.Array of int64, shape (...) or (..., n), or Details
+        The tokens, the same for any blocks. A `Details` holds dask arrays, which ``dask.compute(details)`` computes
+        together. With `state`, a pair of them and of a dask array without axes, whose one object is the next state.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fastsoftmax.sample`, when the graph is built; and for blocks of unknown sizes. For what blocks hold, when it
+        is computed: a row without a distribution is told by its number in the whole batch, a wrong parameter in a dask
+        array of them by its place in its block.
+
+    Notes
+    -----
+    Blocks that split the vocabulary are joined first, since a cut and a draw are decided by the masses of the whole
+    row; joined blocks that pass Dask's ``array.chunk-size`` have fewer rows. With `rng`, `state` or `kept_set`, which
+    go by the numbers of rows, the batch is split along its first axis alone. Each block is computed on the thread of
+    its task alone. Memory: of each task, as `fastsoftmax.sample` of its block; a `state`, and a `bias` with rows, go to
+    each task whole.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> logits = da.from_array([[1.0, 3.0, 2.0], [0.0, 0.0, 5.0]], chunks=(1, 2))
+    >>> sample(logits, temperature=0.7, top_k=2, seed=[1, 2]).compute()
+    array([2, 2])
+    """
+    asked = asked_of((temperature, top_k, top_p, min_p), samplers)
+    draws = None if n is None else _checks.integer("n", n, 0, 2**40)
+    flags = _checks.flag("details", details), _checks.flag("kept_set", kept_set)
+    if state is not None and n is not None:
+        raise ValueError("n and state are both given, expected one: a state goes on by one token a row")
+    with _checks.key_of(rng, seed) as key:
+        keyed = {"step": step} if seed is None else {"seed": seed, "step": step}
+        in_order = seed is None or state is not None or flags[1]
+        call = _call_of(logits, asked, keyed, state, allowed, bias, in_order)
+        top = _checks.integer("top_logprobs", top_logprobs, 0, max(call.size, 2**16))
+        wanted = Wanted(draws, *flags, top, None)
+        results = call.mapped(partial(draw, fixed=call.fixed, key=key, wanted=wanted), call.labels, object)
+        found: Any = part_of(results, "tokens", np.int64, draws)
+        if any(flags) or top > 0:
+            steps = 0 if isinstance(asked, tuple) else len(asked.rest)
+            found = details_of(results, wanted, steps)
+        return found if state is None else (found, state_of(results, call.fixed.batch))
+
+
+def probabilities(
+    logits: Any,
+    /,
+    *,
+    temperature: Any = 1.0,
+    top_k: Any = 0,
+    top_p: Any = 1.0,
+    min_p: Any = 0.0,
+    samplers: Any = None,
+    state: Any = None,
+    allowed: Any = None,
+    bias: Any = None,
+) -> da.Array:
+    """Return the distribution that `sample` draws from, block by block, when it is asked for.
+
+    Parameters
+    ----------
+    logits, temperature, top_k, top_p, min_p, samplers, state, allowed, bias
+        As in `sample`.
+
+    Returns
+    -------
+    dask.array.Array, shape (..., V)
+        What `fastsoftmax.probabilities` returns of the computed array, bit for bit, in blocks of whole rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `sample`.
+
+    Notes
+    -----
+    As in `sample`.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> probabilities(da.from_array([3.0, 2.0, 1.0], chunks=2), temperature=0.5, top_p=0.8).compute()
+    array([1., 0., 0.])
+    """
+    asked = asked_of((temperature, top_k, top_p, min_p), samplers)
+    call = _call_of(logits, asked, {}, state, allowed, bias, in_order=False)
+    return call.mapped(partial(distribution, fixed=call.fixed), (*call.labels, len(call.labels)), call.dtype)
+
+
+class _Call(NamedTuple):
+    """The arguments of a call, checked, and how they are split among tasks."""
+
+    pairs: list[Any]  # arrays with their labels: logits, parameters and masks by the names of `fixed`, numbers of rows
+    fixed: Fixed
+    lazy: dict[str, Any]  # what each task takes whole
+    size: int
+    dtype: np.dtype[Any]
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels of the batch; that of the vocabulary follows."""
+        return tuple(range(len(self.fixed.batch)))
+
+    def mapped(self, task: Any, labels: tuple[int, ...], dtype: Any) -> da.Array:
+        """Return what a task makes of each block."""
+        meta = meta_of(len(labels), dtype)
+        words = {"token": task.func.__name__, "dtype": dtype, "meta": meta, "align_arrays": False} | self.lazy
+        return da.blockwise(task, labels, *self.pairs, **words)
+
+
+def _call_of(
+    logits: Any, asked: Asked, keyed: Mapping[str, Any], state: Any, allowed: Any, bias: Any, in_order: bool
+) -> _Call:
+    """Check the arguments, and split them; `in_order` along the first axis of the batch alone."""
+    logits = as_dask(logits)
+    refuse_unknown("logits", logits, range(logits.ndim), "rows and tokens are told by their numbers")
+    parameters = _checked(asked, keyed)
+    chain = None if isinstance(asked, tuple) else asked
+    arrays = {name: one for name, value in parameters.items() if isinstance(one := as_parameter(name, value), da.Array)}
+    for name, array in arrays.items():
+        refuse_unknown(name, array, range(array.ndim), "rows are told by their numbers")
+    shapes = {name: array.shape for name, array in arrays.items()}
+    shapes |= {} if chain is None else {name: np.shape(value) for name, value in chain.parameters.items()}
+    mask = allowed
+    if allowed is not None and not isinstance(allowed, da.Array):
+        mask = da.from_array(_checks.as_array("allowed", allowed), chunks=-1)
+    if mask is not None:
+        refuse_unknown("allowed", mask, range(mask.ndim), "rows and tokens are told by their numbers")
+        shapes["allowed"] = mask.shape[:-1]
+    batch = batch_of(logits.shape[:-1], shapes)
+    dtype = _arrays.as_logits(np.empty(0, logits.dtype))[1]
+    _check(np.broadcast_to(np.zeros((), dtype), (*batch, *logits.shape[-1:])), mask, bias)
+    _check_state(asked, state, batch)
+
+    rows = len(batch)
+    labelled = {"logits": (logits, (*labels_of(logits.ndim - 1, rows), rows))}
+    labelled |= {name: (array, labels_of(array.ndim, rows)) for name, array in arrays.items()}
+    if mask is not None:
+        labelled["allowed"] = mask, (*labels_of(mask.ndim - 1, rows), rows + 1)
+    chunks, pairs = unified(*(_joined(*pair, rows, in_order) for pair in labelled.values()))
+    for axis, n in enumerate(batch):
+        if sum(chunks.get(axis, ())) != n:  # an axis of the chain's parameters alone
+            chunks[axis] = (n,)
+    lazy = {}
+    if state is not None:
+        lazy["state"] = delayed(state, pure=True, traverse=False)
+    if hasattr(bias, "tocsr"):
+        lazy["bias"] = delayed(bias, pure=True, traverse=False)
+    plain = {name: value for name, value in parameters.items() if name not in arrays}
+    if isinstance(bias, Mapping):
+        plain["bias"] = dict(bias)
+    fixed = Fixed(batch, tuple(labelled)[1:], plain, chain)
+    return _Call([*pairs, *numbers_along(chunks, rows)], fixed, lazy, logits.shape[-1], dtype)
+
+
+def _checked(asked: Asked, keyed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a call, checked but for dask arrays of them."""
+    words = {} if not isinstance(asked, tuple) else dict(zip(NAMES, asked, strict=True))
+    found = {**words, **keyed}
+    known = {name: value for name, value in found.items() if not isinstance(value, da.Array)}
+    given = [name for name in NAMES if name in known]
+    params = fs.SamplingParams(**{name: known[name] for name in given})
+    found |= {name: getattr(params, name) for name in given}
+    for name in keyed.keys() & known.keys():
+        found[name] = _checks.kept(name, known[name], _checks.word_per_row(name, known[name], None))
+    return found
+
+
+def _check(shell: Any, mask: Any, bias: Any) -> None:
+    """Refuse what cannot be, by logits that take no memory and of which none is read."""
+    allowed = None
+    if mask is not None:
+        allowed = np.zeros((*(1,) * (mask.ndim - 1), *mask.shape[-1:]), mask.dtype)
+    Batch(shell, allowed, bias)
+
+
+def _check_state(asked: Asked, state: Any, batch: tuple[int, ...]) -> None:
+    if isinstance(state, da.Array) and not isinstance(asked, tuple):
+        return  # it is checked by each task
+    edits_of(asked, state)
+    if state is not None and state.batch != batch:
+        raise ValueError(f"state is of the batch {state.batch}, expected {batch}, as the logits")
+
+
+def _joined(array: da.Array, labels: tuple[int, ...], rows: int, in_order: bool) -> Labelled:
+    """Return an array that is not split along the vocabulary, nor along the later axes of the batch where in order."""
+    whole = [axis for axis, label in enumerate(labels) if label >= (1 if in_order and rows else rows)]
+    return joined(array, whole), labels

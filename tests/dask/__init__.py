@@ -1,0 +1,1 @@
+"""Softmax and sampling over dask arrays."""
