@@ -15,7 +15,7 @@ scipy_sparse = pytest.importorskip("scipy.sparse", reason="the analysis needs Sc
 
 PROCESSES = [
     {"n": n, "rho": rho, "sigma": sigma, "mu": mu}
-    for n in (2, 3, 8, 31)
+    for n in (2, 3, 8, 12)
     for rho, sigma, mu in ((0.0, 1.0, 0.0), (0.9, 0.2, 1.0), (-0.6, 3.0, -2.0), (0.999, 1e-3, 0.0))
 ]
 

@@ -58,6 +58,7 @@ WEIGHED = [  # of an undirected graph: strong and weak edges between neighbours 
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "q"), [(4.0, 0.5), (0.25, 2.0), (1.0, 4.0), (2.0, 1.0)])
 def test_the_bias_of_node2vec_plus_is_that_of_pecanpy(monkeypatch, p, q):
     for name in ("nptyping", "gensim", "gensim.models"):  # annotations, which fail with NumPy 2, and embeddings
