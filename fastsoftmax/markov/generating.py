@@ -90,7 +90,8 @@ class Generating(Counted):
         smoothing, k, alpha, discount
             As in `log_likelihood`. With smoothing every known word can come next, and `start` may be any known words:
             a sentence is a walk of `MarkovChain.walk` with smoothing. Bounds of words are met by up to 100 attempts
-            then, and `containing` and `ending` are refused.
+            then (one that does not end within 10,000 words is not tried again), and `containing` and `ending` are
+            refused.
 
         Returns
         -------

@@ -405,6 +405,22 @@ def peak_generate_novelty(scale: float, _: Path) -> Takes:
     return Takes(lambda: text.generate(1, novelty=0.5, seed=1), 50 * words.size)
 
 
+def peak_save_text(scale: float, folder: Path) -> Takes:
+    words = random_tokens(4 * scale, 2**8)
+    parts = [" ".join(f"w{word}." for word in half.tolist()) for half in np.array_split(words, 2)]
+    text = MarkovText(1, keep_text=True).fit(parts[0]).partial_fit(parts[1])
+    edges = text.chain.transitions.tokens.size
+    return Takes(lambda: text.save(folder / "text"), 4 * 2 * words.size + 4 * edges)
+
+
+def peak_generate_smoothed(scale: float, _: Path) -> Takes:
+    words = random_tokens(scale / 16, 2**12)
+    text = MarkovText(1, sequences="lines").fit("\n".join(f"w{word}" for word in words.tolist()))
+    text.generate(1, smoothing="add-k", k=1e-6)
+    count = int(1e4 * scale)
+    return Takes(lambda: text.generate(count, smoothing="add-k", k=1e-6, seed=1), 2**27 + 560 * count)
+
+
 def peak_import_markovify(scale: float, _: Path) -> Takes:
     chain = [[[f"w{word}"], {f"w{word + step}": step + 1 for step in range(5)}] for word in range(int(2e5 * scale))]
     source = json.dumps(chain)

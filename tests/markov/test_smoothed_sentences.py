@@ -176,6 +176,8 @@ def test_the_limit_is_that_of_other_sentences(monkeypatch):
     loop = MarkovText(1, sequences="lines").fit("a b a b a b a b a b c")
     monkeypatch.setattr(smoothed_sentences, "LONGEST", 6)
     words = {"smoothing": "add-k", "k": 1e-9}
-    found = loop.generate(200, seed=1, **words)
+    found, walks = loop.generate(200, seed=1, **words), loop.chain.walk(200, 9, seed=1, **words)
     assert max(len(sentence.split()) for sentence in found if sentence) <= 7
+    for sentence, length in zip(found, walks.lengths, strict=True):  # such a sentence is not tried again
+        assert (sentence == Reason.ENDLESS) == (length > 7)
     assert sentences.LONGEST == 10_000

@@ -29,6 +29,19 @@ def test_counts_of_order_2():
     assert chain.rows == {(-1, -1): {5: 2}, (-1, 5): {7: 1, -1: 1}, (5, 7): {5: 1, -1: 1}, (7, 5): {7: 1}}
 
 
+def test_order_0_by_hand():
+    chain = MarkovChain(order=0).fit(CATS)
+    assert chain.rows == {(): {0: 3, 1: 2, 2: 2, 3: 1, -1: 3}}
+    assert chain.next_tokens("dog") == chain.next_tokens(None)
+    assert chain.next_tokens(None) == ([None, "the", "cat", "sat", "dog"], [3 / 11, 3 / 11, 2 / 11, 2 / 11, 1 / 11])
+    assert chain.scores(["dog", "bird"]) == pytest.approx([math.log(1 / 11), -INF, math.log(3 / 11)])
+    (walk,) = chain.walk(1, 6, start=["dog"], seed=3, on_dead_end="restart")
+    assert (walk[0], len(walk)) == ("dog", 6)
+    assert set(walk) <= {"the", "cat", "sat", "dog"}
+    assert chain.merge(MarkovChain(0).fit([["dog"]]), 2).rows[()][3] == 3
+    assert MarkovChain.from_transitions({(): {"a": 2, None: 1}}).rows == {(): {0: 2, -1: 1}}
+
+
 def test_rows_are_ordered_by_count_then_id():
     assert law({4: 1, -1: 1, 2: 3, 0: 1}, 1, 0, 1, 0) == ([2, -1, 0, 4], [3, 1, 1, 1])
     assert law({4: 1, -1: 1, 2: 3, 0: 1}, 1, 2, 1, 0) == ([2, -1], [3, 1])

@@ -32,7 +32,7 @@ def smoothed_sentences(
     """Return n sentences, or why there is none.
 
     Token t of attempt a at sentence i is that of a walk with smoothing, with seed key + i and step t + a 2**40: the
-    first attempt is walk i.
+    first attempt is walk i. One that does not end within LONGEST words is not tried again, which would take minutes.
     """
     found: list[Ids | Reason] = [Reason.MEMORY] * n
     waiting = np.arange(n)
@@ -45,7 +45,8 @@ def smoothed_sentences(
                 found[walk] = ids if isinstance(ids, Reason) else checked(ids, check)
                 if report is not None and not isinstance(found[walk], Reason):
                     report(1)
-            waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)
+            again = [i for i in waiting.tolist() if isinstance(found[i], Reason) and found[i] != Reason.ENDLESS]
+            waiting = np.array(again, np.int64)
             if waiting.size == 0:
                 break
     return found
