@@ -172,8 +172,9 @@ def _asked_of(logits: Any, axis: Axis, temperature: Any, where: Any) -> _Asked:
     temperature = as_parameter("temperature", temperature)
     own = batch = _arrays.batch_shape(logits.shape, axes)
     if isinstance(temperature, da.Array):
-        for name, array in (("logits", logits), ("temperature", temperature)) if temperature.ndim else ():
-            refuse_unknown(name, array, set(range(array.ndim)) - set(axes), "temperature is one a row")
+        rows_of = set(range(logits.ndim if temperature.ndim else 0)) - set(axes)
+        refuse_unknown("logits", logits, rows_of, "temperature is one a row")
+        refuse_unknown("temperature", temperature, range(temperature.ndim), "temperature is one a row")
         batch = batch_of(own, {"temperature": temperature.shape})
         arrays["temperature"] = temperature, labels_of(temperature.ndim, len(batch))
     rows, others = iter(range(len(batch) - len(own), len(batch))), iter(range(len(batch), len(batch) + len(axes)))
@@ -251,12 +252,15 @@ def _logsumexp_block(logits: Array, **words: Any) -> Any:
 def _softmax_block(
     logits: Array, *, axis: tuple[int, ...], inner: float, temperature: Any, dtype: Any, where: Any = None
 ) -> Any:
-    """Return the softmax of a block, rounded as that of the whole is: as columns if it has many, else as rows."""
+    """Return the softmax of a block, rounded as that of the whole.
+
+    The library takes `NARROW` columns or more at once, and fewer as rows, whose last bits may differ.
+    """
     if inner == 1:
         return fs.softmax(logits, axis=axis, temperature=temperature, where=where, dtype=dtype)
     if where is not None:
         where = np.broadcast_to(where, logits.shape)
-    if inner == 0:
+    if inner == 0:  # the whole is not contiguous, and its rows are copied: so they are moved here
         last = tuple(range(-len(axis), 0))
         rows = np.moveaxis(logits, axis, last)
         mask = None if where is None else np.moveaxis(where, axis, last)
@@ -265,6 +269,7 @@ def _softmax_block(
     own = math.prod(logits.shape[axis[-1] + 1 :])
     if inner < NARROW or own >= NARROW or own == 0:
         return fs.softmax(np.ascontiguousarray(logits), axis=axis, temperature=temperature, where=where, dtype=dtype)
+    # A block of few of many columns: each is repeated until there are enough.
     wide = np.repeat(logits[..., np.newaxis], -(-NARROW // own), axis=-1)
     mask = None if where is None else where[..., np.newaxis]
     warm = temperature[..., np.newaxis] if np.ndim(temperature) else temperature

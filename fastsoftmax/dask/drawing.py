@@ -57,6 +57,12 @@ def distribution(logits: Any, *arrays: Any, fixed: Fixed, state: Any = None, bia
         )
 
 
+def refuse_other_batch(state: fs.State, batch: tuple[int, ...]) -> None:
+    """Raise if a state is not that of a batch."""
+    if state.batch != batch:
+        raise ValueError(f"state is of the batch {state.batch}, expected {batch}, as the logits")
+
+
 class _Part(NamedTuple):
     """The arguments of a call as they are for a block of it."""
 
@@ -75,12 +81,9 @@ def _part_of(arrays: tuple[Any, ...], fixed: Fixed, state: Any, bias: Any) -> _P
     block = Block(batch, tuple(int(one[0]) if one.size else 0 for one in numbers))
     asked: Asked = tuple(given[name] for name in NAMES) if chain is None else chain.at(_rows(numbers, batch), batch)
     if isinstance(state, fs.State):
-        if state.batch != batch:
-            raise ValueError(f"state is of the batch {state.batch}, expected {batch}, as the logits")
-        if batch:
-            state = state[
-                tuple(slice(first, first + one.size) for first, one in zip(block.origin, numbers, strict=True))
-            ]
+        refuse_other_batch(state, batch)
+        some = zip(block.origin, numbers, strict=True)
+        state = state[tuple(slice(first, first + one.size) for first, one in some)] if batch else state
     bias = given.get("bias", bias)
     if hasattr(bias, "tocsr") and bias.ndim == 2 and bias.shape[0] > 1:
         bias = bias.tocsr()[_rows(numbers, batch).reshape(-1)]
