@@ -10,7 +10,7 @@ from dask.delayed import delayed
 
 import fastsoftmax as fs
 from fastsoftmax import _arrays, _checks
-from fastsoftmax.dask.blocks import (
+from fastsoftmax.dask.chunks import (
     as_dask,
     as_parameter,
     batch_of,
@@ -53,7 +53,7 @@ def sample(
     Parameters
     ----------
     logits : dask.array.Array, shape (..., V)
-        As `fastsoftmax.sample` takes them, in any blocks. No row may hold a NaN or nothing but -inf.
+        As `fastsoftmax.sample` takes them, in any chunks. No row may hold a NaN or nothing but -inf.
     temperature, top_k, top_p, min_p, seed, step
         As in `fastsoftmax.sample`: scalars, arrays or dask arrays. They, `allowed` and the batch (...) broadcast to
         each other, and are split as the rows are.
@@ -62,29 +62,29 @@ def sample(
     state : State or dask.array.Array, optional
         What came before each row, as `SamplerChain.start` makes it, or as this function gives it back.
     rng : None, int or numpy.random.Generator, optional
-        Source of a key, which is drawn from it once, now. Row i of the batch uses stream i of it, in whatever block.
+        Source of a key, which is drawn from it once, now. Row i of the batch uses stream i of it, in whatever chunk.
     allowed : array_like or dask.array.Array, optional
         The tokens that may be drawn, as in `fastsoftmax.sample`.
 
     Returns
     -------
     dask.array.Array of int64, shape (...) or (..., n), or Details
-        The tokens, the same for any blocks. A `Details` holds dask arrays, which ``dask.compute(details)`` computes
+        The tokens, the same for any chunks. A `Details` holds dask arrays, which ``dask.compute(details)`` computes
         together. With `state`, a pair of them and of a dask array without axes, whose one object is the next state.
 
     Raises
     ------
     TypeError, ValueError
-        As `fastsoftmax.sample`, when the graph is built; and for blocks of unknown sizes. For what blocks hold, when it
+        As `fastsoftmax.sample`, when the graph is built; and for chunks of unknown sizes. For what chunks hold, when it
         is computed: a row without a distribution is told by its number in the whole batch, a wrong parameter in a dask
-        array of them by its place in its block.
+        array of them by its place in its chunk.
 
     Notes
     -----
-    Blocks that split the vocabulary are joined first, since a cut and a draw are decided by the masses of the whole
-    row; joined blocks that pass Dask's ``array.chunk-size`` have fewer rows. With `rng`, `state` or `kept_set`, which
-    go by the numbers of rows, the batch is split along its first axis alone. Each block is computed on the thread of
-    its task alone. Memory: of each task, as `fastsoftmax.sample` of its block; a `state`, and a `bias` with rows, go to
+    Chunks that split the vocabulary are joined first, since a cut and a draw are decided by the masses of the whole
+    row; joined chunks that pass Dask's ``array.chunk-size`` have fewer rows. With `rng`, `state` or `kept_set`, which
+    go by the numbers of rows, the batch is split along its first axis alone. Each chunk is computed on the thread of
+    its task alone. Memory: of each task, as `fastsoftmax.sample` of its chunk; a `state`, and a `bias` with rows, go to
     each task whole.
 
     Examples
@@ -126,7 +126,7 @@ def probabilities(
     allowed: Any = None,
     bias: Any = None,
 ) -> da.Array:
-    """Return the distribution that `sample` draws from, block by block, when it is asked for.
+    """Return the distribution that `sample` draws from, chunk by chunk, when it is asked for.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def probabilities(
     Returns
     -------
     dask.array.Array, shape (..., V)
-        What `fastsoftmax.probabilities` returns of the computed array, bit for bit, in blocks of whole rows.
+        What `fastsoftmax.probabilities` returns of the computed array, bit for bit, in chunks of whole rows.
 
     Raises
     ------
@@ -173,7 +173,7 @@ class _Call(NamedTuple):
         return tuple(range(len(self.fixed.batch)))
 
     def mapped(self, task: Any, labels: tuple[int, ...], dtype: Any) -> da.Array:
-        """Return what a task makes of each block."""
+        """Return what a task makes of each chunk."""
         meta = meta_of(len(labels), dtype)
         words = {"token": task.func.__name__, "dtype": dtype, "meta": meta, "align_arrays": False} | self.lazy
         return da.blockwise(task, labels, *self.pairs, **words)
@@ -204,7 +204,7 @@ def _call_of(
 
 
 def _split(logits: da.Array, arrays: Mapping[str, da.Array], batch: tuple[int, ...], in_order: bool) -> list[Any]:
-    """Return logits, what goes along with them, and the numbers of rows along each axis, in blocks of the same rows.
+    """Return logits, what goes along with them, and the numbers of rows along each axis, in chunks of the same rows.
 
     Labels of the batch are those from 0 on; the vocabulary's follows, and then that of a mask, which may be packed.
     """
