@@ -1,9 +1,9 @@
-"""The library over dask arrays (the extra `dask`): the same numbers and tokens, block by block, when they are wanted.
+"""The library over dask arrays (the extra `dask`): the same numbers and tokens, chunk by chunk, when they are wanted.
 
-Read `blocks` (which axes are rows, and which blocks go together), `_softmax`, and `sampling` with `drawing` (what a
+Read `chunks` (which axes are rows, and which chunks go together), `_softmax`, and `sampling` with `drawing` (what a
 task does) and `results` (what is lazy of what it gives).
 
-A block is computed on the thread that Dask gives it and on no other, whatever `set_num_threads` says: Dask splits the
+A chunk is computed on the thread that Dask gives it and on no other, whatever `set_num_threads` says: Dask splits the
 work already, and threads of threads would only wait for each other.
 """
 

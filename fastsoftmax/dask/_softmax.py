@@ -12,7 +12,7 @@ import fastsoftmax as fs
 from fastsoftmax import _arrays, _checks, _threads
 from fastsoftmax._arrays import Array, Axis
 from fastsoftmax._softmax import NARROW
-from fastsoftmax.dask.blocks import (
+from fastsoftmax.dask.chunks import (
     Labelled,
     Labels,
     as_dask,
@@ -30,12 +30,12 @@ from fastsoftmax.dask.blocks import (
 def softmax(
     logits: Any, /, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = None, dtype: Any = None
 ) -> da.Array:
-    """Return `fastsoftmax.softmax` of a dask array, block by block, when it is asked for.
+    """Return `fastsoftmax.softmax` of a dask array, chunk by chunk, when it is asked for.
 
     Parameters
     ----------
     logits : dask.array.Array
-        Numbers of any shape and of the dtypes of `fastsoftmax.softmax`, in any blocks.
+        Numbers of any shape and of the dtypes of `fastsoftmax.softmax`, in any chunks.
     axis : int, tuple of int or None, default -1
         What to normalise over.
     temperature : float, array_like or dask.array.Array, default 1.0
@@ -48,21 +48,21 @@ def softmax(
     Returns
     -------
     dask.array.Array
-        Of the shape and dtype that `fastsoftmax.softmax` returns, in the blocks of `logits`, which `axis` does not
+        Of the shape and dtype that `fastsoftmax.softmax` returns, in the chunks of `logits`, which `axis` does not
         split. Bit for bit what it returns of the computed array, a contiguous one.
 
     Raises
     ------
     TypeError, ValueError
-        As `fastsoftmax.softmax`, when the graph is built; for what blocks hold, as a negative temperature in a dask
-        array of them, when it is computed: the place is then that in the block. For blocks of unknown sizes along
+        As `fastsoftmax.softmax`, when the graph is built; for what chunks hold, as a negative temperature in a dask
+        array of them, when it is computed: the place is then that in the chunk. For chunks of unknown sizes along
         `axis`, or along the rows where `temperature` is an array.
 
     Notes
     -----
-    Blocks that split `axis` are joined first, and none is combined from its parts, since a row rounds as it does in one
-    piece; joined blocks that pass Dask's ``array.chunk-size`` have fewer rows. Each block is computed on the thread of
-    its task alone. Memory: of each task, its block and its result.
+    Chunks that split `axis` are joined first, and none is combined from its parts, since a row rounds as it does in one
+    piece; joined chunks that pass Dask's ``array.chunk-size`` have fewer rows. Each chunk is computed on the thread of
+    its task alone. Memory: of each task, its chunk and its result.
 
     Examples
     --------
@@ -71,13 +71,13 @@ def softmax(
     array([[0.37754067, 0.62245933],
            [0.5       , 0.5       ]])
     """
-    return _elementwise(_softmax_block, logits, axis, temperature, where, dtype)
+    return _elementwise(_softmax_chunk, logits, axis, temperature, where, dtype)
 
 
 def log_softmax(
     logits: Any, /, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = None, dtype: Any = None
 ) -> da.Array:
-    """Return `fastsoftmax.log_softmax` of a dask array, block by block, when it is asked for.
+    """Return `fastsoftmax.log_softmax` of a dask array, chunk by chunk, when it is asked for.
 
     Parameters
     ----------
@@ -104,13 +104,13 @@ def log_softmax(
     >>> log_softmax(da.from_array([1.0, 2.0], chunks=1)).compute()
     array([-1.31326169, -0.31326169])
     """
-    return _elementwise(_log_softmax_block, logits, axis, temperature, where, dtype)
+    return _elementwise(_log_softmax_chunk, logits, axis, temperature, where, dtype)
 
 
 def logsumexp(
     logits: Any, /, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = None, keepdims: bool = False
 ) -> da.Array:
-    """Return `fastsoftmax.logsumexp` of a dask array, block by block, when it is asked for.
+    """Return `fastsoftmax.logsumexp` of a dask array, chunk by chunk, when it is asked for.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def logsumexp(
     reduced = [asked.labels[one] for one in asked.axes]
     labels = tuple(label for label in asked.result if kept or label not in reduced)
     ones = dict.fromkeys(reduced, 1) if kept else {}
-    return _mapped(partial(_logsumexp_block, keepdims=kept), asked, labels, asked.dtype, ones)
+    return _mapped(partial(_logsumexp_chunk, keepdims=kept), asked, labels, asked.dtype, ones)
 
 
 class _Asked(NamedTuple):
@@ -172,8 +172,9 @@ def _asked_of(logits: Any, axis: Axis, temperature: Any, where: Any) -> _Asked:
     temperature = as_parameter("temperature", temperature)
     own = batch = _arrays.batch_shape(logits.shape, axes)
     if isinstance(temperature, da.Array):
-        for name, array in (("logits", logits), ("temperature", temperature)) if temperature.ndim else ():
-            refuse_unknown(name, array, set(range(array.ndim)) - set(axes), "temperature is one a row")
+        rows_of = set(range(logits.ndim if temperature.ndim else 0)) - set(axes)
+        refuse_unknown("logits", logits, rows_of, "temperature is one a row")
+        refuse_unknown("temperature", temperature, range(temperature.ndim), "temperature is one a row")
         batch = batch_of(own, {"temperature": temperature.shape})
         arrays["temperature"] = temperature, labels_of(temperature.ndim, len(batch))
     rows, others = iter(range(len(batch) - len(own), len(batch))), iter(range(len(batch), len(batch) + len(axes)))
@@ -212,22 +213,22 @@ def _inner(shape: tuple[float, ...], axes: tuple[int, ...], alike: bool) -> floa
 
 
 def _elementwise(
-    block: Callable[..., Any], logits: Any, axis: Axis, temperature: Any, where: Any, dtype: Any
+    task: Callable[..., Any], logits: Any, axis: Axis, temperature: Any, where: Any, dtype: Any
 ) -> da.Array:
     asked = _asked_of(logits, axis, temperature, where)
     wanted = asked.dtype if dtype is None else _arrays.result_dtype(dtype)
-    return _mapped(partial(block, dtype=wanted, inner=asked.inner), asked, asked.result, wanted, {})
+    return _mapped(partial(task, dtype=wanted, inner=asked.inner), asked, asked.result, wanted, {})
 
 
-def _mapped(block: "partial[Any]", asked: _Asked, labels: Labels, dtype: Any, ones: dict[int, int]) -> da.Array:
-    """Return an array with these labels, of which `block` makes each block; those in `ones` are of length 1."""
+def _mapped(task: "partial[Any]", asked: _Asked, labels: Labels, dtype: Any, ones: dict[int, int]) -> da.Array:
+    """Return an array with these labels, of which `task` makes each chunk; those in `ones` are of length 1."""
     _, pairs = unified((asked.logits, asked.labels), *asked.arrays.values())
     plain = {} if "temperature" in asked.arrays else {"temperature": asked.temperature}
     return da.blockwise(
-        partial(_run, block=partial(block, axis=asked.axes, **plain), names=tuple(asked.arrays)),
+        partial(_run, task=partial(task, axis=asked.axes, **plain), names=tuple(asked.arrays)),
         labels,
         *pairs,
-        token=block.func.__name__.strip("_").removesuffix("_block"),
+        token=task.func.__name__.strip("_").removesuffix("_chunk"),
         dtype=dtype,
         meta=meta_of(len(labels), dtype),
         adjust_chunks=ones,
@@ -235,28 +236,31 @@ def _mapped(block: "partial[Any]", asked: _Asked, labels: Labels, dtype: Any, on
     )
 
 
-def _run(logits: Any, *arrays: Any, block: Callable[..., Any], names: tuple[str, ...]) -> Any:
+def _run(logits: Any, *arrays: Any, task: Callable[..., Any], names: tuple[str, ...]) -> Any:
     with _threads.alone():
-        return block(only(logits), **dict(zip(names, map(only, arrays), strict=True)))
+        return task(only(logits), **dict(zip(names, map(only, arrays), strict=True)))
 
 
-def _log_softmax_block(logits: Array, *, inner: float, **words: Any) -> Any:
+def _log_softmax_chunk(logits: Array, *, inner: float, **words: Any) -> Any:
     return fs.log_softmax(logits, **words)  # which rounds rows and columns alike
 
 
-def _logsumexp_block(logits: Array, **words: Any) -> Any:
+def _logsumexp_chunk(logits: Array, **words: Any) -> Any:
     return fs.logsumexp(logits, **words)
 
 
-def _softmax_block(
+def _softmax_chunk(
     logits: Array, *, axis: tuple[int, ...], inner: float, temperature: Any, dtype: Any, where: Any = None
 ) -> Any:
-    """Return the softmax of a block, rounded as that of the whole is: as columns if it has many, else as rows."""
+    """Return the softmax of a chunk, rounded as that of the whole.
+
+    The library takes `NARROW` columns or more at once, and fewer as rows, whose last bits may differ.
+    """
     if inner == 1:
         return fs.softmax(logits, axis=axis, temperature=temperature, where=where, dtype=dtype)
     if where is not None:
         where = np.broadcast_to(where, logits.shape)
-    if inner == 0:
+    if inner == 0:  # the whole is not contiguous, and its rows are copied: so they are moved here
         last = tuple(range(-len(axis), 0))
         rows = np.moveaxis(logits, axis, last)
         mask = None if where is None else np.moveaxis(where, axis, last)
@@ -265,6 +269,7 @@ def _softmax_block(
     own = math.prod(logits.shape[axis[-1] + 1 :])
     if inner < NARROW or own >= NARROW or own == 0:
         return fs.softmax(np.ascontiguousarray(logits), axis=axis, temperature=temperature, where=where, dtype=dtype)
+    # A chunk of few of many columns: each is repeated until there are enough.
     wide = np.repeat(logits[..., np.newaxis], -(-NARROW // own), axis=-1)
     mask = None if where is None else where[..., np.newaxis]
     warm = temperature[..., np.newaxis] if np.ndim(temperature) else temperature

@@ -10,13 +10,13 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 
 import fastsoftmax as fs
-from fastsoftmax.dask.blocks import meta_of
+from fastsoftmax.dask.chunks import meta_of
 from fastsoftmax.dask.drawing import Drawn
 from fastsoftmax.sampling.functions import Wanted
 
 
 def part_of(results: da.Array, name: str, dtype: Any, size: int | None = None) -> da.Array:
-    """Return a part of what was drawn from each block, with an axis of a size after the batch, or without one."""
+    """Return a part of what was drawn from each chunk, with an axis of a size after the batch, or without one."""
     rows = tuple(range(results.ndim))
     labels = rows if size is None else (*rows, results.ndim)
     return da.blockwise(
@@ -52,7 +52,7 @@ def details_of(results: da.Array, wanted: Wanted, steps: int) -> fs.Details:
 
 
 def state_of(results: da.Array, batch: tuple[int, ...]) -> da.Array:
-    """Return the state of the whole batch, of which the blocks have parts along the first axis.
+    """Return the state of the whole batch, of which the chunks have parts along the first axis.
 
     It is an array, though of one object, since Dask draws once for arrays that are computed together.
     """
@@ -63,7 +63,7 @@ def state_of(results: da.Array, batch: tuple[int, ...]) -> da.Array:
 
 
 def _kept_set(results: da.Array) -> fs.KeptSet:
-    """Return the kept sets of rows that blocks have along the first axis of the batch."""
+    """Return the kept sets of rows that chunks have along the first axis of the batch."""
     keys = _keys(results)
 
     def all_of(name: str, dtype: Any) -> Any:
@@ -79,25 +79,25 @@ def _kept_set(results: da.Array) -> fs.KeptSet:
 
 
 def _keys(results: da.Array) -> list[Any]:
-    """Return the keys of blocks that split the first axis of the batch alone."""
+    """Return the keys of chunks that split the first axis of the batch alone."""
     later = (0,) * (results.ndim - 1)
     return [(results.name, i, *later) for i in range(results.numblocks[0])] if results.ndim else [(results.name,)]
 
 
-def _part(block: Drawn, path: str) -> Any:
-    found = block.found
+def _part(chunk: Drawn, path: str) -> Any:
+    found = chunk.found
     if isinstance(found, fs.Details):
         for name in path.split("."):
             found = getattr(found, name)
     return found
 
 
-def _offsets(blocks: list[Drawn]) -> npt.NDArray[np.int64]:
-    return np.cumsum(np.concatenate([[0], *(np.ravel(block.found.kept) for block in blocks)]), dtype=np.int64)
+def _offsets(chunks: list[Drawn]) -> npt.NDArray[np.int64]:
+    return np.cumsum(np.concatenate([[0], *(np.ravel(chunk.found.kept) for chunk in chunks)]), dtype=np.int64)
 
 
-def _joined(blocks: list[Drawn], batch: tuple[int, ...]) -> fs.State:
-    states = [block.state for block in blocks if block.state is not None]
+def _joined(chunks: list[Drawn], batch: tuple[int, ...]) -> fs.State:
+    states = [chunk.state for chunk in chunks if chunk.state is not None]
     if not batch or len(states) == 1:
         return states[0]
     return fs.State.join(states)[np.arange(math.prod(batch)).reshape(batch)]

@@ -10,8 +10,7 @@ from dask.delayed import delayed
 
 import fastsoftmax as fs
 from fastsoftmax import _arrays, _checks
-from fastsoftmax.dask.blocks import (
-    Labelled,
+from fastsoftmax.dask.chunks import (
     as_dask,
     as_parameter,
     batch_of,
@@ -22,7 +21,7 @@ from fastsoftmax.dask.blocks import (
     refuse_unknown,
     unified,
 )
-from fastsoftmax.dask.drawing import Fixed, distribution, draw
+from fastsoftmax.dask.drawing import Fixed, distribution, draw, refuse_other_batch
 from fastsoftmax.dask.results import details_of, part_of, state_of
 from fastsoftmax.sampling.asked import NAMES, Asked, asked_of, edits_of
 from fastsoftmax.sampling.batch import Batch
@@ -54,7 +53,7 @@ def sample(
     Parameters
     ----------
     logits : dask.array.Array, shape (..., V)
-        As `fastsoftmax.sample` takes them, in any blocks. No row may hold a NaN or nothing but -inf.
+        As `fastsoftmax.sample` takes them, in any chunks. No row may hold a NaN or nothing but -inf.
     temperature, top_k, top_p, min_p, seed, step
         As in `fastsoftmax.sample`: scalars, arrays or dask arrays. They, `allowed` and the batch (...) broadcast to
         each other, and are split as the rows are.
@@ -63,29 +62,29 @@ def sample(
     state : State or dask.array.Array, optional
         What came before each row, as `SamplerChain.start` makes it, or as this function gives it back.
     rng : None, int or numpy.random.Generator, optional
-        Source of a key, which is drawn from it once, now. Row i of the batch uses stream i of it, in whatever block.
+        Source of a key, which is drawn from it once, now. Row i of the batch uses stream i of it, in whatever chunk.
     allowed : array_like or dask.array.Array, optional
         The tokens that may be drawn, as in `fastsoftmax.sample`.
 
     Returns
     -------
     dask.array.Array of int64, shape (...) or (..., n), or Details
-        The tokens, the same for any blocks. A `Details` holds dask arrays, which ``dask.compute(details)`` computes
+        The tokens, the same for any chunks. A `Details` holds dask arrays, which ``dask.compute(details)`` computes
         together. With `state`, a pair of them and of a dask array without axes, whose one object is the next state.
 
     Raises
     ------
     TypeError, ValueError
-        As `fastsoftmax.sample`, when the graph is built; and for blocks of unknown sizes. For what blocks hold, when it
+        As `fastsoftmax.sample`, when the graph is built; and for chunks of unknown sizes. For what chunks hold, when it
         is computed: a row without a distribution is told by its number in the whole batch, a wrong parameter in a dask
-        array of them by its place in its block.
+        array of them by its place in its chunk.
 
     Notes
     -----
-    Blocks that split the vocabulary are joined first, since a cut and a draw are decided by the masses of the whole
-    row; joined blocks that pass Dask's ``array.chunk-size`` have fewer rows. With `rng`, `state` or `kept_set`, which
-    go by the numbers of rows, the batch is split along its first axis alone. Each block is computed on the thread of
-    its task alone. Memory: of each task, as `fastsoftmax.sample` of its block; a `state`, and a `bias` with rows, go to
+    Chunks that split the vocabulary are joined first, since a cut and a draw are decided by the masses of the whole
+    row; joined chunks that pass Dask's ``array.chunk-size`` have fewer rows. With `rng`, `state` or `kept_set`, which
+    go by the numbers of rows, the batch is split along its first axis alone. Each chunk is computed on the thread of
+    its task alone. Memory: of each task, as `fastsoftmax.sample` of its chunk; a `state`, and a `bias` with rows, go to
     each task whole.
 
     Examples
@@ -127,7 +126,7 @@ def probabilities(
     allowed: Any = None,
     bias: Any = None,
 ) -> da.Array:
-    """Return the distribution that `sample` draws from, block by block, when it is asked for.
+    """Return the distribution that `sample` draws from, chunk by chunk, when it is asked for.
 
     Parameters
     ----------
@@ -137,7 +136,7 @@ def probabilities(
     Returns
     -------
     dask.array.Array, shape (..., V)
-        What `fastsoftmax.probabilities` returns of the computed array, bit for bit, in blocks of whole rows.
+        What `fastsoftmax.probabilities` returns of the computed array, bit for bit, in chunks of whole rows.
 
     Raises
     ------
@@ -174,7 +173,7 @@ class _Call(NamedTuple):
         return tuple(range(len(self.fixed.batch)))
 
     def mapped(self, task: Any, labels: tuple[int, ...], dtype: Any) -> da.Array:
-        """Return what a task makes of each block."""
+        """Return what a task makes of each chunk."""
         meta = meta_of(len(labels), dtype)
         words = {"token": task.func.__name__, "dtype": dtype, "meta": meta, "align_arrays": False} | self.lazy
         return da.blockwise(task, labels, *self.pairs, **words)
@@ -184,45 +183,57 @@ def _call_of(
     logits: Any, asked: Asked, keyed: Mapping[str, Any], state: Any, allowed: Any, bias: Any, in_order: bool
 ) -> _Call:
     """Check the arguments, and split them; `in_order` along the first axis of the batch alone."""
-    logits = as_dask(logits)
-    refuse_unknown("logits", logits, range(logits.ndim), "rows and tokens are told by their numbers")
-    parameters = _checked(asked, keyed)
+    logits, parameters = as_dask(logits), _checked(asked, keyed)
     chain = None if isinstance(asked, tuple) else asked
-    arrays = {name: one for name, value in parameters.items() if isinstance(one := as_parameter(name, value), da.Array)}
-    for name, array in arrays.items():
-        refuse_unknown(name, array, range(array.ndim), "rows are told by their numbers")
-    shapes = {name: array.shape for name, array in arrays.items()}
+    arrays = _arrays_of(parameters, allowed)
+    for name, array in (("logits", logits), *arrays.items()):
+        refuse_unknown(name, array, range(array.ndim), "rows and tokens are told by their numbers")
+    shapes = {name: array.shape[:-1] if name == "allowed" else array.shape for name, array in arrays.items()}
     shapes |= {} if chain is None else {name: np.shape(value) for name, value in chain.parameters.items()}
-    mask = allowed
-    if allowed is not None and not isinstance(allowed, da.Array):
-        mask = da.from_array(_checks.as_array("allowed", allowed), chunks=-1)
-    if mask is not None:
-        refuse_unknown("allowed", mask, range(mask.ndim), "rows and tokens are told by their numbers")
-        shapes["allowed"] = mask.shape[:-1]
     batch = batch_of(logits.shape[:-1], shapes)
     dtype = _arrays.as_logits(np.empty(0, logits.dtype))[1]
-    _check(np.broadcast_to(np.zeros((), dtype), (*batch, *logits.shape[-1:])), mask, bias)
+    _check(np.broadcast_to(np.zeros((), dtype), (*batch, *logits.shape[-1:])), arrays.get("allowed"), bias)
     _check_state(asked, state, batch)
-
-    rows = len(batch)
-    labelled = {"logits": (logits, (*labels_of(logits.ndim - 1, rows), rows))}
-    labelled |= {name: (array, labels_of(array.ndim, rows)) for name, array in arrays.items()}
-    if mask is not None:
-        labelled["allowed"] = mask, (*labels_of(mask.ndim - 1, rows), rows + 1)
-    chunks, pairs = unified(*(_joined(*pair, rows, in_order) for pair in labelled.values()))
-    for axis, n in enumerate(batch):
-        if sum(chunks.get(axis, ())) != n:  # an axis of the chain's parameters alone
-            chunks[axis] = (n,)
-    lazy = {}
-    if state is not None:
-        lazy["state"] = delayed(state, pure=True, traverse=False)
-    if hasattr(bias, "tocsr"):
-        lazy["bias"] = delayed(bias, pure=True, traverse=False)
+    whole = {"state": state, "bias": bias if hasattr(bias, "tocsr") else None}
+    lazy = {name: delayed(value, pure=True, traverse=False) for name, value in whole.items() if value is not None}
     plain = {name: value for name, value in parameters.items() if name not in arrays}
     if isinstance(bias, Mapping):
         plain["bias"] = dict(bias)
-    fixed = Fixed(batch, tuple(labelled)[1:], plain, chain)
-    return _Call([*pairs, *numbers_along(chunks, rows)], fixed, lazy, logits.shape[-1], dtype)
+    pairs = _split(logits, arrays, batch, in_order)
+    return _Call(pairs, Fixed(batch, tuple(arrays), plain, chain), lazy, logits.shape[-1], dtype)
+
+
+def _split(logits: da.Array, arrays: Mapping[str, da.Array], batch: tuple[int, ...], in_order: bool) -> list[Any]:
+    """Return logits, what goes along with them, and the numbers of rows along each axis, in chunks of the same rows.
+
+    Labels of the batch are those from 0 on; the vocabulary's follows, and then that of a mask, which may be packed.
+    """
+    rows = len(batch)
+    labelled = [(logits, (*labels_of(logits.ndim - 1, rows), rows))]
+    for name, array in arrays.items():
+        is_mask = name == "allowed"
+        labels = labels_of(array.ndim - is_mask, rows)
+        labelled.append((array, (*labels, rows + 1) if is_mask else labels))
+    least = min(1, rows) if in_order else rows  # labels from this one on are not split
+    whole = [
+        (joined(array, [i for i, label in enumerate(labels) if label >= least]), labels) for array, labels in labelled
+    ]
+    chunks, pairs = unified(*whole)
+    for axis, n in enumerate(batch):
+        if sum(chunks.get(axis, ())) != n:  # an axis of the chain's parameters alone
+            chunks[axis] = (n,)
+    return [*pairs, *numbers_along(chunks, rows)]
+
+
+def _arrays_of(parameters: Mapping[str, Any], allowed: Any) -> dict[str, da.Array]:
+    """Return what goes along with the rows, as dask arrays: parameters that are not one number, and a mask."""
+    given = {name: as_parameter(name, value) for name, value in parameters.items()}
+    arrays = {name: value for name, value in given.items() if isinstance(value, da.Array)}
+    if isinstance(allowed, da.Array):
+        arrays["allowed"] = allowed
+    elif allowed is not None:
+        arrays["allowed"] = da.from_array(_checks.as_array("allowed", allowed), chunks=-1)
+    return arrays
 
 
 def _checked(asked: Asked, keyed: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,11 +261,5 @@ def _check_state(asked: Asked, state: Any, batch: tuple[int, ...]) -> None:
     if isinstance(state, da.Array) and not isinstance(asked, tuple):
         return  # it is checked by each task
     edits_of(asked, state)
-    if state is not None and state.batch != batch:
-        raise ValueError(f"state is of the batch {state.batch}, expected {batch}, as the logits")
-
-
-def _joined(array: da.Array, labels: tuple[int, ...], rows: int, in_order: bool) -> Labelled:
-    """Return an array that is not split along the vocabulary, nor along the later axes of the batch where in order."""
-    whole = [axis for axis, label in enumerate(labels) if label >= (1 if in_order and rows else rows)]
-    return joined(array, whole), labels
+    if state is not None:
+        refuse_other_batch(state, batch)

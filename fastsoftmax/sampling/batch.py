@@ -28,7 +28,7 @@ class Batch:
     """Logits of shape (..., V) as a matrix, in the batch that they, `parameters` and `allowed` broadcast to.
 
     Rows that lie contiguous in memory are not copied; others are, and those with a bias, a part at a time. With edits
-    16-bit rows are widened so. `origin` is the place of the first row where this is a block of a larger batch.
+    16-bit rows are widened so. `origin` is the place of the first row where this is a chunk of a larger batch.
     """
 
     __slots__ = (

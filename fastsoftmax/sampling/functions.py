@@ -193,10 +193,10 @@ def distribution(
     edits: "Edits | None",
     out: Any,
     pool: Scratch,
-    block: "Block | None" = None,
+    chunk: "Chunk | None" = None,
 ) -> Any:
-    """Return what `probabilities` does, of all rows or of a block of them."""
-    origin = () if block is None else block.origin
+    """Return what `probabilities` does, of all rows or of a chunk of them."""
+    origin = () if chunk is None else chunk.origin
     rows = Batch(logits, allowed, bias, parameters_given(asked), edits=edits, origin=origin)
     law = law_of(asked, rows.batch)
     law = law if edits is None else law.keeping(edits.state.numbers)
@@ -219,7 +219,7 @@ def distribution(
     return result
 
 
-class Block(NamedTuple):
+class Chunk(NamedTuple):
     """Where the rows of a call are in a larger batch, by whose numbers of rows streams and messages go."""
 
     batch: tuple[int, ...]
@@ -252,15 +252,15 @@ def draw(
     step: Any,
     wanted: Wanted,
     pool: Scratch,
-    block: Block | None = None,
+    chunk: Chunk | None = None,
 ) -> Any:
     """Draw with a key and a stream a row, or else with a seed a row; return the next state, too, where there is one.
 
-    The rows may be a `block` of a larger batch, whose streams and numbers they then have.
+    The rows may be a `chunk` of a larger batch, whose streams and numbers they then have.
     """
     if edits is not None and wanted.n is not None:
         raise ValueError("n and state are both given, expected one: a state goes on by one token a row")
-    origin, stream = ((), 0) if block is None else (block.origin, block.first)
+    origin, stream = ((), 0) if chunk is None else (chunk.origin, chunk.first)
     given = {**parameters_given(asked), "seed": seed, "step": step}
     rows = Batch(logits, allowed, bias, given, edits=edits, origin=origin)
     batch, count, size, number = rows.batch, rows.count, rows.size, rows.number

@@ -1,4 +1,4 @@
-"""Arrays in blocks, and whether what is computed of them is what comes out without Dask."""
+"""Arrays in chunks, and whether what is computed of them is what comes out without Dask."""
 
 import dataclasses
 import importlib
@@ -16,7 +16,7 @@ lazy = importlib.import_module("fastsoftmax.dask")
 
 @st.composite
 def splits(draw, shape):
-    """Draw the sizes of blocks along each axis, empty ones among them."""
+    """Draw the sizes of chunks along each axis, empty ones among them."""
     sizes = []
     for n in shape:
         cuts = sorted(draw(st.lists(st.integers(0, n), max_size=3)))

@@ -1,4 +1,4 @@
-"""sample and probabilities of dask arrays: the tokens of the whole, for any blocks."""
+"""sample and probabilities of dask arrays: the tokens of the whole, for any chunks."""
 
 import doctest
 import sys
@@ -30,7 +30,7 @@ def logits(shape, dtype=np.float32, seed=0):
 
 
 def split(data, value):
-    """Return a parameter as it is, or as a dask array of any blocks."""
+    """Return a parameter as it is, or as a dask array of any chunks."""
     lazily = np.ndim(value) > 0 and data.draw(st.booleans())
     return da.from_array(np.asarray(value), chunks=data.draw(splits(np.shape(value)))) if lazily else value
 
@@ -46,14 +46,14 @@ def of_rows(data, values):
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.int32, bool])
 def test_dtypes(dtype):
     rows = logits((7,), dtype)
-    blocks = da.from_array(rows, chunks=(3, 128))
+    spread = da.from_array(rows, chunks=(3, 128))
     words = {"top_p": 0.9, "temperature": 0.7}
-    assert_same(lazy.sample(blocks, seed=range(7), **words), fs.sample(rows, seed=range(7), **words))
-    assert_same(lazy.probabilities(blocks, **words), fs.probabilities(rows, **words))
+    assert_same(lazy.sample(spread, seed=range(7), **words), fs.sample(rows, seed=range(7), **words))
+    assert_same(lazy.probabilities(spread, **words), fs.probabilities(rows, **words))
 
 
 @given(st.data())
-def test_words_of_any_blocks(data):
+def test_words_of_any_chunks(data):
     rows = logits((4, 3))
     words = {
         "temperature": of_rows(data, [0.0, 0.5, 1.0, np.inf]),
@@ -66,10 +66,10 @@ def test_words_of_any_blocks(data):
         words["allowed"] = logits(data.draw(st.sampled_from([(), (3,), (4, 1), (2, 1, 1)])), seed=2) > -1
     if data.draw(st.booleans()):
         words["bias"] = {3: 2.0, V - 1: -np.inf}
-    blocks = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
+    spread = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
     delayed = {name: value if name == "bias" else split(data, value) for name, value in words.items()}
     if data.draw(st.booleans()):
-        assert_same(lazy.probabilities(blocks, **delayed), fs.probabilities(rows, **words))
+        assert_same(lazy.probabilities(spread, **delayed), fs.probabilities(rows, **words))
         return
     keys = {"step": of_rows(data, [0, 1, 2**64 - 1])}
     if data.draw(st.booleans()):
@@ -79,34 +79,34 @@ def test_words_of_any_blocks(data):
     told = {"n": data.draw(st.sampled_from([None, 0, 1, 3])), "top_logprobs": data.draw(st.sampled_from([0, 2]))}
     told |= {name: data.draw(st.booleans()) for name in ("details", "kept_set")}
     delayed |= {name: split(data, value) if name != "rng" else value for name, value in keys.items()}
-    assert_same(lazy.sample(blocks, **delayed, **told), fs.sample(rows, **words, **keys, **told))
+    assert_same(lazy.sample(spread, **delayed, **told), fs.sample(rows, **words, **keys, **told))
 
 
 @given(st.data())
-def test_chains_of_any_blocks(data):
+def test_chains_of_any_chunks(data):
     rows = logits((4, 3))
     words = {"samplers": data.draw(st.sampled_from(CHAINS))}
-    blocks = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
-    assert_same(lazy.probabilities(blocks, **words), fs.probabilities(rows, **words))
+    spread = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
+    assert_same(lazy.probabilities(spread, **words), fs.probabilities(rows, **words))
     words |= data.draw(st.sampled_from([{"rng": 1}, {"seed": 2}, {"seed": [[1], [2], [3], [4]], "step": 7}]))
     words |= {name: data.draw(st.booleans()) for name in ("details", "kept_set")}
     words["n"] = data.draw(st.sampled_from([None, 2]))
-    assert_same(lazy.sample(blocks, **words), fs.sample(rows, **words))
+    assert_same(lazy.sample(spread, **words), fs.sample(rows, **words))
 
 
 @given(st.data())
-def test_a_state_of_any_blocks(data):
+def test_a_state_of_any_chunks(data):
     rows = logits((5,))
-    blocks = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
+    spread = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
     chain = data.draw(st.sampled_from([KEEPER, fs.SamplerChain("dry=0.8 temperature=[0.5,1,1,1,2]")]))
     state = after = chain.start([[1, 2, 1, 2], [], [3], [4, 4], [5]])
     assert_same(
-        lazy.probabilities(blocks, samplers=chain, state=state), fs.probabilities(rows, samplers=chain, state=state)
+        lazy.probabilities(spread, samplers=chain, state=state), fs.probabilities(rows, samplers=chain, state=state)
     )
     keys = data.draw(st.sampled_from([{"rng": 1}, {"seed": 2}]))
     for step in range(3):
         words = {"samplers": chain, "details": step == 1, "step": step, **keys}
-        found = lazy.sample(blocks, state=after, **words)
+        found = lazy.sample(spread, state=after, **words)
         expected = fs.sample(rows, state=state, **words)
         assert_same(found, expected)
         after, state = found[1], expected[1]
@@ -115,10 +115,10 @@ def test_a_state_of_any_blocks(data):
 def test_states_of_one_row_and_of_a_table():
     for shape in ((), (2, 3)):
         rows = logits(shape)
-        blocks = da.from_array(rows, chunks=(1,) * len(shape) + (100,))
+        spread = da.from_array(rows, chunks=(1,) * len(shape) + (100,))
         state = KEEPER.start([[1, 2]] * 6)[np.arange(6).reshape(shape)] if shape else KEEPER.start([1, 2])
         words = {"samplers": KEEPER, "state": state, "seed": 1}
-        assert_same(lazy.sample(blocks, **words), fs.sample(rows, **words))
+        assert_same(lazy.sample(spread, **words), fs.sample(rows, **words))
 
 
 @pytest.mark.parametrize("shape", [(1, V), (V,), (12, V)])
@@ -126,25 +126,25 @@ def test_a_sparse_bias(shape):
     entries = np.random.default_rng(1).standard_normal(shape) * (np.random.default_rng(2).random(shape) < 0.1)
     bias = sparse.coo_array(entries)
     rows = logits((4, 3))
-    blocks = da.from_array(rows, chunks=(3, 2, V))
-    assert_same(lazy.sample(blocks, seed=1, bias=bias), fs.sample(rows, seed=1, bias=bias))
-    assert_same(lazy.probabilities(blocks, bias=bias), fs.probabilities(rows, bias=bias))
+    spread = da.from_array(rows, chunks=(3, 2, V))
+    assert_same(lazy.sample(spread, seed=1, bias=bias), fs.sample(rows, seed=1, bias=bias))
+    assert_same(lazy.probabilities(spread, bias=bias), fs.probabilities(rows, bias=bias))
 
 
 def test_a_packed_mask():
     rows, packed = logits((4,)), np.random.default_rng(1).integers(1, 2**32, (4, 10), np.uint32)
-    blocks = da.from_array(rows, chunks=3)
+    spread = da.from_array(rows, chunks=3)
     for mask in (packed, da.from_array(packed, chunks=(2, 3))):
-        assert_same(lazy.sample(blocks, seed=1, allowed=mask), fs.sample(rows, seed=1, allowed=packed))
+        assert_same(lazy.sample(spread, seed=1, allowed=mask), fs.sample(rows, seed=1, allowed=packed))
 
 
 def test_parameters_make_the_batch():
     row = logits(())
-    blocks = da.from_array(row, chunks=100)
+    spread = da.from_array(row, chunks=100)
     warm = np.linspace(0.5, 2, 6)
     expected = fs.sample(row, rng=1, temperature=warm)
-    assert_same(lazy.sample(blocks, rng=1, temperature=warm), expected)
-    split = lazy.sample(blocks, rng=1, temperature=da.from_array(warm, chunks=4))
+    assert_same(lazy.sample(spread, rng=1, temperature=warm), expected)
+    split = lazy.sample(spread, rng=1, temperature=da.from_array(warm, chunks=4))
     assert split.chunks == ((4, 2),)
     assert_same(split, expected)
 
@@ -162,7 +162,7 @@ def test_a_generator_gives_a_key_once():
     assert len(np.unique(lazy.sample(da.zeros((64, 1000), chunks=(7, 1000))).compute())) > 32  # of unlike streams
 
 
-def test_blocks_of_the_result():
+def test_chunks_of_the_result():
     rows = da.zeros((10, 4, 6), chunks=((3, 7), (2, 2), (2, 4)))
     assert lazy.sample(rows, seed=1).chunks == ((3, 7), (2, 2))
     assert lazy.sample(rows, seed=1, n=5).chunks == ((3, 7), (2, 2), (5,))
@@ -175,7 +175,7 @@ def test_blocks_of_the_result():
     assert details._repr_html_() is None
 
 
-def test_each_block_is_drawn_from_once(monkeypatch):
+def test_each_chunk_is_drawn_from_once(monkeypatch):
     calls, draw = [], lazy.drawing.functions.draw
 
     def counted(*arguments):
@@ -205,7 +205,7 @@ def test_equal_calls_have_equal_names():
 
 
 def test_nothing_is_computed_ahead():
-    def fail(block):
+    def fail(chunk):
         raise AssertionError
 
     rows = da.ones((4, 5), chunks=2).map_blocks(fail, dtype=np.float64, meta=np.empty((0, 0)))
@@ -224,12 +224,12 @@ def test_a_row_is_told_by_its_number_in_the_whole(keys):
     rows = logits((7,))
     rows[5, 9] = np.nan
     table = np.stack([logits((7,)), rows])
-    for array, chunks, place in ((rows, (3, 100), "5"), (table, (1, 2, V), "1, 5")):
-        blocks = da.from_array(array, chunks=chunks)
+    for array, sizes, place in ((rows, (3, 100), "5"), (table, (1, 2, V), "1, 5")):
+        spread = da.from_array(array, chunks=sizes)
         with pytest.raises(ValueError, match=rf"^logits row {place} is NaN at index 9, expected no NaN$"):
-            lazy.sample(blocks, **keys).compute()
+            lazy.sample(spread, **keys).compute()
         with pytest.raises(ValueError, match=rf"^logits row {place} is NaN at index 9, expected no NaN$"):
-            lazy.probabilities(blocks).compute()
+            lazy.probabilities(spread).compute()
     empty = da.from_array(np.where(np.arange(7)[:, None] == 4, -np.inf, logits((7,))), chunks=(3, 100))
     with pytest.raises(ValueError, match=r"^logits row 4 is all -inf, expected at least one token above -inf$"):
         lazy.sample(empty, **keys).compute()
@@ -287,25 +287,25 @@ def test_logits_that_are_none(function):
             function(logits_of_it)
 
 
-def test_blocks_of_unknown_sizes():
+def test_chunks_of_unknown_sizes():
     rows = logits((50,))
-    blocks = da.from_array(rows, chunks=(7, 100))
-    keep = blocks[:, 0] > 0
-    with pytest.raises(ValueError, match=r"^logits has blocks of unknown sizes along axis 0, .* told by their numbers"):
-        lazy.sample(blocks[keep], seed=1)
-    with pytest.raises(ValueError, match=r"^seed has blocks of unknown sizes along axis 0"):
-        lazy.sample(blocks, seed=da.arange(50, chunks=7)[keep])
-    known = lazy.sample(blocks[keep].compute_chunk_sizes(), rng=1)
+    spread = da.from_array(rows, chunks=(7, 100))
+    keep = spread[:, 0] > 0
+    with pytest.raises(ValueError, match=r"^logits has chunks of unknown sizes along axis 0, .* told by their numbers"):
+        lazy.sample(spread[keep], seed=1)
+    with pytest.raises(ValueError, match=r"^seed has chunks of unknown sizes along axis 0"):
+        lazy.sample(spread, seed=da.arange(50, chunks=7)[keep])
+    known = lazy.sample(spread[keep].compute_chunk_sizes(), rng=1)
     assert_same(known, fs.sample(rows[rows[:, 0] > 0], rng=1))
 
 
-def test_what_blocks_hold_is_refused_when_it_is_computed():
-    blocks = da.from_array(logits((4,)), chunks=(3, 100))
+def test_what_chunks_hold_is_refused_when_it_is_computed():
+    spread = da.from_array(logits((4,)), chunks=(3, 100))
     with pytest.raises(ValueError, match=r"^top_p\[0\] is 2.0, expected a number in \[0, 1\]$"):
-        lazy.sample(blocks, seed=1, top_p=da.from_array([1.0, 1.0, 1.0, 2.0], chunks=3)).compute()
-    other = lazy.sample(blocks, samplers=KEEPER, state=KEEPER.start([[1]] * 4), seed=1)[1]
+        lazy.sample(spread, seed=1, top_p=da.from_array([1.0, 1.0, 1.0, 2.0], chunks=3)).compute()
+    other = lazy.sample(spread, samplers=KEEPER, state=KEEPER.start([[1]] * 4), seed=1)[1]
     with pytest.raises(ValueError, match=r"^state is of the batch \(4,\), expected \(2,\), as the logits$"):
-        dask.compute(lazy.sample(blocks[:2], samplers=KEEPER, state=other, seed=1))
+        dask.compute(lazy.sample(spread[:2], samplers=KEEPER, state=other, seed=1))
 
 
 def test_an_empty_batch():

@@ -19,7 +19,7 @@ def logits(rows=20, size=500):
     return (np.random.default_rng(0).standard_normal((rows, size)) * 3).astype(np.float32)
 
 
-def blocks():
+def spread():
     return da.from_array(logits(), chunks=(3, 200))
 
 
@@ -28,12 +28,12 @@ def everything():
     state = CHAIN.start([[1, 2]] * 20)
     words = {"samplers": CHAIN, "state": state, "rng": 1}
     results = (
-        lazy.sample(blocks(), seed=range(20), **WORDS),
-        lazy.sample(blocks(), rng=1, n=3),
-        lazy.sample(blocks(), **words),
-        lazy.softmax(blocks(), axis=0),
-        lazy.logsumexp(blocks()),
-        lazy.probabilities(blocks(), top_k=3),
+        lazy.sample(spread(), seed=range(20), **WORDS),
+        lazy.sample(spread(), rng=1, n=3),
+        lazy.sample(spread(), **words),
+        lazy.softmax(spread(), axis=0),
+        lazy.logsumexp(spread()),
+        lazy.probabilities(spread(), top_k=3),
     )
     rows = logits()
     expected = (
@@ -68,7 +68,7 @@ def test_a_cluster_of_two_processes():
     with distributed.LocalCluster(**words) as cluster, distributed.Client(cluster) as client:
         results, expected = everything()
         assert_equal(dask.compute(*results), expected)
-        held = lazy.softmax(client.persist(blocks()))
+        held = lazy.softmax(client.persist(spread()))
         assert_equal(lazy.sample(held, rng=2).compute(), fs.sample(fs.softmax(logits()), rng=2))
         wrong = logits()
         wrong[17, 3] = np.nan
@@ -89,7 +89,7 @@ def test_a_graph_survives_pickling():
 
 
 def test_among_other_operations():
-    rows, array = logits(), blocks()
+    rows, array = logits(), spread()
     tokens = lazy.sample(array * 2 - array.mean(), seed=1, top_k=9)
     shifted = rows * 2 - array.mean().compute()
     assert_same(tokens[4:13:2], fs.sample(shifted, seed=1, top_k=9)[4:13:2])
@@ -97,20 +97,20 @@ def test_among_other_operations():
     assert_same(halves, fs.softmax(rows))
     parts = da.concatenate([array[:7], array[7:]])
     assert_same(lazy.sample(parts, rng=1), fs.sample(rows, rng=1))
-    inside = da.map_blocks(lambda block: fs.softmax(block), array.rechunk((6, -1)), dtype=np.float32)
+    inside = da.map_blocks(lambda chunk: fs.softmax(chunk), array.rechunk((6, -1)), dtype=np.float32)
     assert_same(lazy.sample(inside, rng=1), fs.sample(fs.softmax(rows), rng=1))
     again = da.map_blocks(np.negative, lazy.log_softmax(array), dtype=np.float32)
     assert_same(again, -fs.log_softmax(rows))
     assert_same(lazy.sample(da.stack([array, array]), rng=1), fs.sample(np.stack([rows, rows]), rng=1))
 
 
-def test_a_generator_inside_a_block_is_not_asked():
-    tokens = lazy.sample(blocks(), rng=np.random.default_rng(3))
+def test_a_generator_inside_a_chunk_is_not_asked():
+    tokens = lazy.sample(spread(), rng=np.random.default_rng(3))
     found = [tokens.compute(scheduler=one) for one in ("synchronous", "threads")]
     assert np.array_equal(*found)
 
 
-def test_a_block_asks_for_no_thread(monkeypatch):
+def test_a_chunk_asks_for_no_thread(monkeypatch):
     """Its task has a thread of Dask's, of which there are as many as CPUs."""
     asked = []
     monkeypatch.setattr(_threads, "_pool", lambda threads: asked.append(threads))

@@ -1,4 +1,4 @@
-"""softmax, log_softmax and logsumexp of dask arrays: the bits of the whole, for any blocks."""
+"""softmax, log_softmax and logsumexp of dask arrays: the bits of the whole, for any chunks."""
 
 import doctest
 import sys
@@ -42,12 +42,12 @@ def test_a_dtype_of_the_result(name, dtype):
 
 
 @given(st.data())
-def test_any_blocks_of_any_axes(data):
+def test_any_chunks_of_any_axes(data):
     """Softmax rounds rows of more than 128 otherwise than columns, of which it takes eight or more at once."""
     shape = data.draw(st.sampled_from([(5, 130), (130, 20), (130, 7), (2, 3, 140), (2, 140, 3, 4), (9,)]))
     dtype = data.draw(st.sampled_from([np.float32, np.float64]))
     array = logits(shape, dtype)
-    blocks = da.from_array(array, chunks=data.draw(splits(shape)))
+    spread = da.from_array(array, chunks=data.draw(splits(shape)))
     axes = [None, *range(-1, len(shape)), *((one, one + 1) for one in range(len(shape) - 1)), (0, len(shape) - 1)]
     words = {"axis": data.draw(st.sampled_from([one for one in axes if one != (0, 0)]))}
     if data.draw(st.booleans()):
@@ -61,7 +61,7 @@ def test_any_blocks_of_any_axes(data):
         if data.draw(st.booleans()):
             delayed[name] = da.from_array(np.asarray(words[name]), chunks=data.draw(splits(np.shape(words[name]))))
     ours, without = pairs(data.draw(st.sampled_from(NAMES)))
-    assert_same(ours(blocks, **delayed), without(array, **words))
+    assert_same(ours(spread, **delayed), without(array, **words))
 
 
 @given(st.data())
@@ -69,8 +69,8 @@ def test_edges(data):
     rows = np.array(data.draw(st.lists(st.lists(st.sampled_from(EDGES), min_size=3, max_size=3), min_size=1)))
     temperature = data.draw(st.sampled_from([0, 0.0, 1e-300, 1, np.float32(2), np.inf, None]))
     ours, without = pairs(data.draw(st.sampled_from(NAMES)))
-    blocks = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
-    assert_same(ours(blocks, temperature=temperature), without(rows, temperature=temperature))
+    spread = da.from_array(rows, chunks=data.draw(splits(rows.shape)))
+    assert_same(ours(spread, temperature=temperature), without(rows, temperature=temperature))
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (0, 3), (2, 0, 3)])
@@ -84,14 +84,14 @@ def test_nothing_and_a_scalar(name, shape):
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
 def test_keepdims(axis):
     rows = logits((6, 5))
-    blocks = da.from_array(rows, chunks=(4, 2))
-    assert_same(lazy.logsumexp(blocks, axis=axis, keepdims=True), fs.logsumexp(rows, axis=axis, keepdims=True))
+    spread = da.from_array(rows, chunks=(4, 2))
+    assert_same(lazy.logsumexp(spread, axis=axis, keepdims=True), fs.logsumexp(rows, axis=axis, keepdims=True))
     warm = np.ones((2, *np.shape(fs.logsumexp(rows, axis=axis))))
     given = {"axis": axis, "temperature": warm, "keepdims": True}
-    assert_same(lazy.logsumexp(blocks, **given), fs.logsumexp(rows, **given))
+    assert_same(lazy.logsumexp(spread, **given), fs.logsumexp(rows, **given))
 
 
-def test_blocks_of_the_result():
+def test_chunks_of_the_result():
     rows = da.zeros((10, 6), chunks=((3, 7), (2, 4)))
     assert lazy.softmax(rows).chunks == ((3, 7), (6,))
     assert lazy.softmax(rows, axis=0).chunks == ((10,), (2, 4))
@@ -101,7 +101,7 @@ def test_blocks_of_the_result():
     assert lazy.softmax(rows, temperature=split).chunks == ((1, 1), (3, 7), (6,))
 
 
-def test_joined_blocks_stay_within_dasks_measure():
+def test_joined_chunks_stay_within_dasks_measure():
     night = da.zeros((10_000, 128_256), chunks=(1_000, 4_096), dtype=np.float32)
     chunks = lazy.softmax(night).chunks
     assert chunks[1] == (128_256,)
@@ -109,7 +109,7 @@ def test_joined_blocks_stay_within_dasks_measure():
 
 
 def test_nothing_is_computed_ahead():
-    def fail(block):
+    def fail(chunk):
         raise AssertionError
 
     rows = da.ones((4, 5), chunks=2).map_blocks(fail, dtype=np.float64, meta=np.empty((0, 0)))
@@ -118,21 +118,21 @@ def test_nothing_is_computed_ahead():
             function(rows, temperature=rows[:, 0], where=rows > 0).compute()
 
 
-def test_blocks_of_unknown_sizes():
+def test_chunks_of_unknown_sizes():
     rows = logits((50, 9))
-    blocks = da.from_array(rows, chunks=(7, 4))
-    some, known = blocks[blocks[:, 0] > 0], rows[rows[:, 0] > 0]
+    spread = da.from_array(rows, chunks=(7, 4))
+    some, known = spread[spread[:, 0] > 0], rows[rows[:, 0] > 0]
     words = {"temperature": 0.5}
     assert np.array_equal(lazy.softmax(some, **words).compute(), fs.softmax(known, **words))
     assert np.array_equal(lazy.logsumexp(some, where=some > 0).compute(), fs.logsumexp(known, where=known > 0))
     with pytest.raises(
-        ValueError, match=r"^logits has blocks of unknown sizes along axis 0, expected known ones, since"
+        ValueError, match=r"^logits has chunks of unknown sizes along axis 0, expected known ones, since"
     ):
         lazy.softmax(some, temperature=np.ones(len(known)))
     with pytest.raises(ValueError, match=r"along axis 0, .*, since a row is one piece.*logits.compute_chunk_sizes\(\)"):
         lazy.softmax(some, axis=0)
-    with pytest.raises(ValueError, match=r"^temperature has blocks of unknown sizes along axis 0"):
-        lazy.softmax(blocks, temperature=some[:, 0])
+    with pytest.raises(ValueError, match=r"^temperature has chunks of unknown sizes along axis 0"):
+        lazy.softmax(spread, temperature=some[:, 0])
     assert_same(lazy.softmax(some.compute_chunk_sizes(), axis=0), fs.softmax(known, axis=0))
 
 
@@ -176,7 +176,7 @@ def test_logits_that_are_none():
         lazy.logsumexp(da.zeros(3), keepdims=2)
 
 
-def test_a_wrong_temperature_in_a_block():
+def test_a_wrong_temperature_in_a_chunk():
     warm = da.from_array([1.0, 1.0, -2.0], chunks=2)
     with pytest.raises(ValueError, match=r"^temperature\[0\] is -2.0, expected a number >= 0$"):
         lazy.softmax(da.zeros((3, 4)), temperature=warm).compute()

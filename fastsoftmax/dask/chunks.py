@@ -1,4 +1,4 @@
-"""Which axes of a dask array are rows, which blocks go together, and what goes along with the rows.
+"""Which axes of a dask array are rows, which chunks go together, and what goes along with the rows.
 
 Axes of the batch are labelled from 0 on, others after them, as `dask.array.blockwise` wants them labelled.
 """
@@ -34,11 +34,11 @@ def as_parameter(name: str, value: Any) -> Any:
 
 
 def refuse_unknown(name: str, array: da.Array, axes: Iterable[int], why: str) -> None:
-    """Raise if the sizes of blocks along some axes are not known."""
+    """Raise if the sizes of chunks along some axes are not known."""
     for axis in axes:
         if math.isnan(array.shape[axis]):
             raise ValueError(
-                f"{name} has blocks of unknown sizes along axis {axis}, expected known ones, since {why}: "
+                f"{name} has chunks of unknown sizes along axis {axis}, expected known ones, since {why}: "
                 f"{name}.compute_chunk_sizes() finds them out"
             )
 
@@ -63,26 +63,26 @@ def labels_of(ndim: int, batch: int) -> Labels:
 def joined(array: da.Array, axes: Collection[int]) -> da.Array:
     """Return an array that is not split along some axes.
 
-    Where joined blocks are larger than Dask's own measure, ``array.chunk-size``, they have fewer rows.
+    Where joined chunks are larger than Dask's own measure, ``array.chunk-size``, they have fewer rows.
     """
     if all(array.numblocks[axis] == 1 for axis in axes):
         return array
     others = [axis for axis in range(array.ndim) if axis not in axes]
     sizes = [array.shape[axis] if axis in axes else max(array.chunks[axis], default=1) for axis in range(array.ndim)]
-    bytes_at_once = math.prod(sizes) * array.dtype.itemsize  # NaN where sizes are unknown, and blocks stay
+    bytes_at_once = math.prod(sizes) * array.dtype.itemsize  # NaN where sizes are unknown, and chunks stay
     rows = "auto" if bytes_at_once > parse_bytes(dask.config.get("array.chunk-size")) else None
     return array.rechunk({axis: -1 for axis in axes} | dict.fromkeys(others, rows))
 
 
 def unified(*arrays: Labelled) -> tuple[dict[int, tuple[int, ...]], list[Any]]:
-    """Return the sizes of blocks for each label, and arrays that are split so, with their labels after each."""
+    """Return the sizes of chunks for each label, and arrays that are split so, with their labels after each."""
     flat = [one for array, labels in arrays for one in (_short_joined(array), labels)]
     chunks, same = da.unify_chunks(*flat, warn=False)
     return chunks, [one for array, (_, labels) in zip(same, arrays, strict=True) for one in (array, labels)]
 
 
 def _short_joined(array: da.Array) -> da.Array:
-    """Return an array whose axes of length 1 are not split, by an empty block: Dask wants those that broadcast so."""
+    """Return an array whose axes of length 1 are not split, by an empty chunk: Dask wants those that broadcast so."""
     return array.rechunk({axis: 1 for axis, n in enumerate(array.shape) if n == 1 and array.numblocks[axis] > 1})
 
 
@@ -92,13 +92,13 @@ def numbers_along(chunks: Mapping[int, tuple[int, ...]], batch: int) -> list[Any
     return [one for pair in pairs for one in pair]
 
 
-def only(block: Any) -> Any:
-    """Return the one block that Dask gives in a list, and that in a list, for each axis that a task sums up."""
-    while isinstance(block, list):
-        (block,) = block
-    return block
+def only(chunk: Any) -> Any:
+    """Return the one chunk that Dask gives in a list, and that in a list, for each axis that a task sums up."""
+    while isinstance(chunk, list):
+        (chunk,) = chunk
+    return chunk
 
 
 def meta_of(ndim: int, dtype: Any) -> Any:
-    """Return what Dask takes for a block, to know its type by."""
+    """Return what Dask takes for a chunk, to know its type by."""
     return np.empty((0,) * ndim, dtype)
