@@ -180,6 +180,7 @@ CALLS: dict[str, Call] = {
     "MarkovText.tokens": lambda t: t.text.tokens,
     "MarkovText.sequences": lambda t: t.text.sequences,
     "MarkovText.kept_tokens": lambda t: t.text.kept_tokens,
+    "MarkovText.encoding": lambda t: t.text.encoding,
     "MarkovText.chain": lambda t: t.text.chain,
     "MarkovText.generate": lambda t: t.text.generate(2, seed=1),
     "MarkovText.generate, bounded": lambda t: t.text.generate(2, seed=1, min_words=2, max_words=5),

@@ -1,0 +1,77 @@
+"""Walks that many tasks draw: those of one call."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("dask.array", reason="needs dask: the extra dask")
+
+import dask
+import dask.array as da
+
+import fastsoftmax as fs
+import fastsoftmax.dask as fsd
+from tests.markov.chains import CATS, WEATHER
+
+
+@pytest.fixture(autouse=True)
+def _few_tokens_a_task(monkeypatch):
+    monkeypatch.setattr("fastsoftmax.dask.walking._TOKENS", 100)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"temperature": 0.5, "top_k": 2},
+        {"start": "cat"},
+        {"on_dead_end": "restart"},
+        {"samplers": "min_p=0.5"},
+        {"smoothing": "add-k"},
+    ],
+)
+@pytest.mark.parametrize(("n", "length"), [(37, 12), (3, 200), (0, 9), (5, 0)])
+def test_walks_are_those_of_one_call(words, n, length):
+    chain = fs.MarkovChain(2).fit(CATS)
+    if length < len([words[name] for name in words if name == "start"]):
+        return
+    walks = fsd.walk(chain, n, length, seed=5, **words)
+    expected = chain.walk(n, length, seed=5, **words).ids
+    assert walks.shape == expected.shape
+    assert walks.dtype == np.int32
+    assert np.array_equal(walks.compute(), expected)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes", "synchronous"])
+def test_schedulers(scheduler):
+    chain = fs.MarkovChain.from_transitions(WEATHER)
+    walks = fsd.walk(chain, 50, 20, seed=2)
+    assert walks.numblocks[0] == 10
+    assert np.array_equal(walks.compute(scheduler=scheduler), chain.walk(50, 20, seed=2).ids)
+    often = da.stack([(walks == state).sum() for state in range(3)])
+    assert often.compute(scheduler=scheduler).sum() == 1000
+
+
+def test_a_generator_gives_a_key_at_once():
+    chain = fs.MarkovChain.from_transitions(WEATHER)
+    walks = fsd.walk(chain, 50, 20, rng=np.random.default_rng(3))
+    once, again = dask.compute(walks, walks[::-1])
+    assert np.array_equal(once, again[::-1])
+    assert np.array_equal(once, chain.walk(50, 20, rng=np.random.default_rng(3)).ids)
+
+
+def test_refusals_come_at_once():
+    chain = fs.MarkovChain.from_transitions(WEATHER)
+    with pytest.raises(KeyError, match="token 'fog' was never seen"):
+        fsd.walk(chain, 9, start="fog")
+    with pytest.raises(ValueError, match="temperature is -1"):
+        fsd.walk(chain, 9, temperature=-1)
+    with pytest.raises(ValueError, match="n is -1"):
+        fsd.walk(chain, -1)
+    with pytest.raises(TypeError, match="chain is 3, expected a MarkovChain"):
+        fsd.walk(3, 1)
+    with pytest.raises(ValueError, match="the chain is empty"):
+        fsd.walk(fs.MarkovChain(), 1)
+    dead = fs.MarkovChain.from_transitions({"a": {"b": 1}})
+    late = fsd.walk(dead, 40, 9, seed=1, on_dead_end="raise")
+    with pytest.raises(ValueError, match="walk 33 came to a dead end"):
+        late[33:].compute()
