@@ -2,7 +2,6 @@
 
 import pickle
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -121,23 +120,6 @@ def test_a_chunk_asks_for_no_thread(monkeypatch):
     with pytest.raises(AttributeError):  # the pool that is none
         fs.softmax(np.ones((8, 2**17), np.float32))
     assert asked == [4]
-
-
-def test_alone_is_of_one_thread_and_ends():
-    seen = []
-
-    def look():
-        seen.append(getattr(_threads._calling, "alone", False))
-
-    with _threads.alone():
-        other = threading.Thread(target=look)
-        other.start()
-        other.join()
-        with _threads.alone():
-            look()
-        look()
-    look()
-    assert seen == [False, True, True, False]
 
 
 def test_the_message_without_dask(monkeypatch):

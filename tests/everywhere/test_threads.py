@@ -202,3 +202,20 @@ def test_a_lock_is_free_in_a_forked_child():
     assert in_child(lambda: lock.acquire(timeout=10) or os._exit(3)) == 0
     done.set()
     holder.join()
+
+
+def test_alone_is_of_one_thread_and_ends():
+    seen = []
+
+    def look():
+        seen.append(getattr(_threads._calling, "alone", False))
+
+    with _threads.alone():
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        with _threads.alone():
+            look()
+        look()
+    look()
+    assert seen == [False, True, True, False]
