@@ -1,9 +1,11 @@
 """Fitting on many workers: the model of one machine, whatever the parts, and whoever dies meanwhile."""
 
+import doctest
 import gzip
 import os
 import pickle
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -203,3 +205,8 @@ def test_workers_that_are_killed(tmp_path):
             fsd.fit(empty, bag.map(lambda text: os.kill(os.getpid(), signal.SIGKILL)))
         assert repr(empty) == "MarkovText(order=2), empty"
         same(fsd.fit(fs.MarkovText(2), bag), expected)
+
+
+@pytest.mark.parametrize("name", ["fitting", "walking"])
+def test_the_docstrings(name):
+    assert doctest.testmod(sys.modules[f"fastsoftmax.dask.{name}"]).failed == 0
