@@ -12,10 +12,10 @@ from fastsoftmax.cli.models import Kind, checked_output, fitted, text_model
 MANY = 100_000  # sentences: a second or so
 
 
-def fit(texts: list[str], model: str, kind: Kind, keep_text: bool) -> None:
+def fit(texts: list[str], model: str, kind: Kind, keep_text: bool, dask: str | None) -> None:
     """Fit a model to text files, save it, and print what it holds."""
     checked_output(model)
-    text = fitted(texts, kind, keep_text)
+    text = fitted(texts, kind, keep_text, dask)
     text.save(model)
     table, vocabulary = text.chain.transitions, text.chain.vocabulary or []
     ends = int(table.counts[table.tokens < 0].sum())

@@ -55,12 +55,21 @@ def fit(
         bool,
         typer.Option("--keep-text", help="Save the text too, 4 bytes a token, for `generate --novelty`."),
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask",
+            metavar="ADDRESS",
+            help="Count on the workers of this Dask scheduler, or of 'local', a process a core; they read the files.",
+            show_default="here",
+        ),
+    ] = None,
 ) -> None:
     """Fit a Markov chain to texts of any size, and save it."""
     from fastsoftmax.cli import markov
     from fastsoftmax.cli.models import Kind
 
-    markov.fit(texts, model, Kind(order, tokens, sequences, encoding), keep_text)
+    markov.fit(texts, model, Kind(order, tokens, sequences, encoding), keep_text, dask)
 
 
 def generate(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fastsoftmax import MarkovChain, MarkovText
 from fastsoftmax.cli import output
+from fastsoftmax.cli.cluster import fitted_by_dask
 from fastsoftmax.cli.corpus import sentences
 from fastsoftmax.cli.inputs import STDIN, UTF_8, InputError, is_pipe, pipe_parts
 from fastsoftmax.markov.counts.storage import stated
@@ -51,11 +52,14 @@ def saved(name: str) -> MarkovChain | MarkovText:
     return MarkovText.load(name, tokens=str.split if about.get("tokens") == "own" else None)
 
 
-def fitted(texts: list[str], kind: Kind, keep_text: bool = False) -> MarkovText:
-    """Return a model of text files; without any, of Python's language reference."""
+def fitted(texts: list[str], kind: Kind, keep_text: bool = False, dask: str | None = None) -> MarkovText:
+    """Return a model of text files; without any, of Python's language reference. `dask` is where to count."""
     order = 2 if kind.order is None else kind.order
     tokens, lines, encoding = kind.tokens or "words", kind.sequences or "sentences", kind.encoding or UTF_8
     text = MarkovText(order, tokens=tokens, sequences=lines, encoding=encoding, keep_text=keep_text)
+    if dask is not None:
+        with naming(texts):
+            return fitted_by_dask(text, texts, dask)
     if not texts:
         try:
             return text.fit(sentences())

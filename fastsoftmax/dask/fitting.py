@@ -7,7 +7,9 @@ Of 20 parts three models are made, of eight, eight and four parts, and these are
 """
 
 import copy
+import sys
 from collections.abc import Iterator, Sized
+from contextlib import redirect_stdout
 from typing import Any, TypeVar
 
 import dask
@@ -45,7 +47,7 @@ def fit(model: Model, source: Any, *, blocksize: int = BLOCK, progress: bool = F
         How many bytes of a file one task reads. Larger files are cut at empty lines, or at ends of lines if the
         sequences are lines. Files that are compressed, or in UTF-16 or UTF-32, are not cut.
     progress : bool
-        Show a progress bar.
+        Show a progress bar on stderr.
 
     Returns
     -------
@@ -136,7 +138,8 @@ def _computed(task: Delayed, shows: bool) -> Any:
 
         future = get_client().compute(task)
     except (ImportError, ValueError):  # no cluster
-        with ProgressBar():
+        with ProgressBar(out=sys.stderr):
             return task.compute()
-    progress(future)
+    with redirect_stdout(sys.stderr):
+        progress(future)
     return future.result()

@@ -175,7 +175,7 @@ def test_refusals(tmp_path):
 def test_a_progress_bar(capsys):
     bag = db.from_sequence(DOCUMENTS, npartitions=2)
     same(fsd.fit(fs.MarkovText(1), bag, progress=True), fs.MarkovText(1).fit(DOCUMENTS))
-    assert "100%" in capsys.readouterr().out
+    assert "100%" in capsys.readouterr().err
 
 
 def killed_once(text, folder):
