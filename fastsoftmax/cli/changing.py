@@ -1,6 +1,8 @@
 """The commands that make a saved model of others: `add`, `merge` and `prune`."""
 
+import math
 import os
+from fractions import Fraction
 from typing import Any
 
 from fastsoftmax import MarkovChain, MarkovText
@@ -30,7 +32,7 @@ def merge(models: list[str], target: str, weights: list[float]) -> None:
     if isinstance(first, MarkovText):
         keeps = all(isinstance(model, MarkovText) and model.kept_tokens is not None for model in map(saved, models))
         whole = MarkovText(first.order, tokens=first.tokens, sequences=first.sequences, keep_text=keeps)
-    for name, weight in zip(models, weights or [1.0] * len(models), strict=True):
+    for name, weight in zip(models, _whole(weights or [1.0] * len(models)), strict=True):
         whole.merge(saved(name), weight)
     _save(whole, target)
 
@@ -39,6 +41,18 @@ def prune(model: str, target: str, min_count: float) -> None:
     """Drop rare transitions, and save what is left."""
     checked_output(target)
     _save(saved(model).prune(min_count), target)
+
+
+def _whole(weights: list[float]) -> list[float | Fraction]:
+    """Return whole numbers in the ratio of weights: a merge by a fraction would scale what was merged before.
+
+    What is no such ratio stays as it is, and is refused by the merge.
+    """
+    shares = [Fraction(weight).limit_denominator(10**6) if math.isfinite(weight) else Fraction(0) for weight in weights]
+    if any(weight <= 0 or float(share) != weight for share, weight in zip(shares, weights, strict=True)):
+        return [*weights]
+    common = math.lcm(*(share.denominator for share in shares))
+    return [share * common for share in shares]
 
 
 def _save(model: MarkovChain | MarkovText, target: str) -> None:

@@ -34,7 +34,7 @@ def _connected(address: str) -> Iterator[None]:
     from distributed import Client, LocalCluster
 
     if address == LOCAL:
-        with LocalCluster(threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+        with LocalCluster(threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
             yield
         return
     try:

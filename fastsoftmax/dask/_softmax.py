@@ -194,7 +194,9 @@ def _asked_of(logits: Any, axis: Axis, temperature: Any, where: Any) -> _Asked:
 
 
 def _mask(where: Any, logits: da.Array, labels: Labels, axes: tuple[int, ...]) -> Labelled:
-    mask = where if isinstance(where, da.Array) else da.from_array(_checks.as_array("where", where), chunks=-1)
+    mask = (
+        where if isinstance(where, da.Array) else da.from_array(np.array(_checks.as_array("where", where)), chunks=-1)
+    )
     if mask.dtype != np.bool_:
         raise TypeError(f"where has dtype {mask.dtype}, expected bool")
     more = logits.ndim - mask.ndim
@@ -222,7 +224,8 @@ def _elementwise(
 
 def _mapped(task: "partial[Any]", asked: _Asked, labels: Labels, dtype: Any, ones: dict[int, int]) -> da.Array:
     """Return an array with these labels, of which `task` makes each chunk; those in `ones` are of length 1."""
-    _, pairs = unified((asked.logits, asked.labels), *asked.arrays.values())
+    chunks, pairs = unified((asked.logits, asked.labels), *asked.arrays.values())
+    sizes = {label: chunks[label] for label in labels if label in chunks}  # Dask goes by the first array
     plain = {} if "temperature" in asked.arrays else {"temperature": asked.temperature}
     return da.blockwise(
         partial(_run, task=partial(task, axis=asked.axes, **plain), names=tuple(asked.arrays)),
@@ -231,7 +234,7 @@ def _mapped(task: "partial[Any]", asked: _Asked, labels: Labels, dtype: Any, one
         token=task.func.__name__.strip("_").removesuffix("_chunk"),
         dtype=dtype,
         meta=meta_of(len(labels), dtype),
-        adjust_chunks=ones,
+        adjust_chunks=sizes | ones,
         align_arrays=False,
     )
 

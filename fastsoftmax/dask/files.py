@@ -6,6 +6,7 @@ from typing import Any
 
 import dask
 from fsspec.core import OpenFile, open_files
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import read_block
 
 from fastsoftmax import MarkovText, _checks
@@ -39,7 +40,7 @@ def _cut_of(model: MarkovText) -> bytes | None:
 def _parts_of(file: OpenFile, cut: bytes | None, encoding: str, blocksize: int) -> list[Any]:
     size = file.fs.size(file.path)
     is_whole = file.compression is not None or cut is None or size is None or size <= blocksize
-    if is_whole and "file" in file.fs.protocol and file.compression in _UNPACKED:
+    if is_whole and isinstance(file.fs, LocalFileSystem) and file.compression in _UNPACKED:
         return [Path(file.path)]
     text = dask.delayed(_text, pure=False)
     if is_whole:
@@ -53,6 +54,8 @@ def _text(file: OpenFile, start: int | None, size: int | None, cut: bytes | None
         data: bytes = opened.read() if start is None else read_block(opened, start, size, cut)
     where = file.path if start is None else f"{file.path}, in the {size} bytes from {start} on,"
     try:
-        return [data.decode(encoding)]
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise ValueError(f"{where} is not {encoding}: {error.reason}") from None
+    # With a line feed before it, a block is neither the name of a file, nor does it begin as a file does.
+    return ["\n" + (text if start else text.removeprefix("\ufeff"))]

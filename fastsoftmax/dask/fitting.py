@@ -45,7 +45,8 @@ def fit(model: Model, source: Any, *, blocksize: int = BLOCK, progress: bool = F
         them, so that all of them must see the same files.
     blocksize : int
         How many bytes of a file one task reads. Larger files are cut at empty lines, or at ends of lines if the
-        sequences are lines. Files that are compressed, or in UTF-16 or UTF-32, are not cut.
+        sequences are lines. Files that are compressed, or in UTF-16 or UTF-32, are not cut, and one in which no line is
+        empty is read whole by one task.
     progress : bool
         Show a progress bar on stderr.
 
@@ -83,7 +84,7 @@ def fit(model: Model, source: Any, *, blocksize: int = BLOCK, progress: bool = F
     models = [fitted(model, part) for part in _parts(model, source, size)]
     while len(models) > 1:
         models = [summed(models[first : first + _TOGETHER]) for first in range(0, len(models), _TOGETHER)]
-    total = _computed(models[0], shows)
+    total = _computed(models[0], shows) if models else None
     if total is None:
         raise ValueError("source has no sequences, expected at least one")
     return model.merge(total)
@@ -136,10 +137,11 @@ def _computed(task: Delayed, shows: bool) -> Any:
     try:
         from distributed import get_client, progress
 
-        future = get_client().compute(task)
+        client = get_client()
     except (ImportError, ValueError):  # no cluster
         with ProgressBar(out=sys.stderr):
             return task.compute()
+    future = client.compute(task)
     with redirect_stdout(sys.stderr):
-        progress(future)
+        progress(future, notebook=False)
     return future.result()

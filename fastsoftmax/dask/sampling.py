@@ -162,6 +162,7 @@ class _Call(NamedTuple):
     """The arguments of a call, checked, and how they are split among tasks."""
 
     pairs: list[Any]  # arrays with their labels: logits, parameters and masks by the names of `fixed`, numbers of rows
+    chunks: dict[int, tuple[int, ...]]  # of the batch: Dask goes by the first array, which may have one row for all
     fixed: Fixed
     lazy: dict[str, Any]  # what each task takes whole
     size: int
@@ -176,7 +177,7 @@ class _Call(NamedTuple):
         """Return what a task makes of each chunk."""
         meta = meta_of(len(labels), dtype)
         words = {"token": task.func.__name__, "dtype": dtype, "meta": meta, "align_arrays": False} | self.lazy
-        return da.blockwise(task, labels, *self.pairs, **words)
+        return da.blockwise(task, labels, *self.pairs, adjust_chunks=self.chunks, **words)
 
 
 def _call_of(
@@ -194,17 +195,19 @@ def _call_of(
     dtype = _arrays.as_logits(np.empty(0, logits.dtype))[1]
     _check(np.broadcast_to(np.zeros((), dtype), (*batch, *logits.shape[-1:])), arrays.get("allowed"), bias)
     _check_state(asked, state, batch)
-    whole = {"state": state, "bias": bias if hasattr(bias, "tocsr") else None}
+    whole = {"state": state, "bias": bias.copy() if hasattr(bias, "tocsr") else None}
     lazy = {name: delayed(value, pure=True, traverse=False) for name, value in whole.items() if value is not None}
     plain = {name: value for name, value in parameters.items() if name not in arrays}
     if isinstance(bias, Mapping):
         plain["bias"] = dict(bias)
-    pairs = _split(logits, arrays, batch, in_order)
-    return _Call(pairs, Fixed(batch, tuple(arrays), plain, chain), lazy, logits.shape[-1], dtype)
+    pairs, chunks = _split(logits, arrays, batch, in_order)
+    return _Call(pairs, chunks, Fixed(batch, tuple(arrays), plain, chain), lazy, logits.shape[-1], dtype)
 
 
-def _split(logits: da.Array, arrays: Mapping[str, da.Array], batch: tuple[int, ...], in_order: bool) -> list[Any]:
-    """Return logits, what goes along with them, and the numbers of rows along each axis, in chunks of the same rows.
+def _split(
+    logits: da.Array, arrays: Mapping[str, da.Array], batch: tuple[int, ...], in_order: bool
+) -> tuple[list[Any], dict[int, tuple[int, ...]]]:
+    """Return logits, what goes along with them, and the numbers of rows, in chunks of the same rows; and these chunks.
 
     Labels of the batch are those from 0 on; the vocabulary's follows, and then that of a mask, which may be packed.
     """
@@ -222,7 +225,7 @@ def _split(logits: da.Array, arrays: Mapping[str, da.Array], batch: tuple[int, .
     for axis, n in enumerate(batch):
         if sum(chunks.get(axis, ())) != n:  # an axis of the chain's parameters alone
             chunks[axis] = (n,)
-    return [*pairs, *numbers_along(chunks, rows)]
+    return [*pairs, *numbers_along(chunks, rows)], {axis: chunks[axis] for axis in range(rows)}
 
 
 def _arrays_of(parameters: Mapping[str, Any], allowed: Any) -> dict[str, da.Array]:
@@ -232,7 +235,7 @@ def _arrays_of(parameters: Mapping[str, Any], allowed: Any) -> dict[str, da.Arra
     if isinstance(allowed, da.Array):
         arrays["allowed"] = allowed
     elif allowed is not None:
-        arrays["allowed"] = da.from_array(_checks.as_array("allowed", allowed), chunks=-1)
+        arrays["allowed"] = da.from_array(np.array(_checks.as_array("allowed", allowed)), chunks=-1)  # it may change
     return arrays
 
 
@@ -251,10 +254,10 @@ def _checked(asked: Asked, keyed: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check(shell: Any, mask: Any, bias: Any) -> None:
     """Refuse what cannot be, by logits that take no memory and of which none is read."""
-    allowed = None
-    if mask is not None:
-        allowed = np.zeros((*(1,) * (mask.ndim - 1), *mask.shape[-1:]), mask.dtype)
-    Batch(shell, allowed, bias)
+    Batch(shell, None, bias)
+    if mask is not None:  # of one row: the batch was checked, and a mask of it takes memory
+        one = (1,) * (mask.ndim - 1)
+        Batch(shell[(0,) * (shell.ndim - 1)], np.zeros((*one, *mask.shape[-1:]), mask.dtype))
 
 
 def _check_state(asked: Asked, state: Any, batch: tuple[int, ...]) -> None:

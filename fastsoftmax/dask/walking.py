@@ -1,5 +1,6 @@
 """Walks on a cluster: each task draws some by their numbers, as one process draws all."""
 
+import copy
 from typing import Any
 
 import dask
@@ -26,13 +27,13 @@ def walk(
     Parameters
     ----------
     chain : MarkovChain
-        It goes to each worker once.
+        As it is now: what it learns later changes nothing. It goes to each worker once.
     n, length : int
         How many walks, and the tokens of each at most.
     rng, seed
         As in `MarkovChain.walk`; a key is drawn from `rng` at once, so that a walk stays the same.
     **words
-        The other arguments of `MarkovChain.walk`.
+        The other arguments of `MarkovChain.walk`, but no `progress`.
 
     Returns
     -------
@@ -57,12 +58,14 @@ def walk(
     >>> walks[:3].compute().tolist() == chain.walk(3, 20, seed=1).ids.tolist()
     True
     """
+    if "progress" in words:
+        raise TypeError("progress is given, expected none: what computes the walks can show one")
     if not isinstance(chain, MarkovChain):
         raise TypeError(f"chain is {_checks.described(chain)}, expected a MarkovChain")
     several, steps = _checks.integer("n", n, 0, 2**32), _checks.integer("length", length, 0, 2**40)
     with key_of(rng, seed) as key:
         chain.walk(0, steps, seed=key, **words)  # refuses what it would refuse
-    sent, draw = dask.delayed(chain, pure=False), dask.delayed(_walked, pure=True)
+    sent, draw = dask.delayed(copy.copy(chain), pure=False), dask.delayed(_walked, pure=True)
     rows = max(1, _TOKENS // max(steps, 1))
     numbers = [range(first, min(first + rows, several)) for first in range(0, several, rows)] or [range(0)]
     parts = [draw(sent, some.start, some.stop, steps, key, words) for some in numbers]

@@ -68,7 +68,8 @@ class Counted:
             the vocabulary. Where this one keeps its text, the text of `other` is added to it.
         weight : int, float or Fraction
             Above 0: an integer, or a ratio of integers up to 10**6. Counts stay whole: for three tenths, 0.3, those of
-            this model are multiplied by 10, and those of the other by 3.
+            this model are multiplied by 10, and those of the other by 3. So a next weight is one beside counts that are
+            ten times as large: give several models integers, for halves and tenths 5 and 1.
 
         Returns
         -------

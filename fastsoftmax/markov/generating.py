@@ -14,7 +14,7 @@ from fastsoftmax.markov.smoothing.rules import checked_rule
 from fastsoftmax.markov.walking.arguments import checked_law, key_of
 from fastsoftmax.markov.walking.checks import Checks
 from fastsoftmax.markov.walking.phrases import phrases_of
-from fastsoftmax.markov.walking.sentences import MOST_WORDS, Condition, LastWalks, Reason, sentences
+from fastsoftmax.markov.walking.sentences import MOST_WORDS, Condition, Reason, sentences
 from fastsoftmax.markov.walking.smoothed_sentences import smoothed_sentences
 
 
@@ -22,7 +22,6 @@ class Generating(Counted):
     """Sentences, for `MarkovText` to inherit."""
 
     _join: Callable[[list[str]], str]
-    _speakers: LastWalks
 
     def generate(
         self,
@@ -131,6 +130,8 @@ class Generating(Counted):
         """
         law = checked_law(temperature, top_k, top_p, min_p, samplers)
         rule = checked_rule(smoothing, k, alpha, discount)
+        if rule is not None and (containing or ending):
+            raise ValueError(f"smoothing is {smoothing!r}, expected 'none' with containing or ending")
         model, filters = self._held.conditioned(self._fitted(), law.chain if rule is None else None), law.filters
         n = _checks.integer("n", n, 0, 2**32)
         given = self._ids("start", start, model)
@@ -146,8 +147,6 @@ class Generating(Counted):
         run = MOST_WORDS if max_copied is None else _checks.integer("max_copied", max_copied, 0, MOST_WORDS)
         overlap = self._held.overlap(model) if share > 0.0 or max_copied is not None else None
         condition = Condition(max(least, 1), most, phrases)
-        if rule is not None and phrases:
-            raise ValueError(f"smoothing is {smoothing!r}, expected 'none' with containing or ending")
 
         def text_of(ids: Ids) -> str:
             return self._join([model.vocabulary.tokens[i] for i in ids.tolist()] if model.vocabulary else [])
@@ -159,6 +158,6 @@ class Generating(Counted):
                 found = smoothed_sentences(smoothed, n, given, condition, law, check, key, progress)
             else:
                 begun = start_of(given, model.transitions, model.vocabulary)
-                caches = self._held.tables, self._speakers
+                caches = self._held.tables, self._held.speakers
                 found = sentences(model, caches, n, begun, condition, filters, check, key, progress)
         return [sentence if isinstance(sentence, Reason) else text_of(sentence) for sentence in found]

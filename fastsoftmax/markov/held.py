@@ -15,6 +15,7 @@ from fastsoftmax.markov.counts.model import Model, merged
 from fastsoftmax.markov.counts.transitions import Transitions
 from fastsoftmax.markov.smoothing.rules import Rule, Smoothed
 from fastsoftmax.markov.walking.novelty import Overlap
+from fastsoftmax.markov.walking.sentences import LastWalks
 from fastsoftmax.markov.walking.walks import TableCache
 
 if TYPE_CHECKING:  # the samplers are imported when a chain is first asked for
@@ -32,6 +33,7 @@ class Held:
         self._smoothed = Last[tuple[Transitions, Rule], Smoothed]()
         self._conditioned = Last["tuple[Transitions, SamplerChain]", Model]()
         self._overlap = Last[KeptText, Overlap]()
+        self.speakers = LastWalks()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Held, (self.model,)
@@ -64,6 +66,7 @@ class Held:
         self._smoothed.clear()
         self._conditioned.clear()
         self._overlap.clear()
+        self.speakers.clear()
 
     def conditioned(self, model: Model, chain: "SamplerChain | None") -> Model:
         """Return what a chain of samplers makes of a model, anew unless it was the last one; None changes nothing."""

@@ -33,7 +33,6 @@ from fastsoftmax.markov.reading.tokens import (
     tokens_of,
 )
 from fastsoftmax.markov.walking.arguments import progress_bar
-from fastsoftmax.markov.walking.sentences import LastWalks
 
 
 class MarkovText(Generating):
@@ -93,7 +92,6 @@ class MarkovText(Generating):
         self._join = join or JOINS.get(str(named), rejoined)
         self._encoding = checked_encoding(encoding)
         self._keeps = _checks.flag("keep_text", keep_text)
-        self._speakers = LastWalks()
 
     @property
     def chain(self) -> MarkovChain:
@@ -289,7 +287,7 @@ class MarkovText(Generating):
         new = object.__new__(type(self))
         vars(new).update(vars(self))
         new._chain = copy.copy(self._chain)
-        new._held, new._speakers = new._chain._held, LastWalks()
+        new._held = new._chain._held
         new._held.model = self._held.model  # with the text, which a copy of the chain alone has not
         return new
 

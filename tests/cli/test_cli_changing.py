@@ -52,6 +52,15 @@ def test_merge():
     same("both.safetensors", MarkovText().fit(TEXT).partial_fit(MORE))
     run("merge", "text.safetensors", "more.safetensors", "-o", "both.safetensors", "-w", "1", "-w", "0.5")
     same("both.safetensors", MarkovText().fit(TEXT).merge(MarkovText().fit(MORE), 0.5))
+    for weights, whole in (
+        (("0.5", "0.5"), (1, 1)),
+        (("0.3", "0.7"), (3, 7)),
+        (("0.5", "1"), (1, 2)),
+        (("2", "4"), (2, 4)),
+    ):
+        given = [word for weight in weights for word in ("-w", weight)]
+        run("merge", "text.safetensors", "more.safetensors", "-o", "both.safetensors", *given)
+        same("both.safetensors", MarkovText().partial_fit(TEXT, whole[0]).partial_fit(MORE, whole[1]))
     run("merge", "chain.safetensors", "chain.safetensors", "-o", "twice.safetensors")
     assert MarkovChain.load("twice.safetensors").transitions.counts.tolist() == [2, 2, 2]
 

@@ -29,6 +29,7 @@ def same(name, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of the cluster's own
 def test_local_processes_and_a_scheduler(tmp_path):
     distributed = pytest.importorskip("distributed", reason="needs distributed: the extra dask")
     expected = MarkovText(2).fit([Path(f"{i}.txt") for i in range(3)])
@@ -38,13 +39,14 @@ def test_local_processes_and_a_scheduler(tmp_path):
         "here", "there", 1
     )
     same("there.safetensors", expected)
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster:
         run("fit", *names, "-o", "far.safetensors", "--keep-text", "--dask", cluster.scheduler_address)
     same("far.safetensors", expected)
     assert MarkovText.load("far.safetensors").kept_tokens > 0
 
 
+@pytest.mark.filterwarnings("default")
 def test_refusals(monkeypatch):
     distributed = pytest.importorskip("distributed", reason="needs distributed: the extra dask")
     fit = "fit", "-o", "x.safetensors", "--dask"

@@ -102,6 +102,17 @@ def test_files(tmp_path, blocksize, sequences):
         same(fsd.fit(fs.MarkovText(**made), source, blocksize=blocksize), expected)
 
 
+def test_blocks_that_begin_as_files_do(tmp_path, monkeypatch):
+    """With the mark of UTF-8, which stands amid a file that others were put together to, or with the name of a file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "name").write_text("A file.")
+    (tmp_path / "both.txt").write_text("\ufeffThe cat.\n\n\ufeffThe dog.\n\nname\n\nIt ran.")
+    expected = fs.MarkovText(1).fit(tmp_path / "both.txt")
+    assert "\ufeffThe" in expected.chain.vocabulary
+    for blocksize in (1, 12, 16, 10**6):
+        same(fsd.fit(fs.MarkovText(1), tmp_path / "both.txt", blocksize=blocksize), expected)
+
+
 def test_other_protocols_and_encodings(tmp_path):
     import fsspec
 
@@ -161,6 +172,8 @@ def test_refusals(tmp_path):
         with pytest.raises(FileNotFoundError, match=r"there is no file .*txt"):
             fsd.fit(empty, name)
     with pytest.raises(ValueError, match="source has no sequences"):
+        fsd.fit(empty, [])
+    with pytest.raises(ValueError, match="source has no sequences"):
         fsd.fit(empty, db.from_sequence(["", " "], npartitions=2))
     with pytest.raises(TypeError, match="source"):
         fsd.fit(empty, db.from_sequence([1, 2], npartitions=2))
@@ -190,11 +203,12 @@ def killed_once(text, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of the cluster's own
 def test_workers_that_are_killed(tmp_path):
     """Twice amid a fit: the model is the same, bit for bit. A part that kills every worker is refused by name."""
     distributed = pytest.importorskip("distributed", reason="needs distributed: the extra dask")
     expected = fs.MarkovText(2).fit(DOCUMENTS)
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
         bag = db.from_sequence(DOCUMENTS, npartitions=len(DOCUMENTS))
         same(fsd.fit(fs.MarkovText(2), bag), expected)

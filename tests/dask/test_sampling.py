@@ -317,3 +317,33 @@ def test_an_empty_batch():
 
 def test_the_docstrings():
     assert doctest.testmod(sys.modules["fastsoftmax.dask.sampling"]).failed == 0
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+def test_one_row_for_a_batch_of_parameters(chunks):
+    """Dask goes by the first array for the sizes of chunks; the logits have one row."""
+    row = np.array([[3.0, 1.0, 2.5, 0.5]])
+    logits, seeds = da.from_array(row, chunks=(1, 2)), [1, 2, 3]
+    cases = [
+        (lazy.sample(logits, seed=seeds), fs.sample(row, seed=seeds)),
+        (lazy.sample(logits, seed=da.from_array(seeds, chunks=chunks)), fs.sample(row, seed=seeds)),
+        (lazy.softmax(logits, temperature=[0.5, 1.0, 2.0]), fs.softmax(row, temperature=[0.5, 1.0, 2.0])),
+        (lazy.logsumexp(logits, temperature=[0.5, 1.0, 2.0]), fs.logsumexp(row, temperature=[0.5, 1.0, 2.0])),
+    ]
+    chain = "temperature=[0.5,1.0,2.0] top_k=2"
+    cases += [(lazy.probabilities(logits, samplers=chain), fs.probabilities(row, samplers=chain))]
+    mask = np.array([[[True, False, True, True]], [[True] * 4], [[False, True, True, True]]])
+    words = {"temperature": [[0.5, 1.0, 2.0, 3.0]], "allowed": mask}
+    cases += [(lazy.probabilities(logits, **words), fs.probabilities(row, **words))]
+    for found, expected in cases:
+        assert found.shape == expected.shape
+        assert np.array_equal(found.compute(), expected)
+        assert np.array_equal(found[-1:].compute(), expected[-1:])
+
+
+def test_what_a_caller_changes_later_changes_nothing():
+    logits, mask = da.from_array(np.zeros((4, 5)), chunks=(2, 5)), np.array([True, False, False, False, False])
+    tokens, softmax = lazy.sample(logits, seed=1, allowed=mask), lazy.softmax(logits, where=mask)
+    mask[:] = [False, True, True, True, True]
+    assert tokens.compute().tolist() == [0, 0, 0, 0]
+    assert softmax[0].compute().tolist() == [1, 0, 0, 0, 0]

@@ -63,7 +63,7 @@ def test_the_scheduler_of_processes():
 @pytest.mark.filterwarnings("default")  # of the cluster's own
 def test_a_cluster_of_two_processes():
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    words = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
+    words = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": ":0"}
     with distributed.LocalCluster(**words) as cluster, distributed.Client(cluster) as client:
         results, expected = everything()
         assert_equal(dask.compute(*results), expected)

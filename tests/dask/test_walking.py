@@ -59,12 +59,21 @@ def test_a_generator_gives_a_key_at_once():
     assert np.array_equal(once, chain.walk(50, 20, rng=np.random.default_rng(3)).ids)
 
 
+def test_what_a_chain_learns_later_changes_nothing():
+    chain = fs.MarkovChain.from_transitions(WEATHER)
+    walks, expected = fsd.walk(chain, 50, 20, seed=4), chain.walk(50, 20, seed=4).ids
+    chain.partial_fit([["fog"] * 50])
+    assert np.array_equal(walks.compute(), expected)
+
+
 def test_refusals_come_at_once():
     chain = fs.MarkovChain.from_transitions(WEATHER)
     with pytest.raises(KeyError, match="token 'fog' was never seen"):
         fsd.walk(chain, 9, start="fog")
     with pytest.raises(ValueError, match="temperature is -1"):
         fsd.walk(chain, 9, temperature=-1)
+    with pytest.raises(TypeError, match="progress is given, expected none"):
+        fsd.walk(chain, 9, progress=True)
     with pytest.raises(ValueError, match="n is -1"):
         fsd.walk(chain, -1)
     with pytest.raises(TypeError, match="chain is 3, expected a MarkovChain"):

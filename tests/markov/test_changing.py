@@ -343,3 +343,10 @@ def test_many_states():
     assert lazy.next_tokens(3) == ([3, 13, 23, 33, 43], pytest.approx(np.array([20, 4, 3, 2, 1]) / 30))
     with pytest.raises(ValueError, match=r"groups has (0|99999) and (0|99999) in group 0, but"):
         chain.lumped({state: 0 if state in (0, 99_999) else 1 + state // 10 for state in chain.states})
+
+
+def test_a_lazy_chain_without_a_start():
+    """Its ends are a node of their own, at which walks stay."""
+    chain = MarkovChain().fit([["a", "x", "x"], ["b", "x", "x"], ["c", "x", "x"]]).prune(2)
+    tokens, chances = chain.lazy(0.25).next_tokens("x")
+    assert dict(zip(tokens, chances.tolist(), strict=True)) == pytest.approx({"x": 0.625, None: 0.375})

@@ -191,8 +191,8 @@ class Averages(Asked):
         Returns
         -------
         (S, S) scipy.sparse.csr_array of float64
-            Rows and columns are in the order of `states`. They add up to `steps`, less how often the next token comes
-            after an end or a dead end, or not at all.
+            Rows and columns are in the order of `states`. They add up to `steps`, less how often the next token is the
+            first of a sequence, or comes after a dead end, or there is none.
 
         Raises
         ------

@@ -137,7 +137,7 @@ class Changing(Asked):
         ([1, 0], array([0.75, 0.25]))
         """
         graph, edges = self._graph(words), self._edges(words, "make it lazy")
-        stays = numbers_of("stay", stay, graph, 0.0, 1.0)
+        stays = numbers_of("stay", stay, graph, 0.0, 1.0)[: len(graph.contexts)]  # walks stay at an end anyway
         places = np.searchsorted(graph.contexts[:, 0], edges.sources)
         weights, sums = edges.weights, np.bincount(places, edges.weights, len(graph.contexts))
         rest: Counts

@@ -27,7 +27,7 @@ def are_balanced(text: str) -> bool:
     A single mark between letters, after s, x, z or n, or before a digit or a word such as 'em, may be an apostrophe; a
     straight quote opens before a word and closes after one; and emoticons such as :-) are no brackets.
     """
-    text = f" {_EMOTICON.sub('', text)} "
+    text = f" {_EMOTICON.sub('_', text)} "  # as a word: a quote after it closes
     open_ones = {""}  # the marks that are open, innermost last, in each way to take the apostrophes
     for found in _MARK.finditer(text):
         open_ones = {after for before in open_ones for after in _after(before, text, found.start())}

@@ -21,6 +21,7 @@ from fastsoftmax.kernels.math.filters import Filters
 from fastsoftmax.markov.counts.model import Model
 from fastsoftmax.markov.counts.states import Start
 from fastsoftmax.markov.counts.transitions import BOUNDARY, Transitions
+from fastsoftmax.markov.walking.arguments import progress_bar
 from fastsoftmax.markov.walking.phrases import Phrases, product_of, settled
 from fastsoftmax.markov.walking.walks import TableCache, begin, middle_weights, walk_from
 
@@ -197,15 +198,18 @@ def sentences(
             found[i] = Reason.CUT_OFF if places[i] == DEAD_END else checked(ids, check)
     waiting = np.flatnonzero([isinstance(sentence, Reason) for sentence in found])
     certain = filters.temperature == 0.0 or filters.top_k == 1
-    for attempt in range(1 if certain else TRIES):
-        if waiting.size == 0:
-            break
-        key = model.transitions, filters, condition, start if condition.phrases else None
-        speaker = caches[1].get(key, partial(ConditionedWalks, *key))
-        reason = speaker.refusal(start)
-        if reason is not None:
-            return [reason if isinstance(sentence, Reason) else sentence for sentence in found]
-        for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, start, seed, attempt), strict=True):
-            found[i] = drawn if isinstance(drawn, Reason) else checked(drawn, check)
-        waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)
+    with progress_bar(progress, "speaking", waiting.size) as report:
+        for attempt in range(1 if certain else TRIES):
+            if waiting.size == 0:
+                break
+            key = model.transitions, filters, condition, start if condition.phrases else None
+            speaker = caches[1].get(key, partial(ConditionedWalks, *key))
+            reason = speaker.refusal(start)
+            if reason is not None:
+                return [reason if isinstance(sentence, Reason) else sentence for sentence in found]
+            for i, drawn in zip(waiting.tolist(), speaker.draw(waiting, start, seed, attempt), strict=True):
+                found[i] = drawn if isinstance(drawn, Reason) else checked(drawn, check)
+                if report is not None and not isinstance(found[i], Reason):
+                    report(1)
+            waiting = np.array([i for i in waiting.tolist() if isinstance(found[i], Reason)], np.int64)
     return found
