@@ -33,6 +33,9 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
         Where they were saved, in the place of what this machine had: a file with its name; partial.json with `only`.
     """
     where = machine.describe() | {"run": "quick" if quick else "full"}
+    path = DIRECTORY / f"{PARTIAL if only else machine.name(where)}.json"
+    if not only:
+        refuse_another(path, where)
     cases = [] if only in ("accuracy", "first_call") else cases_of(_arguments(quick, only))
     results = Results(
         machine=where,
@@ -41,15 +44,21 @@ def run(quick: bool, only: str) -> tuple[Results, Path]:
         first_call=_step("first calls", first_call.measure, quick) if only in ("", "first_call") else {},
         accuracy=_step("accuracy", accuracy.measure) if only in ("", "accuracy") else [],
     )
-    path = DIRECTORY / f"{PARTIAL if only else machine.name(where)}.json"
     results.save(path)
     return results, path
+
+
+def refuse_another(path: Path, where: Mapping[str, Any]) -> None:
+    """Refuse to write figures into those of another CPU: two may have the same name, for kernels of the lesser one."""
+    if path.exists() and (cpu := Results.load(path).machine["cpu"]) != where["cpu"]:
+        raise RuntimeError(f"{path.name} has the figures of {cpu}, and this is {where['cpu']}: move it away first")
 
 
 def update(groups: Sequence[str]) -> tuple[Results, Path]:
     """Measure all cases of some groups, and put them in the place of theirs in this machine's last run."""
     where = machine.describe()
     path = DIRECTORY / f"{machine.name(where)}.json"
+    refuse_another(path, where)
     results = Results.load(path)
     files = [f"test_{group}.py" for group in groups]
     cases = cases_of(_arguments(quick=False, only=""), files=files)

@@ -6,7 +6,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from bench import accuracy, compare, data, limits, race, report, words
+from bench import accuracy, compare, data, limits, race, report, run, words
 from bench import machine as machines
 from bench.chains import Corpus
 from bench.machine import ROOT
@@ -103,6 +103,14 @@ class TestResults:
         path.write_text('{"schema": 0}')
         with pytest.raises(ValueError, match="another schema"):
             Results.load(path)
+
+    def test_figures_of_another_cpu_are_not_written_over(self, results, tmp_path):
+        path = tmp_path / "abacus-beads3-avx2.json"
+        run.refuse_another(path, results.machine)
+        results.save(path)
+        run.refuse_another(path, results.machine)
+        with pytest.raises(RuntimeError, match=r"has the figures of Abacus.* model 2, and this is Abacus model 3"):
+            run.refuse_another(path, results.machine | {"cpu": "Abacus model 3"})
 
     def test_quartiles(self):
         assert quartiles([7.0]) == (7.0, 7.0, 7.0)
