@@ -10,16 +10,12 @@ import sys
 import numpy as np
 import pytest
 
-dask = pytest.importorskip("dask", reason="needs dask: the extra dask")
-pytest.importorskip("dask.array", reason="needs dask: the extra dask")
+import fastsoftmax as fs
+from reference import MarkovChain as ReferenceChain
+from tests.dask.arrays import da, dask, lazy
+from tests.markov.chains import assert_same
 
-import dask.array as da  # noqa: E402
-import dask.bag as db  # noqa: E402
-
-import fastsoftmax as fs  # noqa: E402
-import fastsoftmax.dask as fsd  # noqa: E402
-from reference import MarkovChain as ReferenceChain  # noqa: E402
-from tests.markov.chains import assert_same  # noqa: E402
+db = pytest.importorskip("dask.bag", reason="dask.bag is not installed")
 
 DOCUMENTS = [
     "The cat sat on the mat. The dog ran.",
@@ -44,9 +40,9 @@ def same(found, expected):
 @pytest.mark.parametrize("order", [1, 3])
 def test_bags(npartitions, order):
     bag = db.from_sequence(DOCUMENTS, npartitions=npartitions)
-    same(fsd.fit(fs.MarkovText(order), bag), fs.MarkovText(order).fit(DOCUMENTS))
+    same(lazy.fit(fs.MarkovText(order), bag), fs.MarkovText(order).fit(DOCUMENTS))
     walks = db.from_sequence(WALKS, npartitions=npartitions)
-    found = fsd.fit(fs.MarkovChain(order), walks.map(list).filter(lambda walk: "d" not in walk))
+    found = lazy.fit(fs.MarkovChain(order), walks.map(list).filter(lambda walk: "d" not in walk))
     assert_same(found, fs.MarkovChain(order).fit(WALKS[:-1]))
     plain = ReferenceChain(order).fit(WALKS[:-1])
     assert [*found.walk(9, 6, seed=3)] == plain.walk(9, 6, seed=3)
@@ -57,7 +53,7 @@ def test_many_parts():
     generator = np.random.default_rng(1)
     sequences = [generator.integers(0, 30, generator.integers(1, 9)).tolist() for _ in range(150)]
     bag = db.from_sequence(sequences, npartitions=75)
-    assert_same(fsd.fit(fs.MarkovChain(2), bag), fs.MarkovChain(2).fit(sequences))
+    assert_same(lazy.fit(fs.MarkovChain(2), bag), fs.MarkovChain(2).fit(sequences))
 
 
 @pytest.mark.parametrize("chunks", [(2, 3), (7, 20), (3, -1)])
@@ -65,15 +61,15 @@ def test_many_parts():
 def test_arrays(chunks, dtype):
     array = np.random.default_rng(2).integers(0, 9, (7, 20)).astype(dtype)
     rows = da.from_array(array, chunks=chunks)
-    assert_same(fsd.fit(fs.MarkovChain(2), rows), fs.MarkovChain(2).fit(array))
+    assert_same(lazy.fit(fs.MarkovChain(2), rows), fs.MarkovChain(2).fit(array))
     line = da.from_array(array.reshape(-1), chunks=11)
-    assert_same(fsd.fit(fs.MarkovChain(1), line), fs.MarkovChain(1).fit(array.reshape(-1)))
+    assert_same(lazy.fit(fs.MarkovChain(1), line), fs.MarkovChain(1).fit(array.reshape(-1)))
 
 
 def test_what_delayed_made():
     parts = [dask.delayed(lambda text: [text])(text) for text in DOCUMENTS]
-    same(fsd.fit(fs.MarkovText(1), parts), fs.MarkovText(1).fit(DOCUMENTS))
-    same(fsd.fit(fs.MarkovText(1), parts[0]), fs.MarkovText(1).fit(DOCUMENTS[0]))
+    same(lazy.fit(fs.MarkovText(1), parts), fs.MarkovText(1).fit(DOCUMENTS))
+    same(lazy.fit(fs.MarkovText(1), parts[0]), fs.MarkovText(1).fit(DOCUMENTS[0]))
 
 
 def test_a_column_of_a_data_frame():
@@ -82,9 +78,9 @@ def test_a_column_of_a_data_frame():
     import pandas as pd
 
     frame = dd.from_pandas(pd.DataFrame({"text": DOCUMENTS}), npartitions=3)
-    same(fsd.fit(fs.MarkovText(1), frame["text"]), fs.MarkovText(1).fit(DOCUMENTS))
+    same(lazy.fit(fs.MarkovText(1), frame["text"]), fs.MarkovText(1).fit(DOCUMENTS))
     with pytest.raises(TypeError, match="source is a data frame, expected one of its columns"):
-        fsd.fit(fs.MarkovText(1), frame)
+        lazy.fit(fs.MarkovText(1), frame)
 
 
 @pytest.mark.parametrize("sequences", ["sentences", "lines"])
@@ -99,7 +95,7 @@ def test_files(tmp_path, blocksize, sequences):
     made = {"order": 2, "sequences": sequences}
     expected = fs.MarkovText(**made).fit([*names, tmp_path / "3.txt.gz"])
     for source in (f"{tmp_path}/*.txt*", [*names, str(tmp_path / "3.txt.gz")], f"file://{tmp_path}/*.txt*"):
-        same(fsd.fit(fs.MarkovText(**made), source, blocksize=blocksize), expected)
+        same(lazy.fit(fs.MarkovText(**made), source, blocksize=blocksize), expected)
 
 
 def test_blocks_that_begin_as_files_do(tmp_path, monkeypatch):
@@ -110,7 +106,7 @@ def test_blocks_that_begin_as_files_do(tmp_path, monkeypatch):
     expected = fs.MarkovText(1).fit(tmp_path / "both.txt")
     assert "\ufeffThe" in expected.chain.vocabulary
     for blocksize in (1, 12, 16, 10**6):
-        same(fsd.fit(fs.MarkovText(1), tmp_path / "both.txt", blocksize=blocksize), expected)
+        same(lazy.fit(fs.MarkovText(1), tmp_path / "both.txt", blocksize=blocksize), expected)
 
 
 def test_other_protocols_and_encodings(tmp_path):
@@ -121,16 +117,16 @@ def test_other_protocols_and_encodings(tmp_path):
     with fsspec.open("memory://corpus/b.txt.bz2", "wb", compression="bz2") as file:
         file.write("Über uns alle.".encode("latin-1"))
     expected = fs.MarkovText(1).fit(["Über uns. Naïve Katzen!\n\nÜber alles.", "Über uns alle."])
-    found = fsd.fit(fs.MarkovText(1, encoding="latin-1"), "memory://corpus/*", blocksize=9)
+    found = lazy.fit(fs.MarkovText(1, encoding="latin-1"), "memory://corpus/*", blocksize=9)
     same(found, expected)
     wide = tmp_path / "wide.txt"
     wide.write_bytes(TEXT.encode("utf-16"))
-    same(fsd.fit(fs.MarkovText(1, encoding="utf-16"), wide, blocksize=9), fs.MarkovText(1).fit(TEXT))
+    same(lazy.fit(fs.MarkovText(1, encoding="utf-16"), wide, blocksize=9), fs.MarkovText(1).fit(TEXT))
 
 
 def test_a_text_is_kept():
     bag = db.from_sequence(DOCUMENTS, npartitions=3)
-    found = fsd.fit(fs.MarkovText(1, keep_text=True), bag)
+    found = lazy.fit(fs.MarkovText(1, keep_text=True), bag)
     expected = fs.MarkovText(1, keep_text=True).fit(DOCUMENTS)
     assert found.generate(9, max_copied=3, seed=2) == expected.generate(9, max_copied=3, seed=2)
 
@@ -141,7 +137,7 @@ def words_of(text):
 
 def test_a_function_that_makes_tokens():
     bag = db.from_sequence(DOCUMENTS, npartitions=3)
-    same(fsd.fit(fs.MarkovText(1, tokens=words_of), bag), fs.MarkovText(1, tokens=words_of).fit(DOCUMENTS))
+    same(lazy.fit(fs.MarkovText(1, tokens=words_of), bag), fs.MarkovText(1, tokens=words_of).fit(DOCUMENTS))
 
 
 def test_parts_stay_as_they_are():
@@ -159,35 +155,35 @@ def test_refusals(tmp_path):
     empty = fs.MarkovText(1)
     bag = db.from_sequence(DOCUMENTS, npartitions=2)
     with pytest.raises(TypeError, match="model is 3, expected a MarkovChain or a MarkovText"):
-        fsd.fit(3, bag)
+        lazy.fit(3, bag)
     with pytest.raises(ValueError, match=r"model is MarkovText\(order=1\), .* expected an empty one"):
-        fsd.fit(fs.MarkovText(1).fit("A b."), bag)
+        lazy.fit(fs.MarkovText(1).fit("A b."), bag)
     with pytest.raises(ValueError, match="blocksize is 0"):
-        fsd.fit(empty, bag, blocksize=0)
+        lazy.fit(empty, bag, blocksize=0)
     with pytest.raises(TypeError, match=r"source is .*, expected paths, a dask collection"):
-        fsd.fit(empty, 3)
+        lazy.fit(empty, 3)
     with pytest.raises(TypeError, match=r"source is .*, expected a dask collection"):
-        fsd.fit(fs.MarkovChain(1), ["a.txt"])
+        lazy.fit(fs.MarkovChain(1), ["a.txt"])
     for name in (tmp_path / "none.txt", f"{tmp_path}/*.txt"):
         with pytest.raises(FileNotFoundError, match=r"there is no file .*txt"):
-            fsd.fit(empty, name)
+            lazy.fit(empty, name)
     with pytest.raises(ValueError, match="source has no sequences"):
-        fsd.fit(empty, [])
+        lazy.fit(empty, [])
     with pytest.raises(ValueError, match="source has no sequences"):
-        fsd.fit(empty, db.from_sequence(["", " "], npartitions=2))
+        lazy.fit(empty, db.from_sequence(["", " "], npartitions=2))
     with pytest.raises(TypeError, match="source"):
-        fsd.fit(empty, db.from_sequence([1, 2], npartitions=2))
+        lazy.fit(empty, db.from_sequence([1, 2], npartitions=2))
     damaged = tmp_path / "damaged.txt"
     damaged.write_bytes(b"A b.\n\nC d.\n\n\xff e.")
     for blocksize in (5, 100):
         with pytest.raises(ValueError, match=r"damaged\.txt.* is not (UTF|utf)-8"):
-            fsd.fit(fs.MarkovText(1), damaged, blocksize=blocksize)
+            lazy.fit(fs.MarkovText(1), damaged, blocksize=blocksize)
     assert repr(empty) == "MarkovText(order=1), empty"
 
 
 def test_a_progress_bar(capsys):
     bag = db.from_sequence(DOCUMENTS, npartitions=2)
-    same(fsd.fit(fs.MarkovText(1), bag, progress=True), fs.MarkovText(1).fit(DOCUMENTS))
+    same(lazy.fit(fs.MarkovText(1), bag, progress=True), fs.MarkovText(1).fit(DOCUMENTS))
     assert "100%" in capsys.readouterr().err
 
 
@@ -211,14 +207,14 @@ def test_workers_that_are_killed(tmp_path):
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
         bag = db.from_sequence(DOCUMENTS, npartitions=len(DOCUMENTS))
-        same(fsd.fit(fs.MarkovText(2), bag), expected)
-        same(fsd.fit(fs.MarkovText(2), bag.map(killed_once, folder=str(tmp_path))), expected)
+        same(lazy.fit(fs.MarkovText(2), bag), expected)
+        same(lazy.fit(fs.MarkovText(2), bag.map(killed_once, folder=str(tmp_path))), expected)
         assert len(os.listdir(tmp_path)) == 2
         empty = fs.MarkovText(2)
         with pytest.raises(distributed.KilledWorker):
-            fsd.fit(empty, bag.map(lambda text: os.kill(os.getpid(), signal.SIGKILL)))
+            lazy.fit(empty, bag.map(lambda text: os.kill(os.getpid(), signal.SIGKILL)))
         assert repr(empty) == "MarkovText(order=2), empty"
-        same(fsd.fit(fs.MarkovText(2), bag), expected)
+        same(lazy.fit(fs.MarkovText(2), bag), expected)
 
 
 @pytest.mark.parametrize("name", ["fitting", "walking"])

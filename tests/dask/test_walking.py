@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("dask.array", reason="needs dask: the extra dask")
-
-import dask
-import dask.array as da
-
 import fastsoftmax as fs
-import fastsoftmax.dask as fsd
+from tests.dask.arrays import da, dask, lazy
 from tests.markov.chains import CATS, WEATHER
 
 
@@ -34,7 +29,7 @@ def test_walks_are_those_of_one_call(words, n, length):
     chain = fs.MarkovChain(2).fit(CATS)
     if length < len([words[name] for name in words if name == "start"]):
         return
-    walks = fsd.walk(chain, n, length, seed=5, **words)
+    walks = lazy.walk(chain, n, length, seed=5, **words)
     expected = chain.walk(n, length, seed=5, **words).ids
     assert walks.shape == expected.shape
     assert walks.dtype == np.int32
@@ -44,7 +39,7 @@ def test_walks_are_those_of_one_call(words, n, length):
 @pytest.mark.parametrize("scheduler", ["threads", "processes", "synchronous"])
 def test_schedulers(scheduler):
     chain = fs.MarkovChain.from_transitions(WEATHER)
-    walks = fsd.walk(chain, 50, 20, seed=2)
+    walks = lazy.walk(chain, 50, 20, seed=2)
     assert walks.numblocks[0] == 10
     assert np.array_equal(walks.compute(scheduler=scheduler), chain.walk(50, 20, seed=2).ids)
     often = da.stack([(walks == state).sum() for state in range(3)])
@@ -53,7 +48,7 @@ def test_schedulers(scheduler):
 
 def test_a_generator_gives_a_key_at_once():
     chain = fs.MarkovChain.from_transitions(WEATHER)
-    walks = fsd.walk(chain, 50, 20, rng=np.random.default_rng(3))
+    walks = lazy.walk(chain, 50, 20, rng=np.random.default_rng(3))
     once, again = dask.compute(walks, walks[::-1])
     assert np.array_equal(once, again[::-1])
     assert np.array_equal(once, chain.walk(50, 20, rng=np.random.default_rng(3)).ids)
@@ -61,7 +56,7 @@ def test_a_generator_gives_a_key_at_once():
 
 def test_what_a_chain_learns_later_changes_nothing():
     chain = fs.MarkovChain.from_transitions(WEATHER)
-    walks, expected = fsd.walk(chain, 50, 20, seed=4), chain.walk(50, 20, seed=4).ids
+    walks, expected = lazy.walk(chain, 50, 20, seed=4), chain.walk(50, 20, seed=4).ids
     chain.partial_fit([["fog"] * 50])
     assert np.array_equal(walks.compute(), expected)
 
@@ -69,18 +64,18 @@ def test_what_a_chain_learns_later_changes_nothing():
 def test_refusals_come_at_once():
     chain = fs.MarkovChain.from_transitions(WEATHER)
     with pytest.raises(KeyError, match="token 'fog' was never seen"):
-        fsd.walk(chain, 9, start="fog")
+        lazy.walk(chain, 9, start="fog")
     with pytest.raises(ValueError, match="temperature is -1"):
-        fsd.walk(chain, 9, temperature=-1)
+        lazy.walk(chain, 9, temperature=-1)
     with pytest.raises(TypeError, match="progress is given, expected none"):
-        fsd.walk(chain, 9, progress=True)
+        lazy.walk(chain, 9, progress=True)
     with pytest.raises(ValueError, match="n is -1"):
-        fsd.walk(chain, -1)
+        lazy.walk(chain, -1)
     with pytest.raises(TypeError, match="chain is 3, expected a MarkovChain"):
-        fsd.walk(3, 1)
+        lazy.walk(3, 1)
     with pytest.raises(ValueError, match="the chain is empty"):
-        fsd.walk(fs.MarkovChain(), 1)
+        lazy.walk(fs.MarkovChain(), 1)
     dead = fs.MarkovChain.from_transitions({"a": {"b": 1}})
-    late = fsd.walk(dead, 40, 9, seed=1, on_dead_end="raise")
+    late = lazy.walk(dead, 40, 9, seed=1, on_dead_end="raise")
     with pytest.raises(ValueError, match="walk 33 came to a dead end"):
         late[33:].compute()
