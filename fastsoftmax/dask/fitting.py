@@ -44,9 +44,9 @@ def fit(model: Model, source: Any, *, blocksize: int = BLOCK, progress: bool = F
         or several, with ``*`` and with the protocols of fsspec, as in ``"s3://bucket/*.txt.gz"``: the workers read
         them, so that all of them must see the same files.
     blocksize : int
-        How many bytes of a file one task reads. Larger files are cut at empty lines, or at ends of lines if the
-        sequences are lines. Files that are compressed, or in UTF-16 or UTF-32, are not cut, and one in which no line is
-        empty is read whole by one task.
+        How many bytes of a file one task reads. Larger files are cut after two line feeds, or after one if the
+        sequences are lines. Files that are compressed, or in UTF-16 or UTF-32, are not cut, and one that has no such
+        place, as one of paragraphs with CR LF, is read whole by one task.
     progress : bool
         Show a progress bar on stderr.
 
@@ -62,6 +62,8 @@ def fit(model: Model, source: Any, *, blocksize: int = BLOCK, progress: bool = F
     TypeError, ValueError
         If the model is not empty or the source is none of these, and as the model's `fit` does. The model is then as
         before.
+    distributed.KilledWorker
+        If a part has ended several workers, perhaps since it needs more memory than they have.
 
     Notes
     -----

@@ -71,6 +71,17 @@ def test_progress(capsys):
     assert not captured.out
 
 
+def test_progress_of_sentences(capsys):
+    """Also of those that are conditioned, or drawn again."""
+    text = MarkovText(order=1).fit("The cat sat. The dog ran to the cat.")
+    for words in ({"max_words": 9}, {"containing": "dog"}, {"min_chars": 20}):
+        found = text.generate(20, seed=1, progress=True, **words)
+        assert found == text.generate(20, seed=1, **words)
+        assert "speaking" in capsys.readouterr().err
+        with pytest.raises(TypeError, match="progress is 'yes', expected True or False"):
+            text.generate(progress="yes", **words)
+
+
 def test_progress_without_rich(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     with pytest.raises(ImportError, match=r"pip install 'fastsoftmax\[cli\]'"):
