@@ -1,6 +1,7 @@
 """Chains of matrices, lists of edges and graphs: against the reference, numpy, and what the peers take."""
 
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -123,8 +124,24 @@ def test_sparse_matrices():
     doubled = scipy_sparse.coo_array(([1, 2, 1], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
     assert rows_of(MarkovChain.from_matrix(doubled)) == {0: {1: 1.0}, 1: {0: 1.0}}
     assert doubled.data.tolist() == [1, 2, 1]  # as it was
-    huge = scipy_sparse.coo_array((np.ones(3), ([0, 5, 10**9], [5, 10**9, 0])), shape=(10**9 + 1, 10**9 + 1))
-    assert next(iter(MarkovChain.from_matrix(huge).walk(1, 4, start=0))) == [0, 5, 10**9, 0]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_a_sparse_matrix_takes_the_memory_of_its_entries(share):
+    """Not of its rows: numbers of them and sums of them would be 8 GB each."""
+    scipy_sparse = pytest.importorskip("scipy.sparse", reason="needs SciPy: the extra analysis")
+    places = [0, 0, 5, 10**9], [5, 7, 10**9, 0]
+    huge = scipy_sparse.coo_array(([share, 1 - share, 1, 1], places), shape=(10**9 + 1, 10**9 + 1))
+    tracemalloc.start()
+    chain = MarkovChain.from_matrix(huge)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26
+    assert chain.walk(length=3, start=5)[0] == [5, 10**9, 0]
+    assert rows_of(chain)[0] == ({5: 1.0} if share == 1.0 else {5: 0.25, 7: 0.75})
+    wrong = scipy_sparse.coo_array(([0.5, 0.25], ([3, 10**9], [3, 3])), shape=huge.shape)
+    with pytest.raises(ValueError, match=r"the row of 3 in matrix adds up to 0\.5"):
+        MarkovChain.from_matrix(wrong)
 
 
 def test_data_frames_keep_their_labels():

@@ -48,7 +48,7 @@ def model_of_matrix(matrix: Any, states: Any, start: Any) -> Model:
         raise ValueError("states is given, and so are the labels of a DataFrame, expected one of them")
     named = entries.labels or (states, states)
     ids = [
-        _distinct(what, known.ids_of(what, labels), size) if labels is not None else np.arange(size)
+        None if labels is None else _distinct(what, known.ids_of(what, labels), size)
         for what, labels, size in zip(_names(entries), named, entries.shape, strict=True)
     ]
     shown: list[Callable[[int], str]] = [_label(labels) for labels in named]
@@ -60,8 +60,9 @@ def model_of_matrix(matrix: Any, states: Any, start: Any) -> Model:
     above = values > 0
     rows, columns, values = entries.rows[above], entries.columns[above], values[above]
     counts = counts_of_matrix(values, rows, shown[0])
-    begun = _begun_by_place(start, ids[0]) if hasattr(start, "__len__") and not isinstance(start, Mapping) else start
-    return _model(ids[0][rows], ids[1][columns], counts, begun, known)
+    if hasattr(start, "__len__") and not isinstance(start, Mapping):
+        start = _begun_by_place(start, entries.shape[0], ids[0])
+    return _model(_at(rows, ids[0]), _at(columns, ids[1]), counts, start, known)
 
 
 def model_of_edges(sources: Any, targets: Any, weights: Any, start: Any) -> Model:
@@ -134,15 +135,20 @@ def _begun_by_label(start: Any, known: Labels) -> _Begun:
     return _Begun(np.array(ids, np.int64), np.array([weight for _, weight in begun]))
 
 
-def _begun_by_place(start: Any, ids: Positions) -> _Begun:
+def _begun_by_place(start: Any, rows: int, ids: Positions | None) -> _Begun:
     """Do the same with a weight for each row."""
     weights = numbers_of("start", _checks.as_array("start", start), lambda at: f"start[{at}]")
-    if weights.shape != ids.shape:
-        raise ValueError(f"start has shape {weights.shape}, expected {ids.shape}, a weight for each row")
-    above = weights > 0
-    if not above.any():
+    if weights.shape != (rows,):
+        raise ValueError(f"start has shape {weights.shape}, expected {(rows,)}, a weight for each row")
+    above = np.flatnonzero(weights > 0)
+    if not above.size:
         raise ValueError("start has weights of 0 alone, expected at least one above 0")
-    return _Begun(ids[above], weights[above])
+    return _Begun(_at(above, ids), weights[above])
+
+
+def _at(places: Positions, ids: Positions | None) -> Positions:
+    """Return the ids of rows or columns; those without labels are their numbers."""
+    return places if ids is None else ids[places]
 
 
 def _entries(matrix: Any) -> _Entries:

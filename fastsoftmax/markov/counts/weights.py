@@ -52,15 +52,15 @@ def counts_of_matrix(weights: npt.NDArray[Any], rows: Positions, label: Callable
     counts = counts_of(weights)
     if counts.dtype == np.int64 or weights.dtype.kind != "f":
         return counts
-    sums = np.bincount(rows, counts)
-    number = np.bincount(rows)
+    known, places = np.unique(rows, return_inverse=True)  # a sparse matrix may have far more rows than entries
+    sums, number = np.bincount(places, counts), np.bincount(places)
     allowed = np.maximum(_OFF, number * float(np.finfo(weights.dtype).eps))
-    wrong = np.flatnonzero((np.abs(sums - 1.0) > allowed) & (number > 0))
+    wrong = np.flatnonzero(np.abs(sums - 1.0) > allowed)
     if wrong.size:
         row = int(wrong[0])
         raise ValueError(
-            f"the row of {label(row)} in matrix adds up to {sums[row]:.12g}, expected 1 within {allowed[row]:.0e}, "
-            "or whole numbers in all rows"
+            f"the row of {label(int(known[row]))} in matrix adds up to {sums[row]:.12g}, "
+            f"expected 1 within {allowed[row]:.0e}, or whole numbers in all rows"
         )
     denominator = denominator_of(weights)
     return counts if denominator is None else np.rint(counts * denominator).astype(np.int64)
