@@ -83,6 +83,7 @@ def test_a_column_of_a_data_frame():
         lazy.fit(fs.MarkovText(1), frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sequences", ["sentences", "lines"])
 @pytest.mark.parametrize("blocksize", [1, 17, 10**6])
 def test_files(tmp_path, blocksize, sequences):

@@ -36,7 +36,7 @@ def test_walks_are_those_of_one_call(words, n, length):
     assert np.array_equal(walks.compute(), expected)
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes", "synchronous"])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow), "synchronous"])
 def test_schedulers(scheduler):
     chain = fs.MarkovChain.from_transitions(WEATHER)
     walks = lazy.walk(chain, 50, 20, seed=2)

@@ -9,6 +9,7 @@ from reference import chain as reference
 from reference.markov import MarkovChain
 from reference.samplers import EDITS, KEEPERS, SAMPLERS
 
+pytestmark = pytest.mark.slow  # most in a page of a browser
 CHAINS = [
     "",
     "temperature=0.7 top_k=5 top_p=0.9 min_p=0.05",

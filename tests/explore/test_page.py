@@ -14,6 +14,7 @@ from reference.markov import MarkovChain
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
+pytestmark = pytest.mark.slow  # each in a page of a browser
 NIGHTS = [3.0, 2.0, 1.0, 4.0]
 HELLO = [0.1, 0.0, 0.5, 1.0, 4.0, 0.6]
 

@@ -169,6 +169,7 @@ def test_a_start_in_the_middle_that_the_temperature_leaves_no_choice():
     assert text.generate(start="a", top_k=1, max_words=2) == [Reason.LENGTH]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wish",
     [

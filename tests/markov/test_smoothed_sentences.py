@@ -88,6 +88,7 @@ def test_a_sentence_depends_on_its_number_alone(monkeypatch):
     assert text.generate(3, seed=2**64 - 1, smoothing="add-k")[1:] == text.generate(3, seed=0, smoothing="add-k")[:2]
 
 
+@pytest.mark.slow
 def test_bounds():
     text = fitted(1, keep_text=True)
     for rule, _ in RULES:
@@ -99,6 +100,7 @@ def test_bounds():
         assert not any(tuple(words[i : i + 3]) in runs for words in copied for i in range(len(words) - 2))
 
 
+@pytest.mark.slow
 def test_what_was_never_seen_can_come():
     text = fitted(2)
     with pytest.raises(KeyError, match="was never seen"):
@@ -124,6 +126,7 @@ def test_samplers():
         text.generate(samplers="repetition_penalty=1.2", smoothing="add-k")
 
 
+@pytest.mark.slow
 def test_reasons():
     loop = MarkovText(1, sequences="lines").fit("a b a b a b a b a b c")
     assert loop.generate(2, temperature=0, smoothing="add-k", k=0.01) == [Reason.ENDLESS] * 2

@@ -89,6 +89,7 @@ def test_a_draw_and_what_is_learned_from_it(row, chain, seed, number):
     assert np.allclose(after.numbers, expected, rtol=1e-6, atol=1e-6), str(chain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_run_on_long_rows_that_keeps_most_of_them(dtype):
     """A large mu leaves most of a row, which is cut then and not listed; and a small one a short list of it."""
